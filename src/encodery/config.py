@@ -1,0 +1,102 @@
+"""The base of every configuration table: frozen, strict, and polite about typos."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from encodery.errors import UserError
+
+MAX_JSON_BYTES = 64 * 2**20
+Table = TypeVar("Table", bound="Config")
+
+
+class Config(BaseModel):
+    """A frozen table of settings. Unknown keys are errors; each part of Encodery owns its own subclass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    @classmethod
+    def parse(cls: type[Table], values: Mapping[str, Any], source: str) -> Table:
+        """Build from plain values; `source` (a file, a command) opens the message when they are wrong.
+
+        Raises:
+            UserError: a key or value is not allowed; names the key, the value and the nearest allowed key.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(_explain(cls, problem) for problem in error.errors())
+            raise UserError(f"{source}: {problems}") from None
+
+
+def _explain(config: type[BaseModel], problem: Any) -> str:
+    """One pydantic error as a sentence: the dotted key, what was wrong and what is allowed."""
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        allowed = sorted(_fields_at(config, location[:-1]))
+        near = difflib.get_close_matches(location[-1], allowed, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
+        return f"unknown key {key!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"missing key {key!r}"
+    if problem["type"] == "value_error":
+        message = str(problem["ctx"]["error"])
+        if isinstance(problem["input"], Mapping):  # about several keys of a table: the message names them
+            return f"{key}: {message}" if key else message
+    else:
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+    return f"{key} = {problem['input']!r:.80}: {message}"
+
+
+def _fields_at(config: type[BaseModel], path: list[str]) -> set[str]:
+    """Names of the fields of the table(s) that the dotted path leads to."""
+    tables = [config]
+    for part in path:
+        fields = [field.annotation for table in tables for name, field in _fields_of(table) if name == part]
+        # a part that is no field is a dictionary key, a list index or a union tag: stay where we are
+        tables = [model for field in fields for model in _models_in(field)] or tables
+    return {name for table in tables for name, _ in _fields_of(table)}
+
+
+def _fields_of(table: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """The fields of a table by the names that a person writes."""
+    return [(field.alias or name, field) for name, field in table.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every table class that occurs in a type annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a small file that nobody vouches for.
+
+    Raises:
+        UserError: missing, too large, not JSON, not an object.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size > MAX_JSON_BYTES:
+        raise UserError(f"{path}: {size} bytes; a JSON file here has at most {MAX_JSON_BYTES}")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON ({error}); the file is damaged, fetch or write it again") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds a {type(value).__name__}; a JSON object is needed")
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Readable, stable JSON."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,13 @@
+"""The exceptions that are messages to a person: one line, an exit code, no traceback."""
+
+
+class UserError(Exception):
+    """What was wrong, the value given, what is allowed, what to do next."""
+
+    exit_code = 2
+
+
+class Interrupted(Exception):  # noqa: N818 (it is no error: the work is saved and the same command continues it)
+    """The run was asked to stop (SIGTERM, Ctrl-C) and saved its state first. 75 is `EX_TEMPFAIL`: try again."""
+
+    exit_code = 75
