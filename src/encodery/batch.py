@@ -1,0 +1,146 @@
+"""What crosses from the data side into the model: packed tokens, no padding anywhere.
+
+Shapes: `tokens` is the number of tokens of the whole batch, `sequences` the number of sequences in it.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int, Int32, Shaped
+from torch import Tensor
+
+IGNORE_INDEX = -100
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One encoded input before it is packed; `label` is a class index or a number, by the task."""
+
+    input_ids: Many[int]
+    token_type_ids: Many[int] | None = None
+    label: int | float | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences laid end to end. Sequence `i` is `cu_seqlens[i]:cu_seqlens[i + 1]` of every token field."""
+
+    input_ids: Int[Tensor, " tokens"]
+    position_ids: Int[Tensor, " tokens"]
+    cu_seqlens: Int32[Tensor, " boundaries"]
+    max_seqlen: int
+    token_type_ids: Int[Tensor, " tokens"] | None = None
+    language_ids: Int[Tensor, " tokens"] | None = None
+    labels: Int[Tensor, " scored"] | None = None
+    """Targets of the scored tokens, in the order of `label_index`."""
+    label_index: Int[Tensor, " scored"] | None = None
+    """Indices (into the packed tokens) of the tokens that are scored; only these reach a vocabulary head."""
+    sequence_labels: Shaped[Tensor, " sequences"] | None = None
+    """One target per sequence: a class index (int64) or a number (float32)."""
+
+    @property
+    def num_tokens(self) -> int:
+        return self.input_ids.shape[0]
+
+    @property
+    def num_sequences(self) -> int:
+        return self.cu_seqlens.shape[0] - 1
+
+    @property
+    def first_tokens(self) -> Int32[Tensor, " sequences"]:
+        """Index of the first token of each sequence."""
+        return self.cu_seqlens[:-1]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        moved: dict[str, Any] = {
+            f.name: value.to(device, non_blocking=True)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)
+
+    def seqlens(self) -> list[int]:
+        """Length of each sequence, in tokens."""
+        return self.cu_seqlens.diff().tolist()
+
+    def split(self, max_tokens: int) -> list["Batch"]:
+        """Consecutive batches of whole sequences, each at most `max_tokens` (a longer sequence stands alone)."""
+        bounds = self.cu_seqlens.tolist()
+        starts = [0]
+        for i in range(1, self.num_sequences):
+            if bounds[i + 1] - bounds[starts[-1]] > max_tokens:
+                starts.append(i)
+        ends = [*starts[1:], self.num_sequences]
+        if len(starts) == 1:
+            return [self]
+        return [self._slice(first, last) for first, last in zip(starts, ends, strict=True)]
+
+    def _slice(self, first: int, last: int) -> "Batch":
+        """The sequences `first:last` as a batch of their own."""
+        bounds = self.cu_seqlens[first : last + 1]
+        start, end = int(bounds[0]), int(bounds[-1])
+        token_fields: dict[str, Any] = {
+            name: None if (value := getattr(self, name)) is None else value[start:end]
+            for name in ("input_ids", "position_ids", "token_type_ids", "language_ids")
+        }
+        labels, label_index = self.labels, self.label_index
+        if label_index is not None:
+            inside = (label_index >= start) & (label_index < end)
+            label_index = label_index[inside] - start
+            labels = None if labels is None else labels[inside]
+        return replace(
+            self,
+            **token_fields,
+            cu_seqlens=bounds - start,
+            max_seqlen=int(bounds.diff().max()),
+            labels=labels,
+            label_index=label_index,
+            sequence_labels=None if self.sequence_labels is None else self.sequence_labels[first:last],
+        )
+
+    def dense(self, pad_token_id: int) -> dict[str, Int[Tensor, "sequences max_seqlen"]]:
+        """Padded `input_ids`, `attention_mask` and `token_type_ids`, as tools outside Encodery expect them."""
+        lengths = self.cu_seqlens.diff()
+        mask = torch.arange(self.max_seqlen, device=lengths.device) < lengths[:, None]
+        padded = {"attention_mask": mask.long()}
+        for name, fill in (("input_ids", pad_token_id), ("token_type_ids", 0)):
+            value = getattr(self, name)
+            if value is not None:
+                padded[name] = torch.full(mask.shape, fill, device=mask.device).masked_scatter(mask, value.long())
+        return padded
+
+
+def pack(sequences: Many[Sequence]) -> Batch:
+    """Lay sequences end to end. All or none carry token types, all or none a label."""
+    lengths = np.array([len(sequence.input_ids) for sequence in sequences], dtype=np.int64)
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    positions = np.arange(bounds[-1]) - np.repeat(bounds[:-1], lengths)
+    types = [s.token_type_ids for s in sequences if s.token_type_ids is not None]
+    labels = [s.label for s in sequences if s.label is not None]
+    assert len(types) in (0, len(sequences))
+    assert len(labels) in (0, len(sequences))
+    return Batch(
+        input_ids=torch.from_numpy(np.concatenate([np.asarray(s.input_ids, np.int64) for s in sequences])),
+        position_ids=torch.from_numpy(positions),
+        cu_seqlens=torch.from_numpy(bounds.astype(np.int32)),
+        max_seqlen=int(lengths.max()),
+        token_type_ids=torch.from_numpy(np.concatenate([np.asarray(t, np.int64) for t in types])) if types else None,
+        sequence_labels=torch.tensor(labels) if labels else None,
+    )
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """What one batch contributes: sums only, so that a mean over any split of the work is exact.
+
+    `losses` holds each term's loss summed over the items that term scores, its weight already applied; a term is
+    divided once, by its count over the whole step. `metrics` maps a name to (sum, count) of plain numbers.
+    """
+
+    losses: Mapping[str, Shaped[Tensor, ""]]
+    metrics: Mapping[str, tuple[float, float]] = field(default_factory=dict)

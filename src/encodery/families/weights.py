@@ -1,0 +1,68 @@
+"""Weights on disk: one safetensors file or several with an index; names, shapes and tensors on demand."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from encodery.config import read_json
+from encodery.errors import UserError
+
+WEIGHTS = "model.safetensors"
+
+
+class WeightFiles:
+    """The tensors of a model folder, read lazily; the headers are checked by safetensors against the file sizes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `UserError` if no safetensors file is there, one is damaged, or the index points elsewhere."""
+        self._file_of: dict[str, Path] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for path in _weight_paths(folder):
+            handle = _open(path)
+            for name in handle.keys():  # noqa: SIM118 (a safetensors handle is not iterable)
+                self._file_of[name] = path
+                self.shapes[name] = tuple(handle.get_slice(name).get_shape())
+
+    def read(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """These tensors, each file opened once."""
+        wanted: dict[Path, list[str]] = {}
+        for name in names:
+            wanted.setdefault(self._file_of[name], []).append(name)
+        tensors: dict[str, Tensor] = {}
+        for path, members in wanted.items():
+            handle = _open(path)
+            tensors |= {name: handle.get_tensor(name) for name in members}
+        return tensors
+
+
+def _weight_paths(folder: Path) -> list[Path]:
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    index = folder / f"{WEIGHTS}.index.json"
+    if index.is_file():
+        weight_map = read_json(index).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise UserError(f"{index}: weight_map is not a table of file names; fetch the folder again")
+        shards = sorted({str(shard) for shard in weight_map.values()})
+        for shard in shards:
+            if Path(shard).name != shard or not (folder / shard).is_file():
+                raise UserError(
+                    f"{index}: names the file {shard!r}, which is not in {folder}; fetch the folder again"
+                )
+        return [folder / shard for shard in shards]
+    if (folder / "pytorch_model.bin").is_file():
+        raise UserError(
+            f"{folder / 'pytorch_model.bin'}: a pickle can run code and is never read; "
+            f"save the model again as {WEIGHTS} (save_pretrained does)"
+        )
+    raise UserError(f"{folder / WEIGHTS}: no such file; a model folder has config.json, {WEIGHTS} and a tokenizer")
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error}); fetch or write it again") from None

@@ -1,0 +1,172 @@
+"""Self-attention over packed tokens: every sequence sees itself and nothing else (Vaswani et al. 2017, 3.2).
+
+One meaning, three ways to compute it: the variable-length kernel of core PyTorch on CUDA in half precision, and
+elsewhere padding inside attention only, over groups of sequences of nearly equal length; on the CPU with products,
+softmax and dropout written out, which there is several times faster than `scaled_dot_product_attention`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from encodery.batch import Batch
+from encodery.model.dropout import keep_mask
+
+LENGTHS = 8
+"""Groups have about this many different padded lengths: more would pad less, but make smaller products."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """`count` sequences attended to together, padded to `length` tokens; all tokens in order if `rows` is None."""
+
+    count: int
+    length: int
+    rows: Int[Tensor, " padded"] | None = None
+    """Packed row of each padded token; a padding token repeats the first row of its sequence."""
+    targets: Int[Tensor, " padded"] | None = None
+    """Where its result goes: `rows`, but one past the last packed row for padding."""
+    valid: Bool[Tensor, "count length"] | None = None
+
+
+def group_sequences(batch: Batch) -> list[Group]:
+    """The batch's sequences grouped by length. A function of the batch alone: made once, used by all layers."""
+    bounds = batch.cu_seqlens.cpu().numpy().astype(np.int64)
+    device = batch.cu_seqlens.device
+    lengths = np.diff(bounds)
+    longest = int(lengths.max())
+    if (lengths == longest).all():
+        return [Group(len(lengths), longest)]
+    step = max(16, longest // LENGTHS)
+    padded = np.minimum(-(-lengths // step) * step, longest)
+    groups = []
+    for length in np.unique(padded).tolist():
+        members = np.flatnonzero(padded == length)
+        offsets = np.arange(length)
+        valid = offsets < lengths[members, None]
+        rows = bounds[members, None] + np.where(valid, offsets, 0)
+        targets = np.where(valid, rows, bounds[-1])
+        tensors = (torch.from_numpy(array).to(device) for array in (rows.reshape(-1), targets.reshape(-1), valid))
+        groups.append(Group(len(members), length, *tensors))
+    return groups
+
+
+def attend(
+    qkv: Float[Tensor, "tokens three_hidden"], batch: Batch, groups: list[Group], num_heads: int, p: float
+) -> Float[Tensor, "tokens hidden"]:
+    """Softmax attention of every token to the tokens of its own sequence, dropout `p` on the probabilities.
+
+    `qkv` holds queries, keys and values side by side, each as (heads, head size).
+    """
+    if qkv.device.type == "cpu":
+        with torch.autocast("cpu", enabled=False):
+            context: Tensor = _Attend.apply(qkv, groups, num_heads, p)  # type: ignore[no-untyped-call]
+        return context
+    if has_varlen_kernel(qkv, p):
+        return _attend_varlen(qkv, batch, num_heads)
+    return _gather_back([_attend_padded(qkv, group, num_heads, p) for group in groups], groups, qkv.shape[0])
+
+
+def has_varlen_kernel(qkv: Tensor, p: float) -> bool:
+    """The kernel runs on CUDA in half precision, and knows no dropout on the probabilities."""
+    return qkv.is_cuda and p == 0.0 and qkv.dtype in (torch.float16, torch.bfloat16)
+
+
+def _attend_varlen(qkv: Tensor, batch: Batch, num_heads: int) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = qkv.view(qkv.shape[0], 3, num_heads, -1).unbind(1)
+    bounds, longest = batch.cu_seqlens, batch.max_seqlen
+    context = varlen_attn(query, key, value, bounds, bounds, longest, longest)
+    assert isinstance(context, Tensor)
+    return context.flatten(1)
+
+
+def _attend_padded(qkv: Tensor, group: Group, num_heads: int, p: float) -> Tensor:
+    query, key, value = _split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
+    mask = None if group.valid is None else group.valid[:, None, None, :]
+    return _join_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p))
+
+
+def _split_heads(x: Tensor, group: Group, heads: int) -> Float[Tensor, "count heads length size"]:
+    rows = x if group.rows is None else x.index_select(0, group.rows)
+    return rows.view(group.count, group.length, heads, -1).transpose(1, 2)
+
+
+def _join_heads(x: Float[Tensor, "count heads length size"]) -> Float[Tensor, "padded hidden"]:
+    return x.transpose(1, 2).reshape(x.shape[0] * x.shape[2], -1)
+
+
+def _gather_back(parts: list[Tensor], groups: list[Group], tokens: int) -> Float[Tensor, "tokens hidden"]:
+    """The groups' rows in packed order, padding dropped."""
+    if groups[0].targets is None:
+        return parts[0]
+    targets = torch.cat([group.targets for group in groups if group.targets is not None])
+    packed = parts[0].new_empty(tokens + 1, parts[0].shape[1])
+    return packed.index_copy(0, targets, torch.cat(parts))[:tokens]
+
+
+class _Attend(torch.autograd.Function):
+    """Batched products on contiguous heads. The flash kernel that PyTorch has for the CPU knows no dropout, and its
+    backward pass is slow in bfloat16: this is 4x as fast, forward and backward together (benchmarks/results)."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, groups: list[Group], num_heads: int, p: float) -> Tensor:
+        parts: list[Tensor] = []
+        saved: list[Tensor | None] = []
+        for group in groups:
+            query, key, value = _contiguous_heads(qkv, group, num_heads)
+            query.mul_(query.shape[-1] ** -0.5)
+            scores = torch.bmm(query, key.transpose(1, 2))
+            if group.valid is not None:
+                hidden = torch.zeros(group.valid.shape, dtype=scores.dtype).masked_fill_(~group.valid, -math.inf)
+                scores.view(group.count, num_heads, group.length, -1).add_(hidden[:, None, None, :])
+            probabilities = torch.softmax(scores, -1)
+            mask = keep_mask(tuple(scores.shape), p, scores.dtype) if p > 0 else None
+            context = torch.bmm(probabilities if mask is None else probabilities * mask, value)
+            if mask is not None:
+                context.mul_(1 / (1 - p))
+            parts.append(_join_heads(context.view(group.count, num_heads, group.length, -1)))
+            saved += [query, key, value, probabilities, mask]
+        ctx.save_for_backward(*saved)
+        ctx.groups, ctx.num_heads, ctx.p = groups, num_heads, p
+        return _gather_back(parts, groups, qkv.shape[0])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_context: Tensor) -> tuple[Tensor | None, ...]:
+        parts = []
+        for i, group in enumerate(ctx.groups):
+            query, key, value, probabilities, mask = ctx.saved_tensors[5 * i : 5 * i + 5]
+            grad = _split_heads(grad_context, group, ctx.num_heads)
+            grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - ctx.p))
+            if group.valid is not None:
+                rows = group.valid[:, None, :, None].to(grad.dtype)
+                grad.view(group.count, ctx.num_heads, group.length, -1).mul_(rows)
+            used = probabilities if mask is None else probabilities * mask
+            grad_probabilities = torch.bmm(grad, value.transpose(1, 2))
+            if mask is not None:
+                grad_probabilities.mul_(mask)
+            grad_scores = torch._softmax_backward_data(grad_probabilities, probabilities, -1, probabilities.dtype)
+            three = query.new_empty(3, *query.shape)
+            torch.bmm(grad_scores, key, out=three[0]).mul_(query.shape[-1] ** -0.5)
+            torch.bmm(grad_scores.transpose(1, 2), query, out=three[1])
+            torch.bmm(used.transpose(1, 2), grad, out=three[2])
+            heads = three.view(3, group.count, ctx.num_heads, group.length, -1)
+            parts.append(heads.permute(1, 3, 0, 2, 4).reshape(group.count * group.length, -1))
+        return _gather_back(parts, ctx.groups, grad_context.shape[0]), None, None, None
+
+
+def _contiguous_heads(qkv: Tensor, group: Group, num_heads: int) -> tuple[Tensor, ...]:
+    """Query, key and value, each (count * heads, length, size)."""
+    rows = qkv if group.rows is None else qkv.index_select(0, group.rows)
+    heads = rows.view(group.count, group.length, 3, num_heads, -1).permute(2, 0, 3, 1, 4)
+    three = rows.new_empty(heads.shape).copy_(heads)  # always a copy: the query is scaled in place
+    return three.view(3, group.count * num_heads, group.length, -1).unbind()

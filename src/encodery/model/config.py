@@ -1,0 +1,49 @@
+"""The shape of an encoder, in Hugging Face's field names."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from encodery.config import Config
+
+Size = Annotated[int, Field(ge=1, le=1 << 24)]  # far above any model; below, products of sizes cannot overflow
+Probability = Field(default=0.1, ge=0.0, lt=1.0)
+
+
+class EncoderConfig(Config):
+    """Sizes and constants of one encoder. Each field is read on one line of the model."""
+
+    vocab_size: Size
+    hidden_size: Size = 768
+    num_hidden_layers: Size = 12
+    num_attention_heads: Size = 12
+    intermediate_size: Size = 3072
+    hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
+    hidden_dropout_prob: float = Probability
+    attention_probs_dropout_prob: float = Probability
+    max_position_embeddings: Size = 512
+    type_vocab_size: int = Field(default=2, ge=0, le=1 << 24)
+    layer_norm_eps: float = Field(default=1e-12, gt=0.0)
+    initializer_range: float = Field(default=0.02, gt=0.0)
+    pad_token_id: int = Field(default=0, ge=0)
+
+    @property
+    def head_dim(self) -> int:
+        return self.hidden_size // self.num_attention_heads
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "EncoderConfig":
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size = {self.hidden_size} cannot be shared by num_attention_heads = "
+                f"{self.num_attention_heads}; choose a divisor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _padding_is_a_token(self) -> "EncoderConfig":
+        if self.pad_token_id >= self.vocab_size:
+            raise ValueError(
+                f"pad_token_id = {self.pad_token_id} is outside the vocabulary of {self.vocab_size} tokens"
+            )
+        return self

@@ -1,0 +1,47 @@
+"""The one encoder: embeddings and a stack of post-norm layers over packed tokens (Devlin et al. 2019, 3)."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from encodery.batch import Batch
+from encodery.model.attention import group_sequences
+from encodery.model.config import EncoderConfig
+from encodery.model.layers import Embeddings, Layer
+
+
+class Encoder(nn.Module):
+    """Knows no task and no family: packed tokens in, one hidden vector per token out."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+
+    def forward(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
+        """Last hidden states, sequences seeing only themselves; of all tokens, or of `rows` alone, in their order.
+
+        Behind its attention the last layer then computes those rows only: most of a layer for a few masked tokens.
+        """
+        hidden: Tensor = self.embeddings(batch)
+        groups = group_sequences(batch)
+        last = len(self.layers) - 1
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, batch, groups, rows if number == last else None)
+        return hidden
+
+
+def initialize(module: nn.Module, initializer_range: float, generator: torch.Generator) -> None:
+    """Fresh weights as BERT draws them: normal for matrices, zero for biases, one for norm scales.
+
+    The position of a padding token in the word table is drawn like any other: no padding reaches the encoder.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            with torch.no_grad():
+                part.weight.normal_(0.0, initializer_range, generator=generator)
+        if isinstance(part, nn.LayerNorm):
+            nn.init.ones_(part.weight)
+        if isinstance(bias := getattr(part, "bias", None), nn.Parameter):
+            nn.init.zeros_(bias)

@@ -1,0 +1,110 @@
+"""The parts of one post-norm Transformer layer, over packed tokens."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from encodery.batch import Batch
+from encodery.model.attention import Group, attend
+from encodery.model.config import EncoderConfig
+from encodery.model.dropout import dropout, dropout_add_norm
+
+
+def gelu_new(x: Tensor) -> Tensor:
+    """The tanh approximation under the name that config files give it."""
+    return F.gelu(x, approximate="tanh")
+
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_new": gelu_new, "relu": F.relu}
+
+
+class Embeddings(nn.Module):
+    """Word + position + token type, normalised."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout_prob = config.hidden_dropout_prob
+
+    def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
+        total = self.word(batch.input_ids) + self.position(batch.position_ids)
+        if self.token_type is not None:
+            token_type_ids = batch.token_type_ids
+            if token_type_ids is None:
+                token_type_ids = torch.zeros_like(batch.input_ids)
+            total = total + self.token_type(token_type_ids)
+        hidden: Tensor = self.norm(total)
+        return dropout(hidden, self.dropout_prob) if self.training else hidden
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention within each sequence; query, key and value come from one product."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_attention_heads
+        self.dropout_prob = config.attention_probs_dropout_prob
+        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "tokens hidden"],
+        batch: Batch,
+        groups: list[Group],
+        rows: Int[Tensor, " rows"] | None,
+    ) -> Float[Tensor, "rows hidden"]:
+        dropout_prob = self.dropout_prob if self.training else 0.0
+        mixed = attend(self.qkv(hidden), batch, groups, self.num_heads, dropout_prob)
+        out: Tensor = self.out(mixed if rows is None else mixed.index_select(0, rows))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Up, activation, down."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.act = ACTIVATIONS[config.hidden_act]
+
+    def forward(self, hidden: Float[Tensor, "tokens hidden"]) -> Float[Tensor, "tokens hidden"]:
+        out: Tensor = self.down(self.act(self.up(hidden)))
+        return out
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward, each added to its input and then normalised (post-norm)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.mlp = FeedForward(config)
+        self.mlp_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout_prob = config.hidden_dropout_prob
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "tokens hidden"],
+        batch: Batch,
+        groups: list[Group],
+        rows: Int[Tensor, " rows"] | None = None,
+    ) -> Float[Tensor, "rows hidden"]:
+        """The layer's output for all tokens, or for `rows` alone."""
+        update = self.attention(hidden, batch, groups, rows)
+        hidden = self._add(update, hidden if rows is None else hidden.index_select(0, rows), self.attention_norm)
+        return self._add(self.mlp(hidden), hidden, self.mlp_norm)
+
+    def _add(
+        self, update: Float[Tensor, "rows hidden"], hidden: Float[Tensor, "rows hidden"], norm: nn.LayerNorm
+    ) -> Float[Tensor, "rows hidden"]:
+        dropout_prob = self.dropout_prob if self.training else 0.0
+        return dropout_add_norm(update, hidden, norm.weight, norm.bias, norm.eps, dropout_prob)

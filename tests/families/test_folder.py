@@ -1,0 +1,439 @@
+"""Model folders: read from `transformers`, written for `transformers`, bit for bit; and what can be wrong."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from encodery.artifact import publish
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, load_folder, save_folder
+from encodery.model.heads import Model
+from encodery.text.tokenizer import Tokenizer
+from tests.families.conftest import (
+    LABELS,
+    TINY,
+    Case,
+    assert_same_outputs,
+    example_batch,
+    our_outputs,
+    save_theirs,
+    their_outputs,
+)
+
+WEIGHTS = "model.safetensors"
+
+
+def edit_config(folder: Path, **changes: Any) -> None:
+    """Change keys of config.json; None removes one."""
+    path = folder / "config.json"
+    values = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
+
+
+def edit_weights(folder: Path, change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]]) -> None:
+    path = folder / WEIGHTS
+    state = load_file(path)
+    save_file({name: tensor.contiguous() for name, tensor in change(state).items()}, path, metadata={"format": "pt"})
+
+
+def complaint(folder: Path, **options: Any) -> str:
+    with pytest.raises(UserError) as error:
+        load_folder(folder, **options)
+    message = str(error.value)
+    assert "\n" not in message
+    return message.replace(str(folder), "FOLDER")
+
+
+def reopen(folder: Path, case: Case) -> Any:
+    """As `transformers` opens it; nothing may be missing or left over."""
+    model, info = getattr(transformers, case.architecture).from_pretrained(folder, output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    assert not info["mismatched_keys"]
+    return model.eval()
+
+
+def test_outputs_equal_those_of_transformers(case: Case, folder: Path) -> None:
+    loaded = load_folder(folder)
+    assert loaded.fresh == ()
+    assert frozenset(loaded.model.heads) == case.heads
+    batch = example_batch()
+    assert_same_outputs(our_outputs(loaded.model, batch), their_outputs(reopen(folder, case), case.heads, batch))
+
+
+def test_weights_survive_the_way_there_and_back_bit_for_bit(case: Case, folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for source, target in ((folder, first), (first, second)):
+        target.mkdir()
+        save_folder(target, load_folder(source))
+    expected = case.build().state_dict()
+    found = reopen(first, case).state_dict()
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert (first / WEIGHTS).read_bytes() == (second / WEIGHTS).read_bytes()
+    assert (first / "config.json").read_text() == (second / "config.json").read_text()
+
+
+def test_the_automatic_classes_open_what_is_saved(case: Case, folder: Path, tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    save_folder(ours, load_folder(folder))
+    config = transformers.AutoConfig.from_pretrained(ours)
+    assert config.architectures == [case.architecture]
+    hidden = transformers.AutoModel.from_pretrained(ours).eval()(**example_batch().dense(0)).last_hidden_state
+    mask = example_batch().dense(0)["attention_mask"].bool()
+    model = load_folder(ours).model.eval()
+    torch.testing.assert_close(hidden[mask], model.encoder(example_batch()), atol=1e-5, rtol=1e-5)
+    theirs = transformers.AutoTokenizer.from_pretrained(ours)
+    text, pair = "sun mare  Lento", "una rosa"
+    encoding = load_folder(ours).tokenizer.encode(text, pair)
+    assert theirs(text, pair)["input_ids"] == encoding.input_ids
+    assert theirs(text, pair)["token_type_ids"] == encoding.token_type_ids
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_checkpoints_are_read_exactly(
+    case: Case, tokenizer: Tokenizer, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    theirs = case.build().to(dtype)
+    loaded = load_folder(save_theirs(theirs, tokenizer, tmp_path / "theirs"))
+    assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
+    target = tmp_path / "ours"
+    target.mkdir()
+    save_folder(target, loaded)
+    found = reopen(target, case).state_dict()
+    assert all(torch.equal(found[name], tensor.float()) for name, tensor in theirs.state_dict().items())
+
+
+def test_a_checkpoint_in_several_files(case: Case, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs", max_shard_size="20KB")
+    assert len(list(folder.glob("*.safetensors"))) > 2
+    batch = example_batch()
+    expected = their_outputs(case.build(), case.heads, batch)
+    assert_same_outputs(our_outputs(load_folder(folder).model, batch), expected)
+
+
+def test_the_encoder_of_any_checkpoint_loads_alone(case: Case, folder: Path) -> None:
+    loaded = load_folder(folder, heads=())
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    batch = example_batch()
+    assert_same_outputs(our_outputs(loaded.model, batch), their_outputs(model, frozenset(), batch))
+
+
+def test_a_new_head_on_any_checkpoint_starts_fresh(case: Case, folder: Path) -> None:
+    loaded = load_folder(folder, heads=("sequence",), labels=("no", "yes"), seed=5)
+    assert loaded.labels == ("no", "yes")
+    assert {"heads.sequence.out.weight", "heads.sequence.out.bias"} <= set(loaded.fresh)
+    assert not any(name.startswith("encoder.") for name in loaded.fresh)
+    weight = loaded.model.state_dict()["heads.sequence.out.weight"]
+    assert weight.shape == (2, TINY.hidden_size)
+    assert weight.std().item() == pytest.approx(TINY.initializer_range, rel=0.3)
+    again = load_folder(folder, heads=("sequence",), labels=("no", "yes"), seed=5).model.state_dict()
+    other = load_folder(folder, heads=("sequence",), labels=("no", "yes"), seed=7).model.state_dict()
+    assert torch.equal(weight, again["heads.sequence.out.weight"])
+    assert not torch.equal(weight, other["heads.sequence.out.weight"])
+
+
+def test_the_head_stays_when_the_labels_are_the_same(bert_folder: Path) -> None:
+    kept = load_folder(bert_folder, ("sequence",), LABELS)
+    assert kept.fresh == ()
+    expected = load_file(bert_folder / WEIGHTS)["classifier.weight"]
+    assert torch.equal(kept.model.state_dict()["heads.sequence.out.weight"], expected)
+    reordered = load_folder(bert_folder, ("sequence",), LABELS[::-1])
+    assert reordered.fresh == ("heads.sequence.out.weight", "heads.sequence.out.bias")
+
+
+def test_labels_travel_in_the_config(bert: Case, bert_folder: Path, tmp_path: Path) -> None:
+    loaded = load_folder(bert_folder)
+    assert loaded.labels == LABELS
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    save_folder(ours, loaded)
+    written = json.loads((ours / "config.json").read_text())
+    assert written["id2label"] == {"0": "bad", "1": "good", "2": "neither"}
+    assert written["label2id"] == {"bad": 0, "good": 1, "neither": 2}
+    assert written["problem_type"] == "single_label_classification"
+    assert reopen(ours, bert).config.id2label == dict(enumerate(LABELS))
+
+
+def test_two_labels_that_the_config_leaves_out(bert: Case, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    folder = save_theirs(bert.build(("LABEL_0", "LABEL_1")), tokenizer, tmp_path / "theirs")
+    assert "id2label" not in json.loads((folder / "config.json").read_text())
+    loaded = load_folder(folder)
+    assert loaded.labels == ("LABEL_0", "LABEL_1")
+    assert loaded.fresh == ()
+
+
+def test_what_encodery_json_says_is_kept(bert_folder: Path, tmp_path: Path) -> None:
+    loaded = replace(load_folder(bert_folder), info={"task": "text-classification", "max_seqlen": 23})
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    save_folder(ours, loaded)
+    info = load_folder(ours).info
+    assert (info["task"], info["max_seqlen"]) == ("text-classification", 23)
+    assert "encodery_version" in info
+    assert load_folder(bert_folder).info == {}
+
+
+def test_a_checkpoint_with_old_names_buffers_and_copies(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """As the original release of BERT was converted in 2018."""
+    case = Case(FAMILIES["bert"], frozenset({"mlm", "nsp"}))
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+
+    def age(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        old = {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+            for name, tensor in state.items()
+        }
+        old["bert.embeddings.position_ids"] = torch.arange(29)[None]
+        old["cls.predictions.decoder.weight"] = state["bert.embeddings.word_embeddings.weight"].clone()
+        old["cls.predictions.decoder.bias"] = state["cls.predictions.bias"].clone()
+        return old
+
+    edit_weights(folder, age)
+    assert any(name.endswith("gamma") for name in load_file(folder / WEIGHTS))
+    loaded = load_folder(folder)
+    assert loaded.fresh == ()
+    batch = example_batch()
+    assert_same_outputs(our_outputs(loaded.model, batch), their_outputs(case.build(), case.heads, batch))
+
+
+def test_a_copy_stands_in_for_the_weight_it_is_a_copy_of(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    case = Case(FAMILIES["bert"], frozenset({"mlm"}))
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+
+    def rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            {"cls.predictions.bias": "cls.predictions.decoder.bias"}.get(name, name): tensor
+            for name, tensor in state.items()
+        }
+
+    edit_weights(folder, rename)
+    batch = example_batch()
+    expected = their_outputs(case.build(), case.heads, batch)
+    assert_same_outputs(our_outputs(load_folder(folder).model, batch), expected)
+
+
+def test_a_bare_encoder_without_its_pooler(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    case = Case(FAMILIES["bert"], frozenset())
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+    edit_weights(folder, lambda state: {n: t for n, t in state.items() if not n.startswith("pooler.")})
+    loaded = load_folder(folder)
+    assert loaded.model.pooler is None
+    fresh = load_folder(folder, ("sequence",), LABELS).fresh
+    assert "pooler.dense.weight" in fresh
+
+
+def test_a_model_without_token_types_keeps_its_weights(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model = Model(TINY.model_copy(update={"type_vocab_size": 0}), ("mlm",))
+    model.initialize(3)
+    save_folder(tmp_path, ModelFolder(FAMILIES["bert"], model, tokenizer))
+    found = load_folder(tmp_path).model.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def drop(*names: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
+    return lambda state: {name: tensor for name, tensor in state.items() if name not in names}
+
+
+def test_missing_and_unknown_weights_are_listed_side_by_side(bert_folder: Path) -> None:
+    old = "bert.encoder.layer.1.attention.self.key.bias"
+    edit_weights(bert_folder, lambda state: {n.replace("self.key.bias", "self.k.bias"): t for n, t in state.items()})
+    assert complaint(bert_folder) == (
+        "FOLDER/model.safetensors: the weights do not fit a bert of 2 layers; "
+        f"missing: {old.replace('.1.', '.0.')}, {old}; "
+        "not known: bert.encoder.layer.0.attention.self.k.bias, bert.encoder.layer.1.attention.self.k.bias"
+    )
+
+
+def test_long_lists_are_cut(bert_folder: Path) -> None:
+    edit_config(bert_folder, num_hidden_layers=5)
+    message = complaint(bert_folder)
+    assert "a bert of 5 layers; missing: bert.encoder.layer.2.attention.output.LayerNorm.bias, " in message
+    assert message.endswith(" and 40 more; not known: nothing")
+    edit_config(bert_folder, num_hidden_layers=1)
+    message = complaint(bert_folder)
+    assert "a bert of 1 layers; missing: nothing; not known: bert.encoder.layer.1." in message
+    assert message.endswith(" and 8 more")
+
+
+@pytest.mark.parametrize("lost", ["classifier.bias", "bert.pooler.dense.weight"])
+def test_a_head_that_the_config_announces_must_be_there(bert_folder: Path, lost: str) -> None:
+    edit_weights(bert_folder, drop(lost))
+    expected = (
+        f"FOLDER/model.safetensors: the weights do not fit a bert of 2 layers; missing: {lost}; not known: nothing"
+    )
+    assert complaint(bert_folder) == expected
+
+
+def test_half_a_head_is_never_completed_at_random(bert_folder: Path) -> None:
+    edit_weights(bert_folder, drop("classifier.bias"))
+    assert "missing: classifier.bias;" in complaint(bert_folder, heads=("sequence",), labels=LABELS)
+    edit_weights(bert_folder, drop("classifier.weight"))
+    assert load_folder(bert_folder, ("sequence",), LABELS).fresh == (
+        "heads.sequence.out.weight",
+        "heads.sequence.out.bias",
+    )
+
+
+def test_the_same_weight_twice(bert_folder: Path) -> None:
+    name = "bert.embeddings.LayerNorm.weight"
+    edit_weights(bert_folder, lambda state: state | {"bert.embeddings.LayerNorm.gamma": state[name].clone()})
+    message = complaint(bert_folder)
+    assert message.endswith("are the same weight")
+    assert name in message
+    assert "bert.embeddings.LayerNorm.gamma" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "wanted"),
+    [
+        ("bert.embeddings.word_embeddings.weight", (100, 33), (101, 33)),
+        ("bert.encoder.layer.1.attention.self.value.weight", (32, 33), (33, 33)),
+        ("bert.encoder.layer.0.intermediate.dense.bias", (36,), (37,)),
+        ("classifier.weight", (2, 33), (3, 33)),
+        ("bert.pooler.dense.bias", (), (33,)),
+    ],
+)
+def test_a_wrong_shape(bert_folder: Path, name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    edit_weights(bert_folder, lambda state: state | {name: torch.zeros(shape)})
+    expected = f"FOLDER/model.safetensors: {name} has shape {shape}, but config.json asks for {wanted}"
+    assert complaint(bert_folder) == expected
+
+
+def test_joined_weights_whose_sizes_only_add_up(bert_folder: Path) -> None:
+    def shift(state: dict[str, Tensor]) -> dict[str, Tensor]:
+        prefix = "bert.encoder.layer.0.attention.self."
+        return state | {f"{prefix}query.bias": torch.zeros(32), f"{prefix}key.bias": torch.zeros(34)}
+
+    edit_weights(bert_folder, shift)
+    assert "layer.0.attention.self.query.bias has shape (32,), but config.json asks for (33,)" in complaint(
+        bert_folder
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"model_type": "gpt2"}, "model_type = 'gpt2' is not supported; one of bert is"),
+        ({"model_type": None}, "model_type = None is not supported; one of bert is"),
+        ({"model_type": ["bert"]}, "model_type = ['bert'] is not supported; one of bert is"),
+        (
+            {"architectures": ["BertLMHeadModel"]},
+            "architectures = ['BertLMHeadModel'] is not supported; one of BertModel, BertForMaskedLM, "
+            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
+        ),
+        (
+            {"architectures": None},
+            "architectures = [None] is not supported; one of BertModel, BertForMaskedLM, "
+            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
+        ),
+        (
+            {"position_embedding_type": "relative_key"},
+            "position_embedding_type = 'relative_key' is not supported; only 'absolute' is",
+        ),
+        ({"is_decoder": True}, "is_decoder = True is not supported; only False is"),
+        ({"tie_word_embeddings": False}, "tie_word_embeddings = False is not supported; only True is"),
+        ({"hidden_act": "silu"}, "hidden_act = 'silu': input should be 'gelu', 'gelu_new' or 'relu'"),
+        ({"vocab_size": None}, "missing key 'vocab_size'"),
+        ({"vocab_size": 10**12}, "vocab_size = 1000000000000: input should be less than or equal to 16777216"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1000000, but the weights hold only 41 tensors"),
+        ({"hidden_size": 34}, "hidden_size = 34 cannot be shared by num_attention_heads = 3; choose a divisor"),
+        (
+            {"id2label": {"0": "a", "2": "b"}},
+            "id2label = {'0': 'a', '2': 'b'}; its keys must be the numbers 0 to n-1",
+        ),
+        ({"id2label": ["a", "b"]}, "id2label = ['a', 'b']; its keys must be the numbers 0 to n-1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_config_that_cannot_be_honoured(bert_folder: Path, changes: dict[str, Any], expected: str) -> None:
+    edit_config(bert_folder, **changes)
+    assert complaint(bert_folder) == f"FOLDER/config.json: {expected}"
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "max_position_embeddings", "intermediate_size", "type_vocab_size"])
+def test_memory_for_impossible_sizes_is_never_taken(bert_folder: Path, name: str) -> None:
+    edit_config(bert_folder, **{name: 1 << 24})
+    message = complaint(bert_folder)
+    assert message.startswith("FOLDER/model.safetensors: bert.")
+    assert "but config.json asks for (16777216," in message
+
+
+def test_a_config_that_is_not_json(bert_folder: Path) -> None:
+    (bert_folder / "config.json").write_text("{'model_type': 'bert'}")
+    assert complaint(bert_folder).startswith("FOLDER/config.json: not valid JSON (")
+    (bert_folder / "config.json").unlink()
+    assert complaint(bert_folder) == "FOLDER/config.json: no such file"
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    expected = "FOLDER: no such folder; a model folder has config.json, model.safetensors and a tokenizer"
+    assert complaint(tmp_path / "none") == expected
+
+
+def test_a_tokenizer_of_another_model(bert: Case, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    folder = save_theirs(bert.build(vocab_size=89), tokenizer, tmp_path / "theirs")
+    assert complaint(folder) == (
+        "FOLDER: the tokenizer has 97 tokens, but config.json's vocab_size is 89; the two belong to different models"
+    )
+
+
+def test_no_tokenizer(bert_folder: Path) -> None:
+    for name in ("tokenizer.json", "vocab.txt"):
+        (bert_folder / name).unlink()
+    assert "no tokenizer in it" in complaint(bert_folder)
+
+
+def published(folder: Path, target: Path) -> Path:
+    """Our own artifact of a folder, with the hash of every file."""
+    loaded = load_folder(folder)
+    with publish(target, {"stage": "finetune", "key": "0" * 64}) as into:
+        save_folder(into, loaded)
+    return target
+
+
+def test_a_published_model_loads_and_opens_with_transformers(case: Case, folder: Path, tmp_path: Path) -> None:
+    ours = published(folder, tmp_path / "ours")
+    batch = example_batch()
+    expected = their_outputs(reopen(ours, case), case.heads, batch)
+    assert_same_outputs(our_outputs(load_folder(ours).model, batch), expected)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_one_flipped_bit_of_a_published_model_is_found(bert_folder: Path, tmp_path: Path, name: str) -> None:
+    ours = published(bert_folder, tmp_path / "ours")
+    content = bytearray((ours / name).read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    (ours / name).write_bytes(content)
+    message = complaint(ours)
+    assert message.startswith(f"FOLDER/{name}: damaged, sha256 is ")
+    assert message.endswith("; restore the folder from a copy, or delete it and run again")
+
+
+def test_a_published_model_that_lost_its_end(bert_folder: Path, tmp_path: Path) -> None:
+    ours = published(bert_folder, tmp_path / "ours")
+    content = (ours / WEIGHTS).read_bytes()
+    (ours / WEIGHTS).write_bytes(content[:-1])
+    assert complaint(ours).startswith(
+        f"FOLDER/model.safetensors: {len(content) - 1:,} bytes instead of {len(content):,};"
+    )
+
+
+def test_a_copy_of_a_folder_reads_the_same(bert_folder: Path, tmp_path: Path) -> None:
+    """Nothing in a folder depends on where it lies."""
+    ours = published(bert_folder, tmp_path / "ours")
+    moved = shutil.copytree(ours, tmp_path / "moved")
+    batch = example_batch()
+    first, second = (our_outputs(load_folder(path).model, batch)["sequence"] for path in (ours, moved))
+    assert torch.equal(first, second)

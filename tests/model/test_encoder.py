@@ -1,0 +1,194 @@
+"""The packed encoder is BERT: equal to `transformers` on padded batches, forward and backward."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from encodery.batch import Batch
+from encodery.model.encoder import Encoder, initialize
+from tests.model.conftest import LENGTHS, TINY, assert_same_gradients, make_batch, make_model, randomize, to_theirs
+
+Padded = Callable[[Batch], dict[str, Tensor]]
+
+
+def make_encoder(**changes: object) -> Encoder:
+    encoder = Encoder(TINY.model_copy(update=changes))
+    randomize(encoder)
+    return encoder.eval()
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, (1,), (29,), (7, 7, 7), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "relu"])
+def test_hidden_states_equal_those_of_transformers(lengths: Sequence[int], hidden_act: str, padded: Padded) -> None:
+    model = make_model(TINY.model_copy(update={"hidden_act": hidden_act}), pooler=True)
+    batch = make_batch(TINY, lengths)
+    with torch.no_grad():
+        ours = model.encoder(batch)
+        theirs = to_theirs(model)(**padded(batch))
+    mask = padded(batch)["attention_mask"].bool()
+    torch.testing.assert_close(ours, theirs.last_hidden_state[mask], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.pool(ours[batch.first_tokens]), theirs.pooler_output, atol=1e-5, rtol=1e-5)
+
+
+def test_gradients_equal_those_of_transformers(padded: Padded) -> None:
+    model = make_model(pooler=True)
+    theirs = to_theirs(model)
+    batch = make_batch(TINY)
+    weights = torch.randn(batch.num_tokens, TINY.hidden_size, generator=torch.Generator().manual_seed(3))
+    hidden = model.encoder(batch)
+    ((hidden * weights).sum() + model.pool(hidden[batch.first_tokens]).square().sum()).backward()
+    inputs = padded(batch)
+    output = theirs(**inputs)
+    loss = (output.last_hidden_state[inputs["attention_mask"].bool()] * weights).sum()
+    (loss + output.pooler_output.square().sum()).backward()
+    assert_same_gradients(model, theirs)
+
+
+def sequences_of(batch: Batch, hidden: Tensor) -> list[Tensor]:
+    return list(torch.split(hidden, batch.seqlens()))
+
+
+@torch.no_grad()
+def test_the_order_of_sequences_does_not_matter() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    parts = batch.split(1)
+    order = [3, 0, 4, 2, 1]
+    lengths = [LENGTHS[index] for index in order]
+    fields: dict[str, Any] = {
+        name: torch.cat([getattr(parts[index], name) for index in order])
+        for name in ("input_ids", "position_ids", "token_type_ids")
+    }
+    shuffled = replace(batch, cu_seqlens=torch.tensor([0, *lengths]).cumsum(0).int(), **fields)
+    expected = sequences_of(batch, encoder(batch))
+    for found, index in zip(sequences_of(shuffled, encoder(shuffled)), order, strict=True):
+        torch.testing.assert_close(found, expected[index], atol=1e-6, rtol=1e-6)
+
+
+@torch.no_grad()
+def test_a_sequence_is_the_same_alone_and_in_company() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    together = sequences_of(batch, encoder(batch))
+    for part, expected in zip(batch.split(1), together, strict=True):
+        torch.testing.assert_close(encoder(part), expected, atol=1e-6, rtol=1e-6)
+
+
+@torch.no_grad()
+def test_a_token_reaches_its_own_sequence_and_no_other() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    changed = batch.input_ids.clone()
+    changed[11] = (changed[11] + 1) % TINY.vocab_size  # in the third sequence
+    moved = (encoder(batch) - encoder(replace(batch, input_ids=changed))).abs().amax(1)
+    inside = slice(*batch.cu_seqlens[2:4].tolist())
+    assert bool((moved[inside] > 1e-6).all())
+    moved[inside] = 0
+    assert moved.max() <= 1e-6
+
+
+def test_gradients_are_the_same_alone_and_in_company() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    encoder(batch).square().sum().backward()
+    together = {name: parameter.grad for name, parameter in encoder.named_parameters()}
+    encoder.zero_grad()
+    for part in batch.split(1):
+        encoder(part).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        torch.testing.assert_close(parameter.grad, together[name], atol=2e-5, rtol=2e-5)
+
+
+@torch.no_grad()
+def test_absent_token_types_are_zeros() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    zeros = replace(batch, token_type_ids=torch.zeros_like(batch.input_ids))
+    assert torch.equal(encoder(replace(batch, token_type_ids=None)), encoder(zeros))
+    assert not torch.allclose(encoder(batch), encoder(zeros))
+
+
+@torch.no_grad()
+def test_a_model_without_token_types_ignores_them() -> None:
+    encoder, batch = make_encoder(type_vocab_size=0), make_batch(TINY)
+    assert torch.equal(encoder(batch), encoder(replace(batch, token_type_ids=None)))
+    assert not any("type" in name for name, _ in encoder.named_parameters())
+
+
+@torch.no_grad()
+def test_positions_are_those_of_the_batch() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY, (5, 3))
+    shifted = replace(batch, position_ids=batch.position_ids + 1)
+    assert not torch.allclose(encoder(batch), encoder(shifted))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
+def test_dropout_is_a_function_of_the_seed_and_absent_in_eval(name: str) -> None:
+    other = {"hidden_dropout_prob", "attention_probs_dropout_prob"} - {name}
+    encoder, batch = make_encoder(**{name: 0.3, other.pop(): 0.0}), make_batch(TINY)
+    assert torch.equal(encoder(batch), encoder(batch))
+    plain = encoder(batch)
+    encoder.train()
+    first, second, again = (encoder(batch) for seed in (5, 7, 5) if torch.manual_seed(seed))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(first, plain)
+
+
+@torch.no_grad()
+def test_training_mode_without_dropout_is_eval_mode() -> None:
+    encoder, batch = make_encoder(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), make_batch(TINY)
+    expected = encoder(batch)
+    torch.testing.assert_close(encoder.train()(batch), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_initial_weights_are_drawn_as_bert_draws_them() -> None:
+    encoder = Encoder(TINY.model_copy(update={"vocab_size": 1009, "initializer_range": 0.05}))
+    initialize(encoder, 0.05, torch.Generator().manual_seed(3))
+    drawn = []
+    for name, parameter in encoder.named_parameters():
+        if parameter.ndim > 1:
+            drawn.append(parameter.detach().flatten())
+        else:
+            expected = 1.0 if "norm" in name and name.endswith("weight") else 0.0
+            assert set(parameter.tolist()) == {expected}, name
+    values = torch.cat(drawn)
+    count = len(values)
+    assert abs(values.mean().item()) < 4 * 0.05 / count**0.5
+    assert values.std().item() == pytest.approx(0.05, rel=4 / (2 * count) ** 0.5)
+    assert all(part.std().item() == pytest.approx(0.05, rel=0.3) for part in drawn)
+    # a normal distribution, not a truncated or uniform one
+    assert (values.abs() < 0.05).float().mean().item() == pytest.approx(0.6827, abs=0.01)
+    assert values.abs().max() > 3 * 0.05
+
+
+def test_initial_weights_are_a_function_of_the_generator() -> None:
+    states: list[Tensor] = []
+    for seed in (3, 3, 5):
+        encoder = Encoder(TINY)
+        torch.manual_seed(len(states))  # the global generator must not matter
+        initialize(encoder, 0.02, torch.Generator().manual_seed(seed))
+        states.append(torch.cat([parameter.detach().flatten() for parameter in encoder.parameters()]))
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+@torch.no_grad()
+def test_bfloat16_autocast_stays_near_float32() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = encoder(batch)
+    exact = encoder(batch)
+    assert (low.float() - exact).norm() / exact.norm() < 0.02
+
+
+def test_rows_alone_are_those_of_the_whole() -> None:
+    encoder, batch = make_encoder(), make_batch(TINY)
+    rows = torch.tensor([11, 2, 2, batch.num_tokens - 1])
+    whole = encoder(batch)
+    torch.testing.assert_close(encoder(batch, rows), whole[rows], atol=1e-6, rtol=1e-6)
+    assert len(encoder(batch, rows[:0])) == 0
+    found = torch.autograd.grad(encoder(batch, rows).square().sum(), list(encoder.parameters()))
+    expected = torch.autograd.grad(whole[rows].square().sum(), list(encoder.parameters()))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
