@@ -1,0 +1,122 @@
+"""Which files a corpus is made of: the inputs a recipe names, turned into a sorted list of readable files."""
+
+import glob
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import Field
+
+from encodery.config import Config
+from encodery.errors import UserError
+from encodery.files.records import RECORD_SUFFIXES
+from encodery.files.streams import COMPRESSIONS, EncodingErrors, inner_suffix, reading
+
+Format = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
+
+_SUFFIXES: dict[str, Format] = {".txt": "txt", **RECORD_SUFFIXES}
+_CONTAINERS = (".zip", ".tar", ".tgz")
+
+
+class CorpusInput(Config):
+    """Text to learn from: a file, a folder (with all below it) or a glob, `**` included.
+
+    `format = "auto"` goes by the suffix. Any other value is the format of every file named or globbed, whatever its
+    suffix, and limits folders and archives to the files of that format.
+    """
+
+    path: str = Field(min_length=1)
+    format: Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet"] = "auto"
+    text_field: str = "text"
+    """The field or column of a record that holds the text; plain text has none."""
+    encoding_errors: EncodingErrors = "strict"
+    """`replace` reads invalid UTF-8 as U+FFFD instead of stopping."""
+
+
+def input_files(inputs: Sequence[CorpusInput], base: Path) -> list[Path]:
+    """Every file that the inputs name, once, sorted. Relative paths start at `base`.
+
+    Raises:
+        UserError: a path that does not exist, a glob without a match, a folder or file that holds no known format.
+    """
+    return sorted({path for entry in inputs for path in files_of(entry, base)})
+
+
+def files_of(entry: CorpusInput, base: Path) -> list[Path]:
+    """The files of one input, sorted; raises as `input_files` does."""
+    target = base / entry.path
+    with reading(str(target)):
+        if target.is_dir():
+            return _readable(_below(target), str(target), entry)
+        if target.is_file():
+            if entry.format == "auto" and not is_container(target.name) and format_of(target.name) is None:
+                suffix = inner_suffix(target.name) or target.suffix or target.name
+                raise UserError(
+                    f'{target}: "{suffix}" is not a text format; {_allowed(entry)}; '
+                    'if it holds text, set format = "txt"'
+                )
+            return [target]
+        if target.exists():
+            raise UserError(f"{target}: neither a file nor a folder; name one of these")
+        if not glob.has_magic(entry.path):
+            raise UserError(f"{target.absolute()}: no such file or folder; check path = {entry.path!r}")
+        files = sorted(path for path in _matches(entry.path, base) if path.is_file())
+    if not files:
+        raise UserError(f"{target.absolute()}: no file matches the pattern; check path = {entry.path!r}")
+    return files if entry.format != "auto" else _readable(files, str(target), entry)
+
+
+def _matches(pattern: str, base: Path) -> Iterable[Path]:
+    # Path.glob takes no absolute pattern, and its `**` leaves out files
+    return (base / match for match in glob.iglob(pattern, root_dir=base, recursive=True))  # noqa: PTH207
+
+
+def _below(folder: Path) -> list[Path]:
+    """All files under a folder except hidden ones."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+    )
+
+
+def _readable(files: list[Path], place: str, entry: CorpusInput) -> list[Path]:
+    readable = [path for path in files if is_container(path.name) or accepts(entry, path.name)]
+    if not readable:
+        raise nothing_readable(place, [path.name for path in files], entry)
+    return readable
+
+
+def format_of(name: str) -> Format | None:
+    """The format that a file name promises, compression aside."""
+    return _SUFFIXES.get(inner_suffix(name))
+
+
+def is_container(name: str) -> bool:
+    """Whether the name is that of an archive of files."""
+    return inner_suffix(name) in _CONTAINERS
+
+
+def accepts(entry: CorpusInput, name: str) -> bool:
+    """Whether a file met in a folder or an archive is one to read."""
+    found = format_of(name)
+    return found is not None and entry.format in ("auto", found)
+
+
+def nothing_readable(place: str, names: Sequence[str], entry: CorpusInput) -> UserError:
+    """The error for a folder or an archive without a file to read: what was found and what is allowed."""
+    if not names:
+        return UserError(f"{place}: there is no file in it; {_allowed(entry)}")
+    suffixes = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in names)
+    found = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    more = ", ..." if len(suffixes) > 5 else ""
+    return UserError(f"{place}: no readable file in it, found {found}{more}; {_allowed(entry)}")
+
+
+def _allowed(entry: CorpusInput) -> str:
+    suffixes = [suffix for suffix, found in _SUFFIXES.items() if entry.format in ("auto", found)]
+    return (
+        f"allowed: {', '.join(suffixes)} (plain, {' or '.join(COMPRESSIONS)}) and archives of these "
+        "(.zip, .tar, .tar.gz, .tar.zst)"
+    )

@@ -1,0 +1,103 @@
+"""Labelled examples for classification: records from a file, with columns renamed to what they mean."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from encodery.config import Config
+from encodery.errors import UserError
+from encodery.files import records
+from encodery.files.streams import inner_suffix, open_bytes
+
+
+class ExampleFields(Config):
+    """The columns that hold the text, the second text of a pair (may be absent) and the label."""
+
+    text: str = "text"
+    text_pair: str = "text_pair"
+    label: str = "label"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One text, or pair of texts, with its label if it has one; `source` is `file:line`."""
+
+    text: str
+    text_pair: str | None
+    label: str | None
+    source: str
+
+
+def read_records(path: Path) -> Iterator[tuple[str, records.Record]]:
+    """Records of a `.jsonl`, `.csv`, `.tsv` or `.parquet` file, plain, `.gz` or `.zst`, each with its `file:line`.
+
+    Raises:
+        UserError: a missing, empty or broken file, an unknown suffix, malformed JSON, a row that does not fit its
+            header, invalid UTF-8.
+    """
+    file_format = records.RECORD_SUFFIXES.get(inner_suffix(path.name))
+    if file_format is None:
+        allowed = ", ".join(records.RECORD_SUFFIXES)
+        raise UserError(f"{path}: {path.suffix!r} is not a format of examples; allowed: {allowed} (also .gz or .zst)")
+    empty = True
+    with open_bytes(path) as stream:
+        for line, record in records.read_records(stream, str(path), file_format):
+            empty = False
+            yield f"{path}:{line}", record
+    if empty:
+        raise UserError(f"{path}: the file holds no record; add examples")
+
+
+def read_examples(path: Path, fields: ExampleFields | None = None, require_label: bool = False) -> list[Example]:
+    """The examples of a file, in order. A whole number as a label counts as its digits.
+
+    Raises:
+        UserError: as `read_records`; a column that is not there, an empty text, a label that is neither text nor a
+            whole number or, with `require_label`, is missing.
+    """
+    fields = fields or ExampleFields()
+    return [_example(source, record, fields, require_label) for source, record in read_records(path)]
+
+
+def _example(source: str, record: records.Record, fields: ExampleFields, require_label: bool) -> Example:
+    # Only a renamed second text has to be there: without a name of its own there may be none.
+    paired = fields.text_pair in record or fields.text_pair != ExampleFields.model_fields["text_pair"].default
+    return Example(
+        text=_text(source, record, "text", fields.text),
+        text_pair=_text(source, record, "text_pair", fields.text_pair) if paired else None,
+        label=_label(source, record, fields.label, require_label),
+        source=source,
+    )
+
+
+def _column(source: str, record: records.Record, meaning: str, name: str) -> Any:
+    if name not in record:
+        columns = ", ".join(record) or "none"
+        raise UserError(
+            f"{source}: no column {name!r}; the columns are: {columns}; set fields.{meaning} to the one that "
+            f"holds the {'label' if meaning == 'label' else 'text'}"
+        )
+    return record[name]
+
+
+def _text(source: str, record: records.Record, meaning: str, name: str) -> str:
+    text = _column(source, record, meaning, name)
+    if not isinstance(text, str):
+        raise UserError(f"{source}: {name} = {text!r:.80} is not a string; repair the record")
+    if not text.strip():
+        raise UserError(f"{source}: {name} is empty; remove or repair the record")
+    return text
+
+
+def _label(source: str, record: records.Record, name: str, required: bool) -> str | None:
+    if required:
+        _column(source, record, "label", name)
+    label = record.get(name)
+    if label is None or label == "":
+        if required:
+            raise UserError(f"{source}: {name} is missing; every example needs a label here")
+        return None
+    if isinstance(label, bool) or not isinstance(label, str | int):
+        raise UserError(f"{source}: {name} = {label!r:.80} is neither text nor a whole number; repair the record")
+    return str(label)

@@ -1,0 +1,110 @@
+"""From a byte stream to records: JSON Lines, comma- and tab-separated tables with a header, and Parquet."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from encodery.errors import UserError
+from encodery.files.streams import EncodingErrors, read_lines, reading
+from encodery.files.tables import read_table
+
+RecordFormat = Literal["jsonl", "csv", "tsv", "parquet"]
+Record = dict[str, Any]
+
+RECORD_SUFFIXES: dict[str, RecordFormat] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_PARQUET_ROWS = 256
+
+
+def read_records(
+    stream: io.BufferedReader,
+    name: str,
+    file_format: RecordFormat,
+    *,
+    columns: tuple[str, ...] = (),
+    encoding_errors: EncodingErrors = "strict",
+    hint: str = "convert the file to UTF-8",
+) -> Iterator[tuple[int, Record]]:
+    """The records of a stream, each with the line (in Parquet: the row) it starts on.
+
+    Args:
+        columns: all that the caller will look at, when known: Parquet then reads nothing else.
+        encoding_errors, hint: see `streams.read_lines`.
+
+    Raises:
+        UserError: malformed JSON, a row that does not fit its header, a broken Parquet file, text that is not UTF-8.
+    """
+    if file_format == "parquet":
+        return _read_parquet(stream, name, columns)
+    lines = read_lines(stream, name, encoding_errors, hint)
+    if file_format == "jsonl":
+        return _read_json_lines(lines, name, encoding_errors)
+    return read_table(lines, name, "," if file_format == "csv" else "\t")
+
+
+def _read_json_lines(
+    lines: Iterator[str], name: str, encoding_errors: EncodingErrors
+) -> Iterator[tuple[int, Record]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            where = f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
+            raise UserError(f"{name}:{number}: not JSON ({where}); write one JSON object per line") from None
+        except (ValueError, RecursionError):
+            raise UserError(f"{name}:{number}: not JSON that can be read (too deep, or too long a number)") from None
+        if not isinstance(record, dict):
+            kind = {list: "an array", str: "a string", type(None): "null"}.get(type(record), "a single value")
+            raise UserError(f"{name}:{number}: {kind} where an object is expected; write one JSON object per line")
+        if "\\ud" in line or "\\uD" in line:
+            record = _without_half_pairs(record, f"{name}:{number}", encoding_errors)
+        yield number, record
+
+
+def _without_half_pairs(record: Record, location: str, encoding_errors: EncodingErrors) -> Record:
+    """JSON can escape one half of a surrogate pair, which no encoding of Unicode can hold."""
+    text = json.dumps(record, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        if encoding_errors == "strict":
+            half = f"\\u{ord(text[error.start]):04x}"
+            raise UserError(f"{location}: {half} is half a character (surrogate); repair the record") from None
+        repaired: Record = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return repaired
+    return record
+
+
+def _read_parquet(stream: io.BufferedReader, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, Record]]:
+    """Rows batch by batch; a stream that cannot seek cheaply (from an archive) is taken into memory first."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UserError(
+            f'{name}: reading Parquet needs the package pyarrow; pip install "encodery[corpus]"'
+        ) from None
+    seekable = isinstance(stream.raw, io.FileIO)
+    with reading(name):
+        source = stream if seekable else io.BytesIO(stream.read())
+    row = 0
+    try:
+        file = parquet.ParquetFile(source, pre_buffer=False)
+        wanted = list(columns) if columns and set(columns) <= set(file.schema_arrow.names) else None
+        for batch in file.iter_batches(batch_size=_PARQUET_ROWS, columns=wanted, use_threads=False):
+            for record in batch.to_pylist():
+                row += 1
+                yield row, record
+    except UnicodeDecodeError:
+        raise UserError(f"{name}: invalid UTF-8 in one of the rows from {row + 1} on; write it again") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise UserError(f"{name}: broken Parquet file ({reason}); fetch or write it again") from None

@@ -1,0 +1,168 @@
+"""From a file to decoded lines: plain, gzip or zstd bytes, streamed, with every failure told in one line.
+
+A `name` is what messages call the data: a path, or `archive!member`. Memory is bounded by the longest line.
+"""
+
+import gzip
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from encodery.errors import UserError
+
+EncodingErrors = Literal["strict", "replace"]
+
+COMPRESSIONS = (".gz", ".zst")
+MAX_LINE_BYTES = 64 << 20
+BINARY_HINT = "Encodery reads text in UTF-8"
+_BUFFER_BYTES = 1 << 16
+# A compressed block of zstd may expand thousands of times, so it is handed over in small pieces.
+_ZSTD_PIECE_BYTES = 1 << 13
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what goes wrong while `name` is read (missing, forbidden, truncated, corrupt) into a UserError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file") from None
+    except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise UserError(f"{name}: broken archive ({_reason(error)}); fetch or pack it again") from None
+    except EOFError:
+        raise UserError(f"{name}: broken archive (it ends too early); fetch or pack it again") from None
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read ({error.strerror or _reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, decompressed when its name ends in `.gz` or `.zst`.
+
+    Raises:
+        UserError: the file is missing or cannot be opened; later, while reading under `reading`, it is broken.
+    """
+    name = str(path)
+    with reading(name):
+        file = path.open("rb")
+    with file:
+        yield decompress(file, name)
+
+
+def inner_suffix(name: str) -> str:
+    """The suffix that tells the format, in lower case: `.txt` for `a.TXT.gz`, `.tar` for `a.tgz`."""
+    name = name.lower()
+    if name.endswith(".tgz"):
+        return ".tar"
+    for suffix in COMPRESSIONS:
+        name = name.removesuffix(suffix)
+    return PurePosixPath(name).suffix
+
+
+def decompress(stream: Any, name: str) -> io.BufferedReader:
+    """A readable byte stream behind the compression that `name` ends in, if any."""
+    if name.lower().endswith((".gz", ".tgz")):
+        return io.BufferedReader(gzip.GzipFile(fileobj=stream), _BUFFER_BYTES)
+    if name.lower().endswith(".zst"):
+        return io.BufferedReader(_ZstdReader(stream, name), _BUFFER_BYTES)
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, _BUFFER_BYTES)
+
+
+class _ZstdReader(io.RawIOBase):
+    """Decompresses frame after frame; unlike the library's own reader it notices a file that ends too early."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        try:
+            import zstandard
+        except ImportError:
+            raise UserError(
+                f'{name}: reading .zst needs the package zstandard; pip install "encodery[corpus]"'
+            ) from None
+        # Windows up to 2 GiB: what `zstd --long=31` writes.
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+        self._error = zstandard.ZstdError
+        self._stream = stream
+        self._frame = self._decompressor.decompressobj()
+        self._inside_frame = False
+        self._output = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._output:
+            piece = self._frame.unused_data if self._frame.eof else b""
+            piece = piece or self._stream.read(_ZSTD_PIECE_BYTES)
+            if not piece:
+                if self._inside_frame:
+                    raise EOFError
+                return 0
+            if self._frame.eof:
+                self._frame = self._decompressor.decompressobj()
+            try:
+                self._output = memoryview(self._frame.decompress(piece))
+            except self._error as error:
+                raise zlib.error(str(error)) from None
+            self._inside_frame = not self._frame.eof
+        count = min(len(buffer), len(self._output))
+        buffer[:count] = self._output[:count]
+        self._output = self._output[count:]
+        return count
+
+
+def read_lines(
+    stream: io.BufferedReader,
+    name: str,
+    encoding_errors: EncodingErrors = "strict",
+    hint: str = "convert the file to UTF-8",
+) -> Iterator[str]:
+    """The lines of UTF-8 text without their ends (LF or CRLF); a byte order mark is dropped.
+
+    Args:
+        encoding_errors: `replace` turns invalid bytes into U+FFFD instead of raising.
+        hint: what the message about invalid UTF-8 tells the reader to do.
+
+    Raises:
+        UserError: invalid UTF-8 (line, byte offset in the decompressed file, the bytes), NUL bytes or UTF-16,
+            a line over 64 MiB, a broken compressed file.
+    """
+    with reading(name):
+        _check_text(stream.peek(_BUFFER_BYTES), name)
+        offset = len(stream.read(3)) if stream.peek(3)[:3] == b"\xef\xbb\xbf" else 0
+        number = 0
+        while raw := stream.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(raw) > MAX_LINE_BYTES:
+                raise UserError(f"{name}:{number}: a line over {MAX_LINE_BYTES >> 20} MiB; break it up")
+            try:
+                line = raw.decode("utf-8", encoding_errors)
+            except UnicodeDecodeError as error:
+                bad = raw[error.start : error.end].hex(" ")
+                raise UserError(
+                    f"{name}:{number}: invalid UTF-8 at byte {offset + error.start}: {bad}; {hint}"
+                ) from None
+            if "\0" in line:
+                raise UserError(
+                    f"{name}:{number}: NUL byte at byte {offset + raw.index(0)}: binary data; {BINARY_HINT}"
+                )
+            offset += len(raw)
+            yield line.removesuffix("\n").removesuffix("\r")
+
+
+def _check_text(start: bytes, name: str) -> None:
+    """Reject UTF-16 and binary files by their first bytes: "invalid UTF-8" would point the wrong way."""
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UserError(f"{name}: the file is in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)")
+    if b"\0" in start:
+        position = start.index(0)
+        line = start.count(b"\n", 0, position) + 1
+        raise UserError(f"{name}:{line}: NUL byte at byte {position}: binary data; {BINARY_HINT}")

@@ -1,0 +1,117 @@
+"""Comma- and tab-separated tables as rows of cells, each with the line it starts on."""
+
+import csv
+import re
+from collections.abc import Iterator
+
+from encodery.errors import UserError
+from encodery.files.streams import MAX_LINE_BYTES
+
+Row = tuple[int, list[str]]
+
+_QUOTING_HINT = "quote a field that holds a comma, a quote or a line break, and double the quotes inside it"
+# What follows an opening quote: the content, then a closing quote that ends the field, or the end of the line.
+_QUOTED = re.compile(r'([^"]*+(?:""[^"]*+)*+)(?:"(\t|\Z)|\Z)')
+
+
+def read_table(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The records of a table whose first row names the columns; blank lines are skipped.
+
+    Raises:
+        UserError: a column name twice, a row with more or fewer cells than the header, broken quoting.
+    """
+    rows = _read_csv(lines, name) if delimiter == "," else _read_tsv(lines, name)
+    line, header = next(rows, (1, []))
+    for column in header:
+        if header.count(column) > 1:
+            raise UserError(f"{name}:{line}: the column {column!r} appears twice in the header; rename one")
+    for line, row in rows:
+        if len(row) != len(header):
+            columns = ", ".join(header)
+            raise UserError(
+                f"{name}:{line}: {len(row)} columns where the header has {len(header)} ({columns}); "
+                "fix the row or its quotes"
+            )
+        yield line, dict(zip(header, row, strict=True))
+
+
+def _read_csv(lines: Iterator[str], name: str) -> Iterator[Row]:
+    """Rows by the rules of RFC 4180: fields in double quotes may hold commas, doubled quotes and line breaks."""
+    csv.field_size_limit(MAX_LINE_BYTES)  # a setting of the whole process; its default stops at 128 KiB
+    reader = csv.reader((line + "\n" for line in lines), strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise UserError(f"{name}:{start}: broken CSV ({error}); {_QUOTING_HINT}") from None
+        if row is None:
+            return
+        if row:
+            yield start, row
+
+
+def _read_tsv(lines: Iterator[str], name: str) -> Iterator[Row]:
+    """Rows of a table in which quotes may or may not mean anything: both habits exist, often unannounced.
+
+    A field in double quotes is unquoted when its quotes close properly: inner quotes doubled, a tab or the end of
+    the line behind the closing one, as many cells as the header has. It may run over several lines, unless the line
+    and the next one are whole rows when taken literally. Every other quote is an ordinary character.
+    """
+    numbered = enumerate(lines, start=1)
+    width = 0
+    current = next(numbered, None)
+    while current is not None:
+        start, line = current
+        current = next(numbered, None)
+        if not line.strip():
+            continue
+        cells, part = _split(line)
+        literal = line.split("\t")
+        whole = part is None and len(cells) == width
+        alone = part is None or current is None or _is_row(current[1], width)
+        if width and not whole and len(literal) == width and alone:
+            cells, part = literal, None
+        length = len(line)
+        while part is not None:
+            if current is None or length > MAX_LINE_BYTES or _QUOTED.match(current[1]) is None:
+                raise UserError(f"{name}:{start}: a field opens with a quote that is not closed; {_QUOTING_HINT}")
+            more, part = _split(current[1], part)
+            cells += more
+            length += len(current[1])
+            current = next(numbered, None)
+        width = width or len(cells)
+        yield start, cells
+
+
+def _is_row(line: str, width: int) -> bool:
+    """Whether a line is a whole row by itself (or blank)."""
+    return not line.strip() or line.count("\t") + 1 == width or (len(_split(line)[0]) == width)
+
+
+def _split(line: str, part: list[str] | None = None) -> tuple[list[str], list[str] | None]:
+    """The cells that end on this line and, line by line, the quoted field that is still open at its end.
+
+    `part` is the field that the lines before left open.
+    """
+    cells: list[str] = []
+    position = 0
+    while True:
+        opens = part is None and line.startswith('"', position)
+        if opens or part is not None:
+            match = _QUOTED.match(line, position + opens)
+            if match is not None:
+                part = [*(part or []), match[1]]
+                if match[2] is None:
+                    return cells, part
+                cells.append("\n".join(part).replace('""', '"'))
+                if not match[2]:
+                    return cells, None
+                part, position = None, match.end()
+                continue
+            part = None  # a lone quote inside: the field is not quoted after all
+        end = line.find("\t", position)
+        cells.append(line[position:] if end < 0 else line[position:end])
+        if end < 0:
+            return cells, None
+        position = end + 1
