@@ -1,0 +1,28 @@
+"""Labelled sequences as batches: every sequence once an epoch, in an order that is a function of (seed, epoch)."""
+
+from collections.abc import Sequence as Many
+
+from encodery.batch import Batch, Sequence, pack
+from encodery.data.packing import epoch_order, pack_indices
+
+
+class Epochs:
+    """Packs sequences into batches of at most `tokens_per_step` tokens; `epochs(step)` is the batch of a step."""
+
+    def __init__(self, sequences: Many[Sequence], tokens_per_step: int, epochs: int, seed: int) -> None:
+        self._sequences = sequences
+        lengths = [len(sequence.input_ids) for sequence in sequences]
+        budget = max(tokens_per_step, *lengths)
+        self._batches = [
+            indices
+            for epoch in range(epochs)
+            for indices in pack_indices(lengths, budget, epoch_order(len(lengths), seed, epoch))
+        ]
+
+    def __len__(self) -> int:
+        """Number of steps in all epochs."""
+        return len(self._batches)
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        return pack([self._sequences[index] for index in self._batches[step]])

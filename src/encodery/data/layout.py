@@ -1,0 +1,62 @@
+"""From ranges of corpus tokens to packed sequences with their special tokens.
+
+A sequence is `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from encodery.data.shards import Shards, flat_ranges
+from encodery.data.spans import Segments
+
+
+def num_special_tokens(parts: int) -> int:
+    """Special tokens of a sequence of one or two parts."""
+    return 1 + parts
+
+
+@dataclass(frozen=True)
+class PackedText:
+    """Packed sequences before corruption: `tokens` counts special tokens too, `text` only those of the corpus."""
+
+    input_ids: Int64[np.ndarray, " tokens"]
+    position_ids: Int64[np.ndarray, " tokens"]
+    token_type_ids: Int64[np.ndarray, " tokens"] | None
+    """0 for A and its special tokens, 1 for B and its `[SEP]`; None without pairs."""
+    bounds: Int64[np.ndarray, " boundaries"]
+    """Sequence `i` is `bounds[i] : bounds[i + 1]` of the tokens."""
+    text_ids: Int64[np.ndarray, " text"]
+    """Ids of the corpus tokens."""
+    text_index: Int64[np.ndarray, " text"]
+    """Where they are among the tokens."""
+    text_bounds: Int64[np.ndarray, " boundaries"]
+    """Sequence `i` has the corpus tokens `text_bounds[i] : text_bounds[i + 1]`."""
+
+
+def lay_out(shards: Shards, segments: Segments, cls_token_id: int, sep_token_id: int) -> PackedText:
+    """Read the segments and put them between their special tokens."""
+    num_sequences, parts = segments.lengths.shape
+    lengths = segments.lengths.ravel()
+    # a part is its text and a [SEP]; the first one of a sequence also has the [CLS]
+    sizes = segments.lengths + 1
+    sizes[:, 0] += 1
+    ends = np.cumsum(sizes)
+    bounds = np.concatenate([[0], ends[parts - 1 :: parts]])
+    text_index = flat_ranges(ends - 1 - lengths, lengths)
+    text_ids = shards.take_ranges(segments.starts.ravel(), lengths).astype(np.int64)
+    input_ids = np.empty(bounds[-1], np.int64)
+    input_ids[text_index] = text_ids
+    input_ids[bounds[:-1]] = cls_token_id
+    input_ids[ends - 1] = sep_token_id
+    token_types = np.tile(np.arange(parts), num_sequences)
+    return PackedText(
+        input_ids=input_ids,
+        position_ids=flat_ranges(np.zeros_like(bounds[1:]), np.diff(bounds)),
+        token_type_ids=np.repeat(token_types, sizes.ravel()) if parts > 1 else None,
+        bounds=bounds,
+        text_ids=text_ids,
+        text_index=text_index,
+        text_bounds=np.concatenate([[0], np.cumsum(lengths)[parts - 1 :: parts]]),
+    )

@@ -1,0 +1,96 @@
+"""How token shards lie on disk: raw little-endian arrays, and one `shards.json` that says what they must be.
+
+Shard `i` is three files. Offsets count from the shard's own beginning and carry one record more than there are items,
+so that item `k` is `offsets[k]:offsets[k + 1]`:
+
+    ids-0000i.bin        uint16 (uint32 above 65,536 ids)   token ids, every sentence after the other
+    sentences-0000i.bin  uint64   first token of each sentence
+    documents-0000i.bin  uint64   first sentence of each document
+"""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt
+
+from encodery.config import Config
+from encodery.errors import UserError
+
+MANIFEST = "shards.json"
+KINDS = ("ids", "sentences", "documents")
+REWRITE = "write the token shards again"
+_ITEM_SIZES = {"uint16": 2, "uint32": 4, "uint64": 8}
+
+
+class ShardFiles(Config):
+    """One shard: how many items it holds, and the SHA-256 of each of its files."""
+
+    num_tokens: NonNegativeInt
+    num_sentences: NonNegativeInt
+    num_documents: NonNegativeInt
+    sha256: dict[str, str]
+
+    def num_records(self, kind: str) -> int:
+        """Records that the file of this kind must hold."""
+        return {
+            "ids": self.num_tokens,
+            "sentences": self.num_sentences + 1,
+            "documents": self.num_documents + 1,
+        }[kind]
+
+
+class ShardsManifest(Config):
+    """The table in `shards.json`."""
+
+    format_version: Literal[1] = 1
+    dtype: Literal["uint16", "uint32"]
+    vocab_size: int = Field(gt=0)
+    shards: tuple[ShardFiles, ...]
+    """None, where the corpus has no text."""
+
+    def record_type(self, kind: str) -> str:
+        """The dtype of a record, as NumPy spells it."""
+        return "<u8" if kind != "ids" else f"<u{_ITEM_SIZES[self.dtype]}"
+
+    def check_size(self, folder: Path, index: int, kind: str) -> Path:
+        """The path of one file, whose size is what this table says.
+
+        Raises:
+            UserError: the file is missing, truncated or too long.
+        """
+        path = folder / file_name(kind, index)
+        item = _ITEM_SIZES[self.dtype] if kind == "ids" else _ITEM_SIZES["uint64"]
+        expected = self.shards[index].num_records(kind)
+        if not path.is_file():
+            raise UserError(f"{path}: missing, though {MANIFEST} lists it; {REWRITE}")
+        size = path.stat().st_size
+        if size != expected * item:
+            raise UserError(
+                f"{path}: ends in record {size // item} ({size:,} bytes), {MANIFEST} says {expected:,} records "
+                f"({expected * item:,} bytes); {REWRITE}"
+            )
+        return path
+
+
+def file_name(kind: str, index: int) -> str:
+    """The name of one file of shard `index`; `kind` is one of `KINDS`."""
+    return f"{kind}-{index:05d}.bin"
+
+
+def read_manifest(folder: Path) -> ShardsManifest:
+    """The table of a folder of shards.
+
+    Raises:
+        UserError: there is none, or it is not one of ours.
+    """
+    path = folder / MANIFEST
+    try:
+        table = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror}; name a folder of token shards") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}; {REWRITE}") from None
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: holds a {type(table).__name__}, must be a table; {REWRITE}")
+    return ShardsManifest.parse(table, str(path))

@@ -1,0 +1,241 @@
+"""Pretraining as one thing: which text comes when, what is hidden in it, and what the model must tell.
+
+Steps are planned many at a time and read a few at a time: for a few thousand tokens, NumPy's cost per call would be
+most of the work. That does not show from outside: a batch is a function of (seed, step) alone, whatever was asked for
+before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt64
+from pydantic import Field
+
+from encodery.batch import Batch, LossOutput
+from encodery.config import Config
+from encodery.data.keyed_random import keyed_uint64
+from encodery.data.layout import PackedText, lay_out, num_special_tokens
+from encodery.data.shards import Shards
+from encodery.data.spans import Segments, Windows, whole_segments
+from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
+from encodery.objectives.sentence import NextSentence
+from encodery.objectives.vocabulary import Vocabulary
+
+_BLOCK_TOKENS = 1 << 15
+_BLOCKS_PER_PLAN = 8
+_PROBE_WINDOWS = 512
+_TRAINING, _VALIDATION = range(2)
+_WINDOWS, _SEQUENCES = range(2)
+
+
+class ObjectiveConfig(Config):
+    """What the model learns from text without labels."""
+
+    mlm: MaskedConfig = MaskedConfig()
+    nsp: bool = True
+    """Also predict whether two stretches of text follow each other (BERT does, RoBERTa does not)."""
+    short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
+    """How often a stretch of text is cut in two short sequences."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """One endless, fixed order of text: training has one, validation another."""
+
+    windows: Windows
+    seed: int
+    """Names the draws within the sequences."""
+
+
+@dataclass(frozen=True)
+class _Sequences:
+    """The sequences of some steps, before their text is read."""
+
+    segments: Segments
+    labels: Int64[np.ndarray, " sequences"] | None
+    streams: UInt64[np.ndarray, " sequences"]
+    steps: Int64[np.ndarray, " steps"]
+    """First sequence of each step, and the end of the last."""
+
+    def of_steps(self, first: int, last: int) -> "_Sequences":
+        """Those of the steps `first : last`, counted from the first one here."""
+        steps = self.steps[first : last + 1]
+        inside = slice(steps[0], steps[-1])
+        return _Sequences(
+            Segments(self.segments.starts[inside], self.segments.lengths[inside]),
+            None if self.labels is None else self.labels[inside],
+            self.streams[inside],
+            steps - steps[0],
+        )
+
+
+class Pretraining:
+    """Masked language modeling, with next sentence prediction or without, over token shards."""
+
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        shards: Shards,
+        vocabulary: Vocabulary,
+        max_seqlen: int,
+        tokens_per_step: int,
+        seed: int,
+    ) -> None:
+        """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`.
+
+        Raises:
+            UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
+                lengths leave no room for text.
+        """
+        self._special_tokens = num_special_tokens(2 if config.nsp else 1)
+        _check(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
+        self._shards = shards
+        self._vocabulary = vocabulary
+        self._span = max_seqlen - self._special_tokens
+        self._masked_lm = MaskedLM(config.mlm, vocabulary)
+        self._next_sentence = NextSentence(shards) if config.nsp else None
+        windows = Windows(shards, self._span, 0, config.short_sequence_probability)
+        self._training = _stream(windows, seed, _TRAINING)
+        self._validation = _stream(replace(windows, jitter=False), seed, _VALIDATION)
+        self._windows_per_step = 1  # until it is known how many tokens a window becomes
+        self._tokens_per_window = self._measure_window()
+        self._windows_per_step = max(1, round(tokens_per_step / self._tokens_per_window))
+        self._steps_per_block = max(1, _BLOCK_TOKENS // tokens_per_step)
+        self._plan = lru_cache(maxsize=1)(self._make_plan)
+        self._block = lru_cache(maxsize=1)(self._make_block)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which every window of the corpus comes up once."""
+        return self._training.windows.num_windows / self._windows_per_step
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
+        number, place = divmod(step, self._steps_per_block)
+        return self._block(number)[place]
+
+    def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
+        """About `max_tokens` of the corpus (or all of it), always the same ones with the same masks."""
+        wanted = max(1, round(max_tokens / self._tokens_per_window))
+        stop = min(wanted, self._validation.windows.num_windows)
+        sequences = self._sequences(self._validation, 0, stop)
+        for step in range(len(sequences.steps) - 1):
+            yield from self._read(sequences.of_steps(step, step + 1))
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """How many items each term of the loss scores, known before the model has seen the batch."""
+        assert batch.labels is not None
+        counts = {"mlm": len(batch.labels)}
+        if self._next_sentence:
+            counts["nsp"] = batch.num_sequences
+        return counts
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Sums of the terms over the batch. The model needs the heads `mlm` and, for NSP, `nsp`."""
+        scorers: dict[str, MaskedLM | NextSentence] = {"mlm": self._masked_lm}
+        if self._next_sentence:
+            scorers["nsp"] = self._next_sentence
+        rows = [scorer.rows(batch) for scorer in scorers.values()]
+        hidden = model.encoder(batch, torch.cat(rows)).split([len(part) for part in rows])
+        terms = {name: scorers[name].loss(model, part, batch) for name, part in zip(scorers, hidden, strict=True)}
+        metrics = {}
+        for name, count in self.counts(batch).items():
+            loss_sum, num_correct = terms[name]
+            metrics[f"{name}_loss"] = (float(loss_sum.detach()), float(count))
+            metrics[f"{name}_accuracy"] = (float(num_correct), float(count))
+        return LossOutput({name: loss_sum for name, (loss_sum, _) in terms.items()}, metrics)
+
+    def _measure_window(self) -> float:
+        """Mean tokens that a window becomes, special tokens and random next sentences included."""
+        num_windows = min(_PROBE_WINDOWS, self._validation.windows.num_windows)
+        lengths = self._sequences(self._validation, 0, num_windows).segments.lengths
+        return float(lengths.sum() + self._special_tokens * len(lengths)) / num_windows
+
+    def _sequences(self, stream: _Stream, start: int, stop: int) -> _Sequences:
+        """The sequences of the windows `start : stop`, where `start` begins a step."""
+        pieces = stream.windows.pieces(start, stop)
+        step = pieces.window // self._windows_per_step
+        steps = np.searchsorted(step, np.arange(step[0], step[-1] + 2))
+        index = np.arange(len(pieces)) - steps[step - step[0]]
+        streams = keyed_uint64(stream.seed, step, index)
+        if self._next_sentence:
+            segments, labels = self._next_sentence.prepare(pieces, streams, self._span)
+            return _Sequences(segments, labels, streams, steps)
+        return _Sequences(whole_segments(self._shards, pieces, self._span), None, streams, steps)
+
+    def _make_plan(self, number: int) -> _Sequences:
+        """The sequences of several blocks of training steps."""
+        windows = self._windows_per_step * self._steps_per_block * _BLOCKS_PER_PLAN
+        return self._sequences(self._training, number * windows, (number + 1) * windows)
+
+    def _make_block(self, number: int) -> list[Batch]:
+        """The batches of a block of training steps."""
+        plan, place = divmod(number, _BLOCKS_PER_PLAN)
+        first = place * self._steps_per_block
+        return self._read(self._plan(plan).of_steps(first, first + self._steps_per_block))
+
+    def _read(self, sequences: _Sequences) -> list[Batch]:
+        """Finished batches: the text of the sequences, laid out and corrupted."""
+        ids = self._vocabulary
+        text = lay_out(self._shards, sequences.segments, ids.cls_token_id, ids.sep_token_id)
+        masked = self._masked_lm.corrupt(text, sequences.streams, sequences.steps)
+        text.input_ids[masked.label_index] = masked.replacements
+        steps = sequences.steps.tolist()
+        return [_batch(text, masked, sequences.labels, first, last) for first, last in pairwise(steps)]
+
+
+def _batch(
+    text: PackedText, masked: MaskedText, labels: Int64[np.ndarray, " sequences"] | None, first: int, last: int
+) -> Batch:
+    """The sequences `first : last` as a batch."""
+    bounds = text.bounds[first : last + 1]
+    tokens = slice(bounds[0], bounds[-1])
+    scored = slice(*np.searchsorted(masked.label_index, bounds[[0, -1]]))
+    types = text.token_type_ids
+    return Batch(
+        input_ids=torch.from_numpy(text.input_ids[tokens]),
+        position_ids=torch.from_numpy(text.position_ids[tokens]),
+        cu_seqlens=torch.from_numpy((bounds - bounds[0]).astype(np.int32)),
+        max_seqlen=int(np.diff(bounds).max()),
+        token_type_ids=None if types is None else torch.from_numpy(types[tokens]),
+        labels=torch.from_numpy(masked.labels[scored]),
+        label_index=torch.from_numpy(masked.label_index[scored] - bounds[0]),
+        sequence_labels=None if labels is None else torch.from_numpy(labels[first:last]),
+    )
+
+
+def _stream(windows: Windows, seed: int, purpose: int) -> _Stream:
+    """The order of text for one purpose."""
+    return _Stream(
+        windows=replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS))),
+        seed=int(keyed_uint64(seed, purpose, _SEQUENCES)),
+    )
+
+
+def _check(
+    shards: Shards, vocabulary: Vocabulary, max_seqlen: int, tokens_per_step: int, special_tokens: int
+) -> None:
+    """Settings that cannot work, said before the first step."""
+    if shards.vocab_size != vocabulary.vocab_size:
+        raise UserError(
+            f"the token shards were written with a vocabulary of {shards.vocab_size:,}, this one has "
+            f"{vocabulary.vocab_size:,}; write the shards again with the tokenizer that the model uses"
+        )
+    if not shards.num_documents:
+        raise UserError("the token shards hold no text; write them again from a corpus that has some")
+    if max_seqlen < special_tokens + 2:
+        raise UserError(
+            f"max_seqlen = {max_seqlen}: must be at least {special_tokens + 2}, for {special_tokens} special tokens "
+            f"and some text"
+        )
+    if tokens_per_step < max_seqlen:
+        raise UserError(
+            f"tokens_per_step = {tokens_per_step}: must be at least max_seqlen = {max_seqlen}; raise the one "
+            f"or lower the other"
+        )

@@ -1,0 +1,81 @@
+"""Labelled sequences: every one once an epoch, in a new order each time, within the budget."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encodery.batch import Batch, Sequence
+from encodery.data.epochs import Epochs
+
+
+def make_sequences(lengths: list[int]) -> list[Sequence]:
+    """Sequence i holds its own number and has label i."""
+    return [Sequence([i] * length, [0] * length, i) for i, length in enumerate(lengths)]
+
+
+def numbers(batch: Batch) -> list[int]:
+    """Which sequences a batch holds, by their tokens; the labels must agree."""
+    found: list[int] = batch.input_ids[batch.cu_seqlens[:-1].long()].tolist()
+    assert batch.sequence_labels is not None
+    assert batch.sequence_labels.tolist() == found
+    return found
+
+
+@given(st.lists(st.integers(1, 13), min_size=1, max_size=53), st.integers(1, 41), st.integers(1, 3))
+def test_every_sequence_once_an_epoch_within_the_budget(lengths: list[int], budget: int, epochs: int) -> None:
+    batches = Epochs(make_sequences(lengths), budget, epochs, seed=7)
+    found = [batches(step) for step in range(len(batches))]
+    assert Counter(number for batch in found for number in numbers(batch)) == dict.fromkeys(
+        range(len(lengths)), epochs
+    )
+    # a sequence longer than the budget raises it: no sequence is lost
+    assert all(batch.num_tokens <= max(budget, *lengths, 1) for batch in found)
+
+
+@pytest.fixture
+def lengths() -> list[int]:
+    return [3 + 7 * i % 11 for i in range(101)]
+
+
+def test_an_epoch_ends_before_the_next_begins(lengths: list[int]) -> None:
+    batches = Epochs(make_sequences(lengths), 61, epochs=3, seed=7)
+    order = [number for step in range(len(batches)) for number in numbers(batches(step))]
+    epochs = [order[start : start + 101] for start in (0, 101, 202)]
+    assert all(sorted(epoch) == list(range(101)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert epochs[1] != epochs[2]
+    assert all(epoch != sorted(epoch) for epoch in epochs)
+
+
+def test_the_order_is_a_function_of_the_seed(lengths: list[int]) -> None:
+    sequences = make_sequences(lengths)
+    first, again, other = (Epochs(sequences, 61, 2, seed) for seed in (7, 7, 11))
+    assert len(first) == len(again)
+    assert [numbers(first(step)) for step in range(len(first))] == [
+        numbers(again(step)) for step in range(len(first))
+    ]
+    assert numbers(first(0)) != numbers(other(0))
+
+
+def test_a_step_can_be_asked_for_at_any_time(lengths: list[int]) -> None:
+    """A resumed run asks for step n first."""
+    batches = Epochs(make_sequences(lengths), 61, 2, seed=7)
+    last = numbers(batches(len(batches) - 1))
+    forward = [numbers(batches(step)) for step in range(len(batches))]
+    assert forward[-1] == last
+    with pytest.raises(IndexError):
+        batches(len(batches))
+
+
+def test_more_epochs_continue_the_same_order(lengths: list[int]) -> None:
+    short, long = (Epochs(make_sequences(lengths), 61, epochs, seed=7) for epochs in (1, 2))
+    assert len(long) > len(short)
+    assert [numbers(short(step)) for step in range(len(short))] == [numbers(long(step)) for step in range(len(short))]
+
+
+def test_one_sequence() -> None:
+    batches = Epochs(make_sequences([5]), 3, epochs=2, seed=7)
+    assert len(batches) == 2
+    assert batches(1).seqlens() == [5]

@@ -1,0 +1,48 @@
+"""Special tokens, positions and token types of packed sequences."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encodery.data.layout import lay_out, num_special_tokens
+from encodery.data.shards import Shards
+from encodery.data.spans import Segments
+from tests.data.synthetic import counting_documents, stored
+
+CLS, SEP = 2, 3
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Shards:
+    return stored(tmp_path / "shards", counting_documents([3, 5, 2], 7))
+
+
+def test_single_texts(shards: Shards) -> None:
+    segments = Segments(starts=np.array([[3], [0]]), lengths=np.array([[2], [1]]))
+    text = lay_out(shards, segments, CLS, SEP)
+    assert text.input_ids.tolist() == [CLS, 8, 9, SEP, CLS, 5, SEP]
+    assert text.position_ids.tolist() == [0, 1, 2, 3, 0, 1, 2]
+    assert text.token_type_ids is None
+    assert text.bounds.tolist() == [0, 4, 7]
+    assert text.text_ids.tolist() == [8, 9, 5]
+    assert text.text_index.tolist() == [1, 2, 5]
+    assert text.text_bounds.tolist() == [0, 2, 3]
+
+
+def test_pairs(shards: Shards) -> None:
+    segments = Segments(starts=np.array([[3, 20], [0, 1]]), lengths=np.array([[2, 3], [1, 1]]))
+    text = lay_out(shards, segments, CLS, SEP)
+    assert text.input_ids.tolist() == [CLS, 8, 9, SEP, 25, 26, 27, SEP, CLS, 5, SEP, 6, SEP]
+    assert text.token_type_ids is not None
+    assert text.token_type_ids.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1]
+    assert text.position_ids.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4]
+    assert text.bounds.tolist() == [0, 8, 13]
+    assert text.text_bounds.tolist() == [0, 5, 7]
+    assert text.input_ids[text.text_index].tolist() == text.text_ids.tolist()
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_special_tokens_are_counted_as_they_are_laid_out(shards: Shards, parts: int) -> None:
+    segments = Segments(starts=np.zeros((1, parts), int), lengths=np.full((1, parts), 7))
+    assert len(lay_out(shards, segments, CLS, SEP).input_ids) == 7 * parts + num_special_tokens(parts)

@@ -1,0 +1,141 @@
+"""What was written is what is read, from one shard or many."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from encodery.data.shard_writer import Document, ShardStats, write_shards
+from encodery.data.shards import Offsets, Shards, flat_ranges
+from tests.data.synthetic import VOCAB_SIZE, documents, stored
+
+
+def read_back(shards: Shards) -> list[list[list[int]]]:
+    """All documents, sentence by sentence."""
+    sentence = np.arange(shards.num_sentences)
+    starts = shards.sentences.at(sentence)
+    lengths = shards.sentences.at(sentence + 1) - starts
+    tokens = shards.take_ranges(starts, lengths).tolist()
+    texts = [tokens[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+    document = np.arange(shards.num_documents)
+    bounds = zip(shards.documents.at(document), shards.documents.at(document + 1), strict=True)
+    return [texts[first:last] for first, last in bounds]
+
+
+@pytest.mark.parametrize("max_tokens_per_shard", [1, 101, 997, 2**27])
+def test_a_corpus_is_read_back_as_written(tmp_path: Path, max_tokens_per_shard: int) -> None:
+    corpus = documents(53, 7)
+    shards = stored(tmp_path / "shards", corpus, max_tokens_per_shard=max_tokens_per_shard)
+    assert read_back(shards) == [[sentence.tolist() for sentence in document] for document in corpus]
+    assert shards.num_tokens == sum(len(sentence) for document in corpus for sentence in document)
+    assert shards.vocab_size == VOCAB_SIZE
+
+
+def test_one_shard_a_document_when_each_fills_one(tmp_path: Path) -> None:
+    stats = write_shards(documents(13, 3), tmp_path, VOCAB_SIZE, max_tokens_per_shard=1)
+    assert stats.num_shards == stats.num_documents == 13
+
+
+@pytest.mark.parametrize(("vocab_size", "item_size"), [(2**16, 2), (2**16 + 1, 4)])
+def test_ids_take_two_bytes_where_they_can(tmp_path: Path, vocab_size: int, item_size: int) -> None:
+    corpus = [[np.array([0, vocab_size - 1, 7])]]
+    shards = stored(tmp_path / "shards", corpus, vocab_size)
+    assert (tmp_path / "shards" / "ids-00000.bin").stat().st_size == 3 * item_size
+    assert read_back(shards) == [[[0, vocab_size - 1, 7]]]
+
+
+def test_what_is_empty_is_left_out(tmp_path: Path) -> None:
+    empty = np.array([], np.int64)
+    corpus: list[Document] = [[], [empty], [empty, np.array([5, 6]), empty, np.array([7])], [empty, empty]]
+    stats = write_shards(corpus, tmp_path, VOCAB_SIZE)
+    assert stats == ShardStats(num_tokens=3, num_sentences=2, num_documents=1, num_shards=1)
+    assert read_back(Shards.open(tmp_path)) == [[[5, 6], [7]]]
+
+
+def test_an_empty_corpus_is_said_to_be_empty(tmp_path: Path) -> None:
+    stats = write_shards([], tmp_path, VOCAB_SIZE)
+    shards = Shards.open(tmp_path, verify=True)
+    assert stats == ShardStats(0, 0, 0, 0)
+    assert (shards.num_tokens, shards.num_sentences, shards.num_documents) == (0, 0, 0)
+
+
+@given(st.lists(st.integers(1, 333), min_size=1, max_size=7))
+@settings(max_examples=30)
+def test_long_sentences_are_cut_evenly_and_lose_nothing(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int]
+) -> None:
+    tokens = np.arange(sum(lengths)) % VOCAB_SIZE
+    corpus = [np.split(tokens, np.cumsum(lengths)[:-1])]
+    shards = stored(tmp_path_factory.mktemp("corpus") / "shards", corpus)
+    (sentences,) = read_back(shards)
+    assert [token for sentence in sentences for token in sentence] == tokens.tolist()
+    found = [len(sentence) for sentence in sentences]
+    assert max(found) <= 64
+    for length in lengths:
+        parts = [found.pop(0) for _ in range(math.ceil(length / 64))]
+        assert sum(parts) == length
+        assert max(parts) - min(parts) <= 1
+
+
+def test_documents_stream_through(tmp_path: Path) -> None:
+    """Not more than a chunk of documents is held: files grow while documents are still being asked for."""
+    seen = []
+
+    def corpus() -> object:
+        for number in range(7):
+            seen.append([path.stat().st_size for path in sorted(tmp_path.glob("ids-*"))])
+            yield [np.full(50, number + 5)] * 2
+
+    write_shards(corpus(), tmp_path, VOCAB_SIZE, max_tokens_per_shard=300)  # type: ignore[arg-type]
+    assert seen[0] == []
+    assert seen[3] == [600]
+    assert seen[6] == [600, 600]
+
+
+def test_an_error_in_the_documents_is_passed_on(tmp_path: Path) -> None:
+    def corpus() -> object:
+        yield [np.array([5, 6, 7])]
+        raise RuntimeError("line 3 is not text")
+
+    with pytest.raises(RuntimeError, match="line 3 is not text"):
+        write_shards(corpus(), tmp_path, VOCAB_SIZE, max_tokens_per_shard=1)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=5), min_size=1, max_size=4))
+def test_offsets_over_shards_are_offsets_of_the_whole(sizes: list[list[int]]) -> None:
+    parts = [np.cumsum([0, *lengths]) for lengths in sizes]
+    split, whole = Offsets(parts), Offsets([np.cumsum([0, *(size for part in sizes for size in part)])])
+    assert (len(split), split.end) == (len(whole), whole.end)
+    items, values = np.arange(len(whole) + 1), np.arange(-1, whole.end + 2)
+    assert split.at(items).tolist() == whole.at(items).tolist()
+    assert split.search(values, "left").tolist() == whole.search(values, "left").tolist()
+    assert split.search(values, "right").tolist() == whole.search(values, "right").tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 7)), max_size=9))
+def test_flat_ranges_are_the_ranges_one_after_the_other(ranges: list[tuple[int, int]]) -> None:
+    starts, lengths = (np.array([pair[side] for pair in ranges], np.int64) for side in (0, 1))
+    assert flat_ranges(starts, lengths).tolist() == [i for start, size in ranges for i in range(start, start + size)]
+
+
+def test_ranges_come_in_the_order_asked_for_whatever_their_shards(tmp_path: Path) -> None:
+    corpus = documents(41, 5, seed=3)
+    one = stored(tmp_path / "one", corpus)
+    many = stored(tmp_path / "many", corpus, max_tokens_per_shard=53)
+    sentence = np.random.default_rng(0).integers(0, one.num_sentences, 211)
+    starts = one.sentences.at(sentence)
+    lengths = one.sentences.at(sentence + 1) - starts
+    assert many.take_ranges(starts, lengths).tolist() == one.take_ranges(starts, lengths).tolist()
+    assert many.document_of(sentence).tolist() == one.document_of(sentence).tolist()
+
+
+@pytest.mark.parametrize("max_tokens_per_shard", [11, 2**27])
+def test_unigram_entropy_is_that_of_the_token_frequencies(tmp_path: Path, max_tokens_per_shard: int) -> None:
+    corpus = [[np.array([5, 5, 6])], [np.array([5, 7]), np.array([5, 6, 5])]]
+    shards = stored(tmp_path / "shards", corpus, 11, max_tokens_per_shard)
+    assert shards.token_counts().tolist() == [0, 0, 0, 0, 0, 5, 2, 1, 0, 0, 0]
+    expected = -sum(p * math.log(p) for p in (5 / 8, 2 / 8, 1 / 8))
+    assert shards.unigram_entropy() == pytest.approx(expected, abs=1e-12)

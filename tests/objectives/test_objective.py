@@ -1,0 +1,350 @@
+"""Batches as functions of (seed, step), and a loss of sums."""
+
+import dataclasses
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from encodery.batch import Batch
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.model.config import EncoderConfig
+from encodery.model.heads import Model
+from encodery.objectives.masked import MaskedConfig
+from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from tests.data.synthetic import NUM_SPECIAL, VOCAB_SIZE, counting_documents, documents, stored
+from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary
+
+MAX_SEQLEN, TOKENS_PER_STEP, SEED = 61, 509, 7
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "shards"
+    stored(path, documents(101, 17))
+    return path
+
+
+def pretraining(
+    shards: Shards, seed: int = SEED, tokens_per_step: int = TOKENS_PER_STEP, **config: Any
+) -> Pretraining:
+    return Pretraining(
+        ObjectiveConfig.parse(config, "test"),
+        shards,
+        vocabulary(shards.vocab_size),
+        MAX_SEQLEN,
+        tokens_per_step,
+        seed,
+    )
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    for field in dataclasses.fields(Batch):
+        left, right = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(left, torch.Tensor):
+            assert left.dtype == right.dtype, field.name
+            assert torch.equal(left, right), field.name
+        else:
+            assert left == right, field.name
+
+
+def original_ids(batch: Batch) -> torch.Tensor:
+    """The ids before anything was hidden."""
+    assert batch.label_index is not None
+    assert batch.labels is not None
+    return batch.input_ids.index_copy(0, batch.label_index, batch.labels)
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_a_batch_is_packed_and_within_its_bounds(folder: Path, nsp: bool) -> None:
+    objective = pretraining(Shards.open(folder), nsp=nsp)
+    for step in range(53):
+        batch = objective.batch(step)
+        lengths = batch.cu_seqlens.diff()
+        assert batch.cu_seqlens.dtype == torch.int32
+        assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
+        assert batch.cu_seqlens[0] == 0
+        assert batch.cu_seqlens[-1] == batch.num_tokens
+        assert batch.max_seqlen == lengths.max() <= MAX_SEQLEN
+        assert batch.position_ids.tolist() == [place for length in lengths for place in range(length)]
+        assert (batch.input_ids[batch.cu_seqlens[:-1]] == CLS).all()
+        assert (batch.input_ids[batch.cu_seqlens[1:] - 1] == SEP).all()
+        separators = (batch.input_ids == SEP).sum()
+        assert separators == (2 if nsp else 1) * batch.num_sequences
+        assert (batch.token_type_ids is not None) == (batch.sequence_labels is not None) == nsp
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+@pytest.mark.parametrize("sentences_per_document", [2, 97])
+def test_steps_hold_as_many_tokens_as_asked_on_average(
+    tmp_path: Path, nsp: bool, sentences_per_document: int
+) -> None:
+    corpus = documents(6000 // sentences_per_document, 2 * sentences_per_document)
+    objective = pretraining(stored(tmp_path / "shards", corpus), tokens_per_step=2003, nsp=nsp)
+    sizes = [objective.batch(step).num_tokens for step in range(101)]
+    assert abs(np.mean(sizes) / 2003 - 1) < 0.05
+    assert max(sizes) < 1.5 * 2003
+
+
+def test_token_types_change_after_the_first_separator(folder: Path) -> None:
+    batch = pretraining(Shards.open(folder)).batch(3)
+    assert batch.token_type_ids is not None
+    for start, end in zip(batch.cu_seqlens[:-1], batch.cu_seqlens[1:], strict=True):
+        ids, types = batch.input_ids[start:end].tolist(), batch.token_type_ids[start:end].tolist()
+        first = ids.index(SEP) + 1
+        assert types == [0] * first + [1] * (len(ids) - first)
+
+
+@pytest.mark.parametrize("tokens_per_step", [61, 509, 100_003])
+def test_a_batch_is_the_same_whatever_was_asked_for_before(folder: Path, tokens_per_step: int) -> None:
+    shards = Shards.open(folder)
+    in_order = pretraining(shards, tokens_per_step=tokens_per_step)
+    batches = {step: in_order.batch(step) for step in range(7)}
+    jumping = pretraining(shards, tokens_per_step=tokens_per_step)
+    list(jumping.validation_batches(500))
+    for step in (5, 2, 1_000_003, 6, 2, 0):
+        assert_same(jumping.batch(step), batches.get(step) or in_order.batch(step))
+
+
+def test_blocks_do_not_show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards = Shards.open(folder)
+    wide = [pretraining(shards).batch(step) for step in range(5)]
+    monkeypatch.setattr("encodery.objectives.objective._BLOCK_TOKENS", 1)
+    monkeypatch.setattr("encodery.objectives.objective._BLOCKS_PER_PLAN", 3)
+    for step in range(5):
+        assert_same(pretraining(shards).batch(step), wide[step])
+
+
+def test_a_batch_is_the_same_in_a_new_process(folder: Path) -> None:
+    program = (
+        "import sys, hashlib; from pathlib import Path; from encodery.data.shards import Shards;"
+        "from tests.objectives.test_objective import pretraining;"
+        "batch = pretraining(Shards.open(Path(sys.argv[1]))).batch(17);"
+        "print(hashlib.sha256(batch.input_ids.numpy().tobytes()).hexdigest())"
+    )
+    run = [sys.executable, "-c", program, str(folder)]
+    there = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    here = hashlib.sha256(pretraining(Shards.open(folder)).batch(17).input_ids.numpy().tobytes()).hexdigest()
+    assert there == here + "\n"
+
+
+def test_seeds_and_steps_have_batches_of_their_own(folder: Path) -> None:
+    shards = Shards.open(folder)
+    one, other = pretraining(shards), pretraining(shards, seed=8)
+    batches = [one.batch(0), one.batch(1), other.batch(0)]
+    assert len({tuple(original_ids(batch).tolist()) for batch in batches}) == 3
+
+
+def test_shards_make_no_difference(tmp_path: Path) -> None:
+    corpus = documents(101, 17)
+    one = pretraining(stored(tmp_path / "one", corpus))
+    many = pretraining(stored(tmp_path / "many", corpus, max_tokens_per_shard=307))
+    for step in range(31):
+        assert_same(one.batch(step), many.batch(step))
+    for left, right in zip(one.validation_batches(5003), many.validation_batches(5003), strict=True):
+        assert_same(left, right)
+
+
+def test_four_byte_ids_make_no_difference(tmp_path: Path) -> None:
+    corpus = documents(31, 17)
+    narrow = stored(tmp_path / "narrow", corpus, 2**16)
+    wide = stored(tmp_path / "wide", corpus, 2**16 + 1)
+    kept: dict[str, Any] = {"mlm": {"replace_probs": (0.9, 0.0, 0.1)}}
+    assert_same(pretraining(narrow, **kept).batch(3), pretraining(wide, **kept).batch(3))
+
+
+def test_every_token_is_visited_about_once_an_epoch(tmp_path: Path) -> None:
+    """Without pairs each token comes once, but for what a full sequence leaves out."""
+    shards = stored(tmp_path / "shards", counting_documents([5, 40, 1, 90, 13] * 7, 7), 10**5)
+    objective = pretraining(shards, nsp=False)
+    epochs = 20
+    counts = np.zeros(10**5, int)
+    for step in range(round(epochs * objective.steps_per_epoch)):
+        counts += np.bincount(original_ids(objective.batch(step)), minlength=10**5)
+    counts = counts[NUM_SPECIAL : NUM_SPECIAL + shards.num_tokens]
+    assert counts.min() >= 0.6 * epochs
+    # the last window of an epoch is empty at times, and then repeats the last sentence
+    assert counts[:-7].max() <= epochs + 1
+    assert counts[-7:].max() <= 2 * epochs
+    assert counts.mean() > 0.94 * epochs
+
+
+def test_with_pairs_every_token_is_visited_about_once_an_epoch(tmp_path: Path) -> None:
+    shards = stored(tmp_path / "shards", counting_documents([5, 40, 9, 90, 13] * 7, 7), 10**5)
+    objective = pretraining(shards)
+    epochs = 40
+    counts = np.zeros(10**5, int)
+    for step in range(round(epochs * objective.steps_per_epoch)):
+        counts += np.bincount(original_ids(objective.batch(step)), minlength=10**5)
+    counts = counts[NUM_SPECIAL : NUM_SPECIAL + shards.num_tokens]
+    assert 0.85 * epochs < counts.mean() < 1.1 * epochs
+    assert counts.min() > 0.4 * epochs
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_a_sequence_holds_runs_of_one_document_each(tmp_path: Path, nsp: bool) -> None:
+    sizes = [3, 1, 7, 2, 11, 5, 2, 2, 17] * 5
+    shards = stored(tmp_path / "shards", counting_documents(sizes, 7), 10**5)
+    document = np.repeat(np.arange(len(sizes)), np.array(sizes) * 7)
+    objective = pretraining(shards, nsp=nsp)
+    pairs = 0
+    for step in range(20):
+        batch = objective.batch(step)
+        ids = original_ids(batch).numpy()
+        for number, (start, end) in enumerate(zip(batch.cu_seqlens[:-1], batch.cu_seqlens[1:], strict=True)):
+            parts = [
+                part[part != SEP]
+                for part in np.split(ids[start + 1 : end], np.flatnonzero(ids[start + 1 : end] == SEP))
+            ]
+            parts = [part for part in parts if len(part)]
+            owners = [set(document[part - NUM_SPECIAL].tolist()) for part in parts]
+            assert all((np.diff(part) == 1).all() for part in parts)
+            assert [len(owner) for owner in owners] == [1] * len(parts) == [1] * (2 if nsp else 1)
+            if batch.sequence_labels is not None:
+                is_next = bool(batch.sequence_labels[number] == 0)
+                assert (owners[0] == owners[1]) == is_next
+                assert (parts[0][-1] + 1 == parts[1][0]) or not is_next
+                pairs += 1
+    assert (pairs > 100) == nsp
+
+
+def test_validation_is_fixed_and_is_what_was_asked_for(folder: Path) -> None:
+    shards = Shards.open(folder)
+    objective = pretraining(shards)
+    objective.batch(3)
+    first = list(objective.validation_batches(3001))
+    assert abs(sum(batch.num_tokens for batch in first) / 3001 - 1) < 0.15
+    assert len(first) > 3
+    for one, other in zip(first, pretraining(shards).validation_batches(3001), strict=True):
+        assert_same(one, other)
+    whole = sum(batch.num_tokens for batch in objective.validation_batches(10**9))
+    assert abs(whole / (objective.steps_per_epoch * TOKENS_PER_STEP) - 1) < 0.1
+
+
+def test_validation_covers_the_corpus_once(tmp_path: Path) -> None:
+    shards = stored(tmp_path / "shards", counting_documents([5, 40, 1, 90, 13], 7), 10**5)
+    seen = torch.cat([original_ids(b) for b in pretraining(shards, nsp=False).validation_batches(10**9)])
+    counts = np.bincount(seen, minlength=10**5)[NUM_SPECIAL : NUM_SPECIAL + shards.num_tokens]
+    assert counts.max() == 1
+    assert counts.mean() > 0.9
+
+
+def test_validation_is_not_the_training_text_again(folder: Path) -> None:
+    objective = pretraining(Shards.open(folder))
+    (validation,) = list(objective.validation_batches(100))[:1]
+    assert original_ids(validation).tolist() != original_ids(objective.batch(0)).tolist()
+
+
+def tiny_model(nsp: bool) -> Model:
+    config = EncoderConfig(
+        vocab_size=VOCAB_SIZE,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=MAX_SEQLEN,
+    )
+    model = Model(config, ("mlm", "nsp") if nsp else ("mlm",))
+    model.initialize(3)
+    return model.eval()
+
+
+def test_the_loss_is_the_sum_over_what_is_scored(folder: Path) -> None:
+    objective, model = pretraining(Shards.open(folder)), tiny_model(nsp=True)
+    batch = objective.batch(0)
+    output = objective.loss(model, batch)
+    hidden = model.encoder(batch)
+    mlm_logits = model.heads["mlm"](hidden[batch.label_index])
+    nsp_logits = model.heads["nsp"](model.pool(hidden[batch.first_tokens]))
+    assert batch.labels is not None
+    assert batch.sequence_labels is not None
+    expected = {
+        "mlm": F.cross_entropy(mlm_logits, batch.labels, reduction="sum"),
+        "nsp": F.cross_entropy(nsp_logits, batch.sequence_labels, reduction="sum"),
+    }
+    assert dict(output.losses).keys() == expected.keys()
+    for name, loss in expected.items():
+        torch.testing.assert_close(output.losses[name], loss)
+        assert output.losses[name].requires_grad
+    assert objective.counts(batch) == {"mlm": len(batch.labels), "nsp": batch.num_sequences}
+    num_right = {
+        "mlm": int((mlm_logits.argmax(-1) == batch.labels).sum()),
+        "nsp": int((nsp_logits.argmax(-1) == batch.sequence_labels).sum()),
+    }
+    for name, count in objective.counts(batch).items():
+        assert output.metrics[f"{name}_loss"] == pytest.approx((float(expected[name].detach()), count), rel=1e-5)
+        assert output.metrics[f"{name}_accuracy"] == (num_right[name], count)
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_a_split_batch_has_the_same_loss(folder: Path, nsp: bool) -> None:
+    objective, model = pretraining(Shards.open(folder), nsp=nsp), tiny_model(nsp)
+    batch = objective.batch(1)
+    whole = objective.loss(model, batch)
+    pieces = batch.split(131)
+    assert len(pieces) > 3
+    outputs = [objective.loss(model, piece) for piece in pieces]
+    assert set(whole.losses) == ({"mlm", "nsp"} if nsp else {"mlm"})
+    for name, loss in whole.losses.items():
+        torch.testing.assert_close(torch.stack([output.losses[name] for output in outputs]).sum(), loss)
+        counts = [objective.counts(piece)[name] for piece in pieces]
+        assert sum(counts) == objective.counts(batch)[name]
+    assert set(whole.metrics) == {f"{term}_{kind}" for term in whole.losses for kind in ("loss", "accuracy")}
+
+
+def test_masking_shows_in_the_batch(folder: Path) -> None:
+    objective = pretraining(Shards.open(folder), mlm={"mask_probability": 0.3, "replace_probs": (1.0, 0.0, 0.0)})
+    batch = objective.batch(0)
+    assert batch.label_index is not None
+    assert (batch.input_ids == MASK).nonzero().flatten().tolist() == batch.label_index.tolist()
+    assert 0.2 < len(batch.label_index) / batch.num_tokens < 0.35
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"vocab_size": 1013},
+            "the token shards were written with a vocabulary of 1,009, this one has 1,013; write the shards again",
+        ),
+        ({"max_seqlen": 4}, "max_seqlen = 4: must be at least 5, for 3 special tokens and some text"),
+        ({"tokens_per_step": 60}, "tokens_per_step = 60: must be at least max_seqlen = 61; raise the one or lower"),
+    ],
+)
+def test_settings_that_cannot_work(folder: Path, changes: dict[str, int], message: str) -> None:
+    settings = {"vocab_size": VOCAB_SIZE, "max_seqlen": MAX_SEQLEN, "tokens_per_step": TOKENS_PER_STEP} | changes
+    with pytest.raises(UserError) as caught:
+        Pretraining(
+            ObjectiveConfig(),
+            Shards.open(folder),
+            vocabulary(settings["vocab_size"]),
+            settings["max_seqlen"],
+            settings["tokens_per_step"],
+            SEED,
+        )
+    assert message in str(caught.value)
+
+
+def test_an_empty_corpus_and_a_single_document(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="the token shards hold no text; write them again from a corpus that has some"
+    ):
+        pretraining(stored(tmp_path / "empty", []))
+    single = stored(tmp_path / "single", documents(1, 17))
+    with pytest.raises(UserError, match="needs at least 2 documents to tell apart, the corpus has 1; separate"):
+        pretraining(single)
+    assert pretraining(single, nsp=False).batch(0).num_sequences > 0
+
+
+def test_the_config_is_strict() -> None:
+    assert ObjectiveConfig() == ObjectiveConfig(mlm=MaskedConfig(), nsp=True, short_sequence_probability=0.1)
+    with pytest.raises(UserError, match=r"unknown key 'mlm.whole_words'; did you mean 'whole_word'\?"):
+        ObjectiveConfig.parse({"mlm": {"whole_words": True}}, "recipe.toml")
