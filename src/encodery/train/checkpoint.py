@@ -1,0 +1,233 @@
+"""Checkpoints of a training run: `step-00000100/` with weights, optimizer and state, published as an artifact.
+
+The newest one is found by reading and verifying, not by a pointer that could be wrong. Nothing is ever pickled.
+Tensors go to disk through `save_file` of safetensors, straight from their own memory: a large model is not doubled.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from encodery.artifact import (
+    MANIFEST,
+    Manifest,
+    artifact_key,
+    canonical_json,
+    discard,
+    publish,
+    recover,
+    verify,
+)
+from encodery.artifact.disk import RESTORE, explained, write_bytes
+from encodery.config import Config
+from encodery.errors import UserError
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+class TrainingState(Config):
+    """Where a run stands, beyond weights and optimizer; everything else follows from the recipe and `step`."""
+
+    step: int = Field(default=0, ge=0)
+    """Optimizer steps done, skipped ones included."""
+    tokens: int = Field(default=0, ge=0)
+    skipped_steps: int = Field(default=0, ge=0)
+    """Steps that were not applied because loss or gradient was not finite."""
+    consecutive_skipped_steps: int = Field(default=0, ge=0)
+
+    def after_step(self, tokens: int, applied: bool) -> "TrainingState":
+        """The state one step later: over `tokens` tokens, its update applied or left out."""
+        return self.model_copy(
+            update={
+                "step": self.step + 1,
+                "tokens": self.tokens + tokens,
+                "skipped_steps": self.skipped_steps + (not applied),
+                "consecutive_skipped_steps": 0 if applied else self.consecutive_skipped_steps + 1,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint on disk."""
+
+    folder: Path
+    step: int
+    manifest: Manifest
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+        """Weights, optimizer tensors and state, as they were given to `save_checkpoint`; tensors are on the CPU.
+
+        Raises:
+            UserError: a file is not what its name says.
+        """
+        with explained("read", self.folder):
+            state = json.loads((self.folder / STATE).read_bytes())
+            return _load_tensors(self.folder / MODEL), _load_tensors(self.folder / OPTIMIZER), state
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    model_state: Mapping[str, Tensor],
+    optimizer_state: Mapping[str, Tensor],
+    state: Mapping[str, Any],
+    keep: int = 2,
+) -> Path:
+    """Publish `folder/step-<step>`, then remove all but the newest `keep` checkpoints up to `step`.
+
+    Later ones are removed too: a run that saves `step` has not come from them, so they are damaged or abandoned.
+
+    Args:
+        model_state, optimizer_state: tensors by name, on any device, not changed meanwhile. See `optimizer_tensors`.
+        state: plain JSON values.
+
+    Raises:
+        UserError: the disk is full, read-only or failing. Earlier checkpoints are intact.
+    """
+    assert keep >= 1
+    model, optimizer = _storable(model_state), _storable(optimizer_state)
+    target = folder / f"step-{step:08d}"
+    recover(folder)
+    if target.exists() and not (target / MANIFEST).is_file():
+        discard(target)  # half a copy, say: never valid, so nothing is lost
+    config = {"step": step}
+    manifest = {"stage": "checkpoint", "key": artifact_key(config, {}), "config": config}
+    size = sum(tensor.nbytes for tensor in (*model.values(), *optimizer.values()))
+    with publish(target, manifest, size=size) as temporary:
+        save_file(model, temporary / MODEL)
+        save_file(optimizer, temporary / OPTIMIZER)
+        write_bytes(temporary / STATE, canonical_json(state))
+    others = _newest_first(folder)
+    kept = [other for other in others if other <= step][:keep]
+    for other in others:
+        if other not in kept:
+            discard(others[other])
+    return target
+
+
+def latest_checkpoint(folder: Path, notice: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint in `folder` whose every file is as it was saved; None where none was ever saved.
+
+    Damaged ones are skipped, and `notice` is told which file and why.
+
+    Raises:
+        UserError: there are checkpoints, but all are damaged.
+    """
+    recover(folder)
+    found = _newest_first(folder)
+    for step, path in found.items():
+        try:
+            return Checkpoint(path, step, _verified(path, step))
+        except UserError as error:
+            notice(f"checkpoint of step {step} skipped: {error}")
+    if found:
+        names = ", ".join(path.name for path in found.values())
+        raise UserError(
+            f"{folder}: none of its checkpoints can be used ({names}); restore one from a copy, "
+            "or delete the folder to train from the start"
+        )
+    return None
+
+
+def optimizer_tensors(
+    optimizer: torch.optim.Optimizer, named_parameters: Iterable[tuple[str, nn.Parameter]]
+) -> dict[str, Tensor]:
+    """The state of AdamW as `<what>.<parameter name>`: `step`, `exp_avg`, `exp_avg_sq`.
+
+    Learning rates and other settings are not in it: they follow from the recipe and the step.
+    """
+    return {
+        f"{key}.{name}": value
+        for name, parameter in named_parameters
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def load_optimizer_tensors(
+    optimizer: torch.optim.Optimizer,
+    named_parameters: Iterable[tuple[str, nn.Parameter]],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Put back what `optimizer_tensors` returned, bit for bit, as copies beside each parameter.
+
+    Raises:
+        UserError: the tensors belong to another model: a name or a shape differs. The optimizer is unchanged then.
+    """
+    parameters = dict(named_parameters)
+    groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+    given: dict[str, dict[str, Tensor]] = {}
+    for label, tensor in tensors.items():
+        key, _, name = label.partition(".")
+        given.setdefault(name, {})[key] = tensor
+    loaded: dict[Tensor, dict[str, Tensor]] = {}
+    for name, values in given.items():
+        parameter = parameters.get(name)
+        if parameter is None or parameter not in groups:
+            raise UserError(f"optimizer state of {name!r}: no such parameter is trained here; {_OTHER_MODEL}")
+        keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if groups[parameter]["amsgrad"] else 2]
+        expected = {"step": (), **dict.fromkeys(keys, tuple(parameter.shape))}
+        if (shapes := {key: tuple(value.shape) for key, value in values.items()}) != expected:
+            raise UserError(f"optimizer state of {name!r}: {shapes} instead of {expected}; {_OTHER_MODEL}")
+        loaded[parameter] = {key: _placed(key, value, parameter, groups[parameter]) for key, value in values.items()}
+    optimizer.state.clear()
+    optimizer.state.update(loaded)
+
+
+_OTHER_MODEL = "resume with the model it was saved with, or delete the checkpoints to train from the start"
+
+
+def _placed(key: str, tensor: Tensor, parameter: nn.Parameter, group: Mapping[str, Any]) -> Tensor:
+    """A copy where AdamW keeps such a tensor: in the layout of its parameter, the step on the CPU unless fused."""
+    if key != "step":
+        return torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+    on_device = group.get("fused") or group.get("capturable")
+    return tensor.to(parameter.device if on_device else "cpu", copy=True)
+
+
+def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as safetensors takes them: contiguous, and tied ones each on their own."""
+    seen: set[int] = set()
+    result = {}
+    for name, tensor in tensors.items():
+        dense = tensor.detach().contiguous()
+        if dense.data_ptr() in seen:
+            dense = dense.clone()
+        seen.add(dense.data_ptr())
+        result[name] = dense
+    return result
+
+
+def _load_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path}: no safetensors file ({error}); {RESTORE}") from error
+    return tensors
+
+
+def _newest_first(folder: Path) -> dict[int, Path]:
+    """Step → folder of every checkpoint in `folder`, good or not."""
+    found = {int(m[1]): path for path in folder.glob("step-*") if (m := _NAME.fullmatch(path.name))}
+    return dict(sorted(found.items(), reverse=True))
+
+
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+def _verified(path: Path, step: int) -> Manifest:
+    """The manifest of a checkpoint that holds what its name says."""
+    manifest = verify(path)
+    missing = {MODEL, OPTIMIZER, STATE} - manifest.files.keys()
+    if manifest.stage != "checkpoint" or manifest.config != {"step": step} or missing:
+        raise UserError(f"{path / MANIFEST}: not of the checkpoint of step {step}; {RESTORE}")
+    return manifest

@@ -1,0 +1,311 @@
+"""The one training loop.
+
+It sees a model, a function from a step to a packed batch, and a loss; never a tokenizer, a file format or a family.
+Everything that a step depends on is a function of (seed, step) or in the checkpoint, so a killed run continues to the
+same bits (on the same machine and number of threads).
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from rich.console import Console
+from safetensors.torch import save_file
+from torch import Tensor
+
+from encodery.batch import Batch, LossOutput
+from encodery.config import Config
+from encodery.data.loader import Loader
+from encodery.errors import Interrupted, UserError
+from encodery.model.heads import Model
+from encodery.train.allocator import keep_freed_memory
+from encodery.train.checkpoint import (
+    TrainingState,
+    latest_checkpoint,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    save_checkpoint,
+)
+from encodery.train.log import TrainLog
+from encodery.train.optim import OptimizerConfig, build_optimizer, learning_rate
+from encodery.train.progress import Progress, peak_memory_bytes
+
+
+class TrainerConfig(Config):
+    """How to train, whatever is trained."""
+
+    optimizer: OptimizerConfig = OptimizerConfig()
+    precision: Literal["fp32", "bf16"] = "bf16"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    micro_batch_tokens: PositiveInt = 32_768
+    """A step's batch is run in pieces of at most this many tokens; the sum is the same."""
+    evaluate_every: PositiveInt | None = None
+    """Steps between evaluations; ten times a run if not given."""
+    checkpoint_every: PositiveInt | None = None
+    """Steps between checkpoints; ten times a run if not given."""
+    keep_checkpoints: PositiveInt = 2
+    log_every: PositiveInt = 10
+    max_skipped_steps: NonNegativeInt = 3
+    """Steps in a row with a non-finite loss or gradient before training stops."""
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """An objective or a task, as far as training is concerned."""
+
+    def counts(self, batch: Batch) -> Mapping[str, int]:
+        """How many items each loss term scores."""
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Each term's loss, summed over the items it scores."""
+
+
+@dataclass
+class Window:
+    """Sums since the last log line; means are taken once, when the line is written."""
+
+    metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, metrics: Mapping[str, tuple[float, float]]) -> None:
+        for name, (total, count) in metrics.items():
+            before = self.metrics.get(name, (0.0, 0.0))
+            self.metrics[name] = (before[0] + total, before[1] + count)
+
+    def means(self) -> dict[str, float]:
+        return {name: total / count for name, (total, count) in self.metrics.items() if count}
+
+
+def pick_device(choice: str) -> torch.device:
+    """The device to use.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError('device = "cuda", but this machine has no usable CUDA device; use "cpu" or "auto"')
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """bf16 products over fp32 weights, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+class Trainer:
+    """Trains `model` for `total_steps` steps, continuing from the newest verified checkpoint in `folder`.
+
+    `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: Loss,
+        batches: Callable[[int], Batch],
+        config: TrainerConfig,
+        total_steps: int,
+        seed: int,
+        folder: Path,
+        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        console: Console | None = None,
+        title: str = "train",
+    ) -> None:
+        self.device = pick_device(config.device)
+        self.model = model.to(self.device)
+        self.loss = loss
+        self.batches = batches
+        self.config = config
+        self.total_steps = total_steps
+        self.seed = seed
+        self.folder = folder
+        self.evaluate = evaluate
+        self.console = console or Console(stderr=True)
+        self.title = title
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.state = TrainingState()
+
+    def fit(self) -> dict[str, float]:
+        """Run the steps that are left; afterwards the model holds the final weights. Returns the last evaluation.
+
+        Raises:
+            Interrupted: SIGTERM or Ctrl-C; the state was saved, the same call continues.
+            UserError: too many non-finite steps in a row, no space for a checkpoint, or none that is whole.
+        """
+        config = self.config
+        if self.device.type == "cpu":
+            keep_freed_memory()
+            # still fp32 throughout, but by the kernels of oneDNN, which are faster than those of "highest"
+            torch.set_float32_matmul_precision("medium")
+        evaluate_every = config.evaluate_every or max(1, self.total_steps // 10)
+        checkpoint_every = config.checkpoint_every or max(1, self.total_steps // 10)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (
+            TrainLog(self.folder / "log.jsonl") as log,
+            self._resumed(log) as progress,
+            Loader(self.batches, self.state.step, self.total_steps) as loader,
+            stop_signals() as stop,
+        ):
+            window = Window()
+            for batch in loader:
+                lr = learning_rate(config.optimizer, self.state.step + 1, self.total_steps)
+                grad_norm = self._step(batch, lr, window)
+                if not math.isfinite(grad_norm):
+                    self._stop_if_hopeless(batch, log, progress)
+                step, last = self.state.step, self.state.step == self.total_steps
+                if last or step % config.log_every == 0:
+                    values = self._values(window, lr, grad_norm)
+                    log.write("step", step, tokens=self.state.tokens, **values)
+                    progress.update(step, values)
+                    window = Window()
+                if not last and step % evaluate_every == 0:
+                    self._evaluate(log, progress)
+                if last or stop.is_set() or step % checkpoint_every == 0:
+                    self._save(log)
+                if stop.is_set() and not last:
+                    raise Interrupted(
+                        f"stopped at step {step} of {self.total_steps}, state saved in {self.folder}; "
+                        "the same command continues"
+                    )
+            return self._evaluate(log, progress)
+
+    def _step(self, batch: Batch, lr: float, window: Window) -> float:
+        """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
+        started = time.perf_counter()
+        self.model.train()
+        torch.manual_seed(step_seed(self.seed, self.state.step))  # dropout, too, depends on (seed, step) alone
+        counts = self.loss.counts(batch)
+        finite = True
+        sums: list[Mapping[str, tuple[float, float]]] = []
+        for piece in batch.split(self.config.micro_batch_tokens):
+            with autocast(self.device, self.config.precision):
+                output = self.loss.loss(self.model, piece.to(self.device))
+            total = sum((loss / counts[name] for name, loss in output.losses.items()), start=torch.zeros(()))
+            total.backward()  # type: ignore[no-untyped-call]
+            finite = finite and math.isfinite(total.item())
+            sums.append(output.metrics)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.max_grad_norm).item()
+        applied = finite and math.isfinite(norm)
+        if applied:
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            self.optimizer.step()
+            for metrics in sums:
+                window.add(metrics)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.state = self.state.after_step(batch.num_tokens, applied)
+        window.tokens += batch.num_tokens
+        window.seconds += time.perf_counter() - started
+        return norm if finite else math.nan
+
+    def _stop_if_hopeless(self, batch: Batch, log: TrainLog, progress: Progress) -> None:
+        """Say that a step was left out; after a few in a row keep the batch for replay and stop."""
+        step, in_a_row = self.state.step, self.state.consecutive_skipped_steps
+        log.write("skip", step, skipped_steps=self.state.skipped_steps)
+        progress.notice(
+            f"step {step}: loss or gradient not finite, the update is left out ({self.state.skipped_steps} so far)"
+        )
+        if in_a_row <= self.config.max_skipped_steps:
+            return
+        path = self.folder / f"replay-step-{step:08d}.safetensors"
+        tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+        save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1)})
+        raise UserError(
+            f"step {step}: loss or gradient not finite {in_a_row} times in a row (max_skipped_steps = "
+            f"{self.config.max_skipped_steps}); the batch is in {path}; lower optimizer.lr = "
+            f'{self.config.optimizer.lr}, warm up longer or set precision = "fp32"'
+        )
+
+    def _values(self, window: Window, lr: float, grad_norm: float) -> dict[str, float]:
+        values = window.means() | {
+            "grad_norm": grad_norm,
+            "lr": lr,
+            "tokens_per_second": window.tokens / window.seconds,
+            "peak_memory_bytes": float(peak_memory_bytes()),
+        }
+        if self.device.type == "cuda":
+            values["peak_device_memory_bytes"] = float(torch.cuda.max_memory_allocated(self.device))
+        if self.state.skipped_steps:
+            values["skipped_steps"] = float(self.state.skipped_steps)
+        return values
+
+    def _evaluate(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+        if self.evaluate is None:
+            return {}
+        self.model.eval()
+        with torch.inference_mode(), autocast(self.device, self.config.precision):
+            metrics = dict(self.evaluate())
+        log.write("eval", self.state.step, **metrics)
+        progress.evaluation(self.state.step, metrics)
+        return metrics
+
+    def _save(self, log: TrainLog) -> None:
+        save_checkpoint(
+            self.folder / "checkpoints",
+            self.state.step,
+            dict(self.model.named_parameters()),
+            optimizer_tensors(self.optimizer, self.model.named_parameters()),
+            self.state.model_dump(),
+            keep=self.config.keep_checkpoints,
+        )
+        log.write("checkpoint", self.state.step)
+
+    def _resumed(self, log: TrainLog) -> Progress:
+        """Take up the newest checkpoint, if there is one, and show the progress from there."""
+        checkpoint = latest_checkpoint(self.folder / "checkpoints", partial(self.console.print, markup=False))
+        if checkpoint is not None:
+            model_state, optimizer_state, state = checkpoint.load()
+            with torch.no_grad():
+                for name, parameter in self.model.named_parameters():
+                    parameter.copy_(model_state[name])
+            load_optimizer_tensors(self.optimizer, self.model.named_parameters(), optimizer_state)
+            self.state = TrainingState.parse(state, str(checkpoint.folder))
+        log.resume(self.state.step)
+        return Progress(self.title, self.total_steps, self.console, self.state.step)
+
+
+def mean_metrics(loss: Loss, model: Model, batches: Iterable[Batch]) -> dict[str, float]:
+    """An objective's metrics over held-out batches, each mean taken once, over all of them."""
+    device = next(model.parameters()).device
+    window = Window()
+    for batch in batches:
+        window.add(loss.loss(model, batch.to(device)).metrics)
+    return window.means()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for torch's generator, another for every (seed, step)."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM or Ctrl-C sets; a second Ctrl-C ends the process at once, as it would without us."""
+    stop = threading.Event()
+
+    def request(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may handle signals
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

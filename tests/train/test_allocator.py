@@ -1,0 +1,33 @@
+"""Freed memory stays with the process, so that taking it again costs no page fault."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from encodery.train.allocator import keep_freed_memory
+if sys.argv[1] == "keep" and not keep_freed_memory():
+    sys.exit("unsupported")
+def touch():
+    np.ones(8 << 20, np.uint8)
+touch(); touch()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5): touch()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(mode: str) -> int:
+    done = subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, text=True, check=False)
+    if "unsupported" in done.stderr:
+        pytest.skip("this C library has no mallopt")
+    return int(done.stdout)
+
+
+def test_freed_blocks_are_taken_again_without_page_faults() -> None:
+    pages = 5 * (8 << 20) // resource.getpagesize()
+    assert faults("keep") < pages / 100

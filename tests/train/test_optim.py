@@ -1,0 +1,150 @@
+"""The learning rate at every corner of its schedule, and which weights decay."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encodery.errors import UserError
+from encodery.model.config import EncoderConfig
+from encodery.model.heads import Model
+from encodery.train.optim import OptimizerConfig, build_optimizer, learning_rate, parameter_groups
+
+TINY = EncoderConfig(vocab_size=101, hidden_size=33, num_hidden_layers=2, num_attention_heads=3, intermediate_size=37)
+
+
+def rates(total: int, **options: object) -> list[float]:
+    config = OptimizerConfig.parse({"lr": 1.0, **options}, "optimizer")
+    return [learning_rate(config, step, total) for step in range(1, total + 1)]
+
+
+def test_up_linearly_and_down_linearly() -> None:
+    assert rates(7, warmup_steps=3) == pytest.approx([1 / 3, 2 / 3, 1, 4 / 5, 3 / 5, 2 / 5, 1 / 5])
+
+
+def test_up_linearly_and_then_flat() -> None:
+    assert rates(7, warmup_steps=3, schedule="constant") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1, 1])
+
+
+def test_without_warmup() -> None:
+    assert rates(4, warmup_steps=0) == pytest.approx([4 / 5, 3 / 5, 2 / 5, 1 / 5])
+    assert rates(3, warmup_steps=0, schedule="constant") == [1.0, 1.0, 1.0]
+
+
+def test_all_of_it_warmup() -> None:
+    assert rates(5, warmup_steps=5) == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1])
+    assert rates(5, warmup_ratio=1.0) == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1])
+
+
+def test_a_warmup_longer_than_the_run_is_never_finished() -> None:
+    assert rates(3, warmup_steps=11) == pytest.approx([1 / 11, 2 / 11, 3 / 11])
+
+
+def test_a_single_step_is_taken_at_a_rate_above_zero() -> None:
+    assert rates(1, warmup_steps=1) == [1.0]
+    assert rates(1, warmup_steps=0) == [0.5]
+
+
+def test_the_warmup_is_a_share_of_the_run_unless_steps_are_given() -> None:
+    assert rates(29, warmup_ratio=0.1) == rates(29, warmup_steps=3)
+    assert rates(29, warmup_ratio=0.5, warmup_steps=0) == rates(29, warmup_steps=0)
+    assert OptimizerConfig().warmup_steps is None
+
+
+def test_the_rate_scales_the_shape() -> None:
+    shape = rates(13, warmup_steps=5)
+    config = OptimizerConfig(lr=3e-4, warmup_steps=5)
+    assert [learning_rate(config, step, 13) for step in range(1, 14)] == pytest.approx(
+        [3e-4 * rate for rate in shape]
+    )
+
+
+def test_beyond_the_end_the_rate_is_zero() -> None:
+    config = OptimizerConfig(lr=1.0, warmup_steps=2)
+    assert learning_rate(config, 8, 7) == 0.0
+    assert learning_rate(config, 101, 7) == 0.0
+
+
+@given(st.integers(1, 211), st.integers(0, 211))
+def test_the_rate_rises_to_its_peak_and_falls_to_above_zero(total: int, warmup: int) -> None:
+    found = rates(total, warmup_steps=warmup)
+    peak = min(warmup, total)
+    assert all(0 < rate <= 1 for rate in found)
+    assert found[:peak] == sorted(found[:peak])
+    assert found[peak:] == sorted(found[peak:], reverse=True)
+    if 0 < warmup <= total:
+        assert found[warmup - 1] == 1.0
+    # linear on both sides: the second differences are zero
+    for part in (found[:peak], found[peak:]):
+        steps = [after - before for before, after in pairwise(part)]
+        assert all(step == pytest.approx(steps[0]) for step in steps)
+
+
+def test_matrices_decay_and_biases_and_norms_do_not() -> None:
+    model = Model(TINY, ("mlm", "nsp"))
+    decayed, plain = parameter_groups(model.named_parameters(), 0.01)
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.01, 0.0)
+    name_of = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = [{name_of[id(parameter)] for parameter in group["params"]} for group in (decayed, plain)]  # type: ignore[attr-defined]
+    assert found[0] == {
+        "encoder.embeddings.word.weight",
+        "encoder.embeddings.position.weight",
+        "encoder.embeddings.token_type.weight",
+        *(
+            f"encoder.layers.{layer}.{part}.weight"
+            for layer in (0, 1)
+            for part in ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
+        ),
+        "pooler.dense.weight",
+        "heads.mlm.dense.weight",
+        "heads.nsp.out.weight",
+    }
+    assert found[1] == set(name_of.values()) - found[0]
+    assert all(name.endswith((".bias", "norm.weight")) for name in found[1])
+
+
+def test_a_group_without_members_is_left_out() -> None:
+    assert len(parameter_groups(torch.nn.Linear(3, 5, bias=False).named_parameters(), 0.01)) == 1
+
+
+def test_the_optimizer_has_the_constants_of_its_table() -> None:
+    config = OptimizerConfig(lr=3e-4, betas=(0.8, 0.95), eps=1e-7, weight_decay=0.05)
+    optimizer = build_optimizer(Model(TINY, ("mlm",)), config)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.0]
+    for group in optimizer.param_groups:
+        assert (group["lr"], group["betas"], group["eps"]) == (3e-4, (0.8, 0.95), 1e-7)
+
+
+def test_bert_is_the_default() -> None:
+    assert OptimizerConfig().model_dump() == {
+        "lr": 1e-4,
+        "betas": (0.9, 0.999),
+        "eps": 1e-6,
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "schedule": "linear",
+        "warmup_steps": None,
+        "warmup_ratio": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"lr": 0.0}, "lr = 0.0: input should be greater than 0"),
+        ({"betas": [0.9, 1.0]}, "betas = (0.9, 1.0); each must be in [0, 1)"),
+        ({"betas": [-0.1, 0.9]}, "betas = (-0.1, 0.9); each must be in [0, 1)"),
+        ({"schedule": "cosine"}, "schedule = 'cosine': input should be 'linear' or 'constant'"),
+        ({"warmup_ratio": 1.5}, "warmup_ratio = 1.5: input should be less than or equal to 1"),
+        ({"warmup_steps": -1}, "warmup_steps = -1: input should be greater than or equal to 0"),
+        ({"weight_decya": 0.1}, "unknown key 'weight_decya'; did you mean 'weight_decay'?"),
+        ({"max_grad_norm": 0}, "max_grad_norm = 0: input should be greater than 0"),
+    ],
+)
+def test_what_is_not_allowed(fields: dict[str, object], expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        OptimizerConfig.parse(fields, "run.toml")
+    assert str(error.value) == f"run.toml: {expected}"

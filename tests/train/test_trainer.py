@@ -1,0 +1,264 @@
+"""The one loop: what a step does, what a checkpoint brings back, and what happens when numbers go wrong."""
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from encodery.batch import Batch, LossOutput, Sequence, pack
+from encodery.errors import Interrupted, UserError
+from encodery.model.config import EncoderConfig
+from encodery.model.heads import Model
+from encodery.train import trainer as module
+from encodery.train.log import read_log
+from encodery.train.trainer import Trainer, TrainerConfig, mean_metrics, pick_device, step_seed
+
+CONFIG = EncoderConfig(
+    vocab_size=53, hidden_size=10, num_hidden_layers=2, num_attention_heads=2, intermediate_size=17,
+    max_position_embeddings=13,
+)  # fmt: skip
+
+
+class FirstToken:
+    """A loss to train with: the class of a sequence is whether its first token is odd."""
+
+    def counts(self, batch: Batch) -> Mapping[str, int]:
+        return {"first": batch.num_sequences}
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        assert batch.sequence_labels is not None
+        head: Any = model.heads["sequence"]
+        logits = head(model.pool(model.encoder(batch, batch.first_tokens))).float()
+        loss = torch.nn.functional.cross_entropy(logits, batch.sequence_labels, reduction="sum")
+        return LossOutput({"first": loss}, {"loss": (loss.item(), float(batch.num_sequences))})
+
+
+def batches(step: int) -> Batch:
+    draw = torch.Generator().manual_seed(step)
+    ids = [torch.randint(5, 53, (length,), generator=draw).tolist() for length in (7, 3, 11, 5)]
+    return pack([Sequence(row, None, row[0] % 2) for row in ids])
+
+
+def make(folder: Path, total_steps: int = 7, **settings: Any) -> Trainer:
+    model = Model(CONFIG, ("sequence",), num_labels=2)
+    model.initialize(3)
+    config = TrainerConfig(**{"precision": "fp32", "log_every": 1, **settings})
+    return Trainer(model, FirstToken(), batches, config, total_steps, 5, folder, console=Console(quiet=True))
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+
+
+def same(left: Trainer, right: Trainer) -> bool:
+    ours, theirs = weights(left), weights(right)
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    trainer = make(tmp_path, total_steps=211, optimizer={"lr": 1e-2})
+    trainer.fit()
+    losses = [record["loss"] for record in read_log(tmp_path / "log.jsonl") if record["event"] == "step"]
+    assert sum(losses[:10]) / 10 > 0.6
+    assert sum(losses[-10:]) / 10 < 0.3
+
+
+def test_one_step_is_that_of_pytorch(tmp_path: Path) -> None:
+    """Loss over the global count, clipping, AdamW with its two groups, written out."""
+    settings = {"lr": 1e-2, "warmup_steps": 0, "schedule": "constant", "max_grad_norm": 0.1, "weight_decay": 0.5}
+    trainer = make(tmp_path, total_steps=1, optimizer=settings)
+    reference = make(tmp_path / "other").model
+    trainer.fit()
+    torch.manual_seed(step_seed(5, 0))
+    reference.train()
+    batch = batches(0)
+    (FirstToken().loss(reference, batch).losses["first"] / batch.num_sequences).backward()
+    torch.nn.utils.clip_grad_norm_(reference.parameters(), 0.1)
+    decayed = [p for p in reference.parameters() if p.ndim > 1]
+    plain = [p for p in reference.parameters() if p.ndim == 1]
+    groups = [{"params": decayed, "weight_decay": 0.5}, {"params": plain, "weight_decay": 0.0}]
+    torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.999), eps=1e-6).step()
+    for name, parameter in reference.named_parameters():
+        torch.testing.assert_close(weights(trainer)[name], parameter.detach(), atol=1e-6, rtol=1e-5)
+
+
+def test_micro_batches_sum_to_the_whole(tmp_path: Path) -> None:
+    """Without dropout, whose draws follow the pieces, accumulation changes nothing but rounding."""
+    trainers = []
+    for name, tokens in (("whole", 1000), ("pieces", 8)):
+        trainer = make(tmp_path / name, micro_batch_tokens=tokens, optimizer={"lr": 1e-3})
+        for part in trainer.model.modules():
+            if hasattr(part, "dropout_prob"):
+                part.dropout_prob = 0.0  # type: ignore[assignment]
+            if isinstance(part, torch.nn.Dropout):
+                part.p = 0.0
+        trainer.fit()
+        trainers.append(trainer)
+    whole, pieces = map(weights, trainers)
+    assert len(batches(0).split(8)) == 4
+    for name in whole:
+        torch.testing.assert_close(whole[name], pieces[name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, precision: str) -> None:
+    straight = make(tmp_path / "straight", precision=precision)
+    straight.fit()
+    for stop in (1, 4, 6):
+        folder = tmp_path / f"stopped-{stop}"
+        first = make(folder, precision=precision, checkpoint_every=1)
+
+        def stopping(step: int, stop: int = stop) -> Batch:
+            if step == stop:
+                raise KeyboardInterrupt
+            return batches(step)
+
+        first.batches = stopping
+        with pytest.raises(KeyboardInterrupt):
+            first.fit()
+        second = make(folder, precision=precision, checkpoint_every=1)
+        second.fit()
+        assert same(straight, second)
+        steps = [record["step"] for record in read_log(folder / "log.jsonl") if record["event"] == "step"]
+        assert steps == list(range(1, 8))
+
+
+def test_a_finished_run_only_evaluates(tmp_path: Path) -> None:
+    make(tmp_path).fit()
+    again = make(tmp_path)
+    again.evaluate = lambda: {"accuracy": 0.25}
+    again.batches = lambda step: pytest.fail("no step is left")
+    assert again.fit() == {"accuracy": 0.25}
+    assert again.state.step == 7
+
+
+def poisoned(*steps: int) -> Callable[[Model, Batch], LossOutput]:
+    """A loss that is not a number at these steps."""
+    count = iter(range(1000))
+
+    def loss(model: Model, batch: Batch) -> LossOutput:
+        output = FirstToken().loss(model, batch)
+        factor = math.nan if next(count) in steps else 1.0
+        return LossOutput({"first": output.losses["first"] * factor}, output.metrics)
+
+    return loss
+
+
+def test_a_non_finite_step_is_left_out_counted_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make(tmp_path)
+    trainer.console = Console(width=200)
+    monkeypatch.setattr(trainer.loss, "loss", poisoned(2, 4, 5))
+    with trainer.console.capture() as screen:
+        trainer.fit()
+    assert trainer.state.skipped_steps == 3
+    assert all(parameter.isfinite().all() for parameter in trainer.model.parameters())
+    assert "step 3: loss or gradient not finite, the update is left out (1 so far)" in screen.get()
+    skips = [record["step"] for record in read_log(tmp_path / "log.jsonl") if record["event"] == "skip"]
+    assert skips == [3, 5, 6]
+
+
+def test_too_many_in_a_row_stop_the_run_and_keep_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make(tmp_path, max_skipped_steps=2, optimizer={"lr": 0.25})
+    monkeypatch.setattr(trainer.loss, "loss", poisoned(1, 2, 3, 4))
+    with pytest.raises(UserError) as stop:
+        trainer.fit()
+    path = tmp_path / "replay-step-00000004.safetensors"
+    assert str(stop.value) == (
+        "step 4: loss or gradient not finite 3 times in a row (max_skipped_steps = 2); the batch is in "
+        f'{path}; lower optimizer.lr = 0.25, warm up longer or set precision = "fp32"'
+    )
+    kept = load_file(path)
+    assert torch.equal(kept["input_ids"], batches(3).input_ids)
+    assert torch.equal(kept["sequence_labels"], batches(3).sequence_labels)  # type: ignore[arg-type]
+
+
+def test_a_stop_request_saves_and_the_same_call_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = make(tmp_path / "straight")
+    straight.fit()
+    request = threading.Event()
+
+    class Signals:
+        def __enter__(self) -> threading.Event:
+            return request
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def asking(step: int) -> Batch:
+        if step == 3:
+            request.set()
+        return batches(step)
+
+    stopped = make(tmp_path / "stopped", checkpoint_every=1000)
+    stopped.batches = asking
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "stop_signals", Signals)
+        with pytest.raises(
+            Interrupted, match=r"stopped at step [234] of 7, state saved in .*stopped; the same command"
+        ):
+            stopped.fit()
+    assert [path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir()] == [
+        f"step-{stopped.state.step:08d}"
+    ]
+    again = make(tmp_path / "stopped", checkpoint_every=1000)
+    again.fit()
+    assert same(straight, again)
+
+
+def test_evaluation_happens_in_between_and_at_the_end(tmp_path: Path) -> None:
+    trainer = make(tmp_path, evaluate_every=3)
+    modes = []
+
+    def evaluate() -> dict[str, float]:
+        modes.append(trainer.model.training)
+        return mean_metrics(trainer.loss, trainer.model, [batches(99), batches(98)])
+
+    trainer.evaluate = evaluate
+    final = trainer.fit()
+    evaluations = [record for record in read_log(tmp_path / "log.jsonl") if record["event"] == "eval"]
+    assert [record["step"] for record in evaluations] == [3, 6, 7]
+    assert final["loss"] == evaluations[-1]["loss"]
+    assert modes == [False] * 3
+
+
+def test_a_mean_is_taken_once_over_everything() -> None:
+    class Counting:
+        def counts(self, batch: Batch) -> Mapping[str, int]:
+            return {}
+
+        def loss(self, model: Model, batch: Batch) -> LossOutput:
+            return LossOutput({}, {"m": (float(batch.num_tokens), float(batch.num_sequences)), "none": (0.0, 0.0)})
+
+    model = Model(CONFIG, ("sequence",), num_labels=2)
+    parts = batches(0).split(11)
+    assert len(parts) == 3
+    assert mean_metrics(Counting(), model, parts) == {"m": 26 / 4}
+
+
+def test_no_cuda_is_said() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    assert pick_device("auto") == pick_device("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match='device = "cuda", but this machine has no usable CUDA device'):
+        pick_device("cuda")
+
+
+def test_every_step_has_a_seed_of_its_own() -> None:
+    seeds = {step_seed(seed, step) for seed in range(11) for step in range(101)}
+    assert len(seeds) == 11 * 101
+
+
+@pytest.mark.gpu
+def test_cuda_and_cpu_learn_alike(tmp_path: Path) -> None:
+    losses = []
+    for device in ("cpu", "cuda"):
+        trainer = make(tmp_path / device, total_steps=101, device=device, optimizer={"lr": 1e-2})
+        trainer.fit()
+        log = read_log(tmp_path / device / "log.jsonl")
+        losses.append(sum(r["loss"] for r in log if r["event"] == "step" and r["step"] > 80) / 20)
+    assert losses[0] == pytest.approx(losses[1], abs=0.1)
