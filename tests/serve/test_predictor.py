@@ -1,0 +1,165 @@
+"""Predictions come in the order of the records and do not depend on their company."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encodery.batch import Sequence
+from encodery.errors import UserError
+from encodery.serve.predictor import Predictor, group_by_length, load, to_example
+from encodery.tasks.classification import Encoded
+from tests.serve.conftest import LABELS, sentence
+
+TEXTS = [sentence(number) for number in range(53)]
+
+
+@pytest.fixture
+def predictor(model_folder: Path) -> Predictor:
+    return load(model_folder)
+
+
+def scores(predictions: list[dict[str, Any]]) -> list[float]:
+    return [prediction["scores"]["größer"] for prediction in predictions]
+
+
+def test_predictions_have_the_record_form(predictor: Predictor) -> None:
+    (prediction,) = predictor.predict(["the river"])
+    assert list(prediction) == ["label", "score", "scores"]
+    assert prediction["label"] in LABELS
+    assert tuple(prediction["scores"]) == LABELS
+
+
+def test_predictions_come_in_the_order_of_the_records(predictor: Predictor) -> None:
+    alone = [scores(predictor.predict([text]))[0] for text in TEXTS]
+    assert len({round(score, 4) for score in alone}) > 40  # a mix-up could not pass
+    assert scores(predictor.predict(TEXTS)) == pytest.approx(alone, abs=1e-6)
+    assert scores(predictor.predict(TEXTS[::-1])) == pytest.approx(alone[::-1], abs=1e-6)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 29, 101])
+def test_predictions_do_not_depend_on_the_batches(predictor: Predictor, max_tokens: int) -> None:
+    small = Predictor(predictor.folder, predictor.task, max_tokens)
+    assert scores(small.predict(TEXTS)) == pytest.approx(scores(predictor.predict(TEXTS)), abs=1e-6)
+
+
+def test_a_record_is_a_text_or_a_mapping(predictor: Predictor) -> None:
+    forms: list[str | Mapping[str, Any]] = [
+        "the river",
+        {"text": "the river"},
+        {"text": "the river", "text_pair": None, "label": "any"},
+    ]
+    plain, mapped, labelled = (predictor.predict([form]) for form in forms)
+    assert plain == mapped == labelled
+
+
+def test_the_second_text_counts(predictor: Predictor) -> None:
+    found = predictor.predict([{"text": "the river", "text_pair": pair} for pair in ("a city", "happy", None)])
+    assert len({round(score, 5) for score in scores(found)}) == 3
+
+
+def test_no_records_are_no_predictions(predictor: Predictor) -> None:
+    assert predictor.predict([]) == []
+
+
+def test_an_empty_text_is_a_text(predictor: Predictor) -> None:
+    assert predictor.predict([""])[0]["label"] in LABELS
+
+
+def test_a_text_that_did_not_fit_is_marked(predictor: Predictor) -> None:
+    fits, cut, pair = predictor.predict(
+        ["river " * 27, "river " * 28, {"text": "river " * 20, "text_pair": "city " * 20}]
+    )
+    assert "truncated" not in fits
+    assert cut["truncated"] is True
+    assert pair["truncated"] is True
+
+
+def test_the_length_of_training_is_kept(model_folder: Path, tmp_path: Path) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=7)
+    fits, cut = load(folder).predict(["river " * 5, "river " * 6])
+    assert "truncated" not in fits
+    assert cut["truncated"] is True
+
+
+def test_a_length_beyond_the_positions_is_cut_to_them(model_folder: Path, tmp_path: Path) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=512)
+    assert load(folder).task.max_seqlen == 29
+
+
+def with_info(source: Path, target: Path, **info: Any) -> Path:
+    folder = shutil.copytree(source, target / "model")
+    (folder / "encodery.json").write_text(json.dumps(info))
+    return folder
+
+
+@pytest.mark.parametrize("value", ["long", None, 3, 7.5, [7]])
+def test_a_length_that_is_none(model_folder: Path, tmp_path: Path, value: object) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=value)
+    with pytest.raises(UserError) as error:
+        load(folder)
+    assert str(error.value) == (
+        f"{folder}/encodery.json: max_seqlen = {value!r}; a whole number of at least 4 is needed"
+    )
+
+
+def test_predicting_leaves_training_mode_as_it_was(predictor: Predictor) -> None:
+    expected = scores(predictor.predict(TEXTS[:3]))
+    predictor.folder.model.train()
+    assert scores(predictor.predict(TEXTS[:3])) == expected  # without dropout
+    assert predictor.folder.model.training
+    assert all(parameter.grad is None for parameter in predictor.folder.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({}, "text = None; a string is needed"),
+        ({"text": None}, "text = None; a string is needed"),
+        ({"text": 7}, "text = 7; a string is needed"),
+        ({"text": ["the", "river"]}, "text = ['the', 'river']; a string is needed"),
+        ({"text": "a", "text_pair": 7}, "text_pair = 7; a string is needed"),
+        ({"text": "a", "txt": "b"}, "unknown key 'txt'; allowed: text, text_pair, label"),
+        ({"sentence": "a"}, "unknown key 'sentence'; allowed: text, text_pair, label"),
+    ],
+)
+def test_a_record_that_is_none(predictor: Predictor, record: Mapping[str, Any], expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        predictor.predict(["fine", record])
+    assert str(error.value) == f"record 2: {expected}"
+
+
+def test_an_example_knows_where_it_is_from() -> None:
+    example = to_example({"text": "a", "text_pair": "b", "label": "c"}, "in.jsonl:7")
+    assert (example.text, example.text_pair, example.label, example.source) == ("a", "b", None, "in.jsonl:7")
+
+
+def test_a_model_that_knows_no_task(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertModel"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError) as error:
+        load(folder)
+    assert str(error.value) == (
+        f"{folder}: the model has no classification head with labels (heads: none); "
+        "fine-tune it first, with a [finetune] table in a recipe"
+    )
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        load(str(tmp_path / "none"))
+
+
+@given(st.lists(st.integers(1, 29), max_size=43), st.integers(1, 101))
+def test_groups_hold_every_index_once_within_the_budget(lengths: list[int], max_tokens: int) -> None:
+    groups = group_by_length([Encoded(Sequence([5] * length), False) for length in lengths], max_tokens)
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    assert all(len(group) == 1 or sum(lengths[i] for i in group) <= max_tokens for group in groups)
+    flat = [lengths[index] for group in groups for index in group]
+    assert flat == sorted(flat)

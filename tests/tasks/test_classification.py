@@ -1,0 +1,165 @@
+"""Classification: examples in, sums of losses and predictions in the record form out."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from encodery.batch import Batch, pack
+from encodery.data.examples import Example
+from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.tasks.classification import TextClassification, TextClassificationConfig, labels_of
+from encodery.text.tokenizer import Tokenizer
+from tests.tasks.conftest import LABELS
+
+TEXTS = (
+    ("the river", None, "good"),
+    ("a very dull city", None, "bad"),
+    ("the baker sees", "not the farmer", "neither"),
+    ("happy", None, "good"),
+    ("a broken river and a city", "or", "bad"),
+)
+
+
+def example(text: str, pair: str | None = None, label: str | None = None) -> Example:
+    return Example(text, pair, label, "train.tsv:7")
+
+
+@pytest.fixture
+def batch(task: TextClassification) -> Batch:
+    return pack([task.encode(example(*values)).sequence for values in TEXTS])
+
+
+def test_one_text_is_one_segment(task: TextClassification, tokenizer: Tokenizer) -> None:
+    encoded = task.encode(example("the river", label="good"))
+    tokens = [tokenizer.id_to_token(index) for index in encoded.sequence.input_ids]
+    assert tokens == ["[CLS]", "the", "river", "[SEP]"]
+    assert encoded.sequence.token_type_ids is not None
+    assert list(encoded.sequence.token_type_ids) == [0, 0, 0, 0]
+    assert encoded.sequence.label == 1
+    assert not encoded.truncated
+
+
+def test_a_pair_is_two_segments(task: TextClassification, tokenizer: Tokenizer) -> None:
+    sequence = task.encode(example("the river", "city")).sequence
+    tokens = [tokenizer.id_to_token(index) for index in sequence.input_ids]
+    assert tokens == ["[CLS]", "the", "river", "[SEP]", "city", "[SEP]"]
+    assert sequence.token_type_ids is not None
+    assert list(sequence.token_type_ids) == [0, 0, 0, 0, 1, 1]
+    assert sequence.label is None
+
+
+@pytest.mark.parametrize("words", [9, 10, 101])
+def test_a_long_text_is_cut_and_says_so(task: TextClassification, tokenizer: Tokenizer, words: int) -> None:
+    encoded = task.encode(example("river " * words))
+    assert len(encoded.sequence.input_ids) == 11
+    assert encoded.sequence.input_ids[-1] == tokenizer.sep_token_id
+    assert encoded.truncated == (words > 9)
+
+
+def test_a_long_pair_is_cut_on_its_longer_side(task: TextClassification) -> None:
+    encoded = task.encode(example("river " * 23, "city city"))
+    assert encoded.truncated
+    assert encoded.sequence.token_type_ids is not None
+    assert list(encoded.sequence.token_type_ids) == [0] * 8 + [1] * 3
+
+
+def test_a_label_that_training_did_not_have(task: TextClassification) -> None:
+    with pytest.raises(UserError) as error:
+        task.encode(example("the river", label="great"))
+    assert str(error.value) == (
+        "train.tsv:7: label 'great' is not among the labels of the training data ('bad', 'good', 'neither'); "
+        "correct it, or list every label in task.labels"
+    )
+
+
+def test_the_loss_is_a_sum_with_its_count(task: TextClassification, model: Model, batch: Batch) -> None:
+    output = task.loss(model, batch)
+    logits = task.forward(model, batch)
+    assert batch.sequence_labels is not None
+    expected = F.cross_entropy(logits, batch.sequence_labels, reduction="sum")
+    torch.testing.assert_close(output.losses["classification"], expected)
+    hits = int((logits.argmax(1) == batch.sequence_labels).sum())
+    assert output.metrics == {"loss": (pytest.approx(expected.item()), 5), "accuracy": (hits, 5)}
+    assert task.counts(batch) == {"classification": 5}
+
+
+def test_loss_sums_and_gradients_add_up_over_any_split(task: TextClassification, model: Model, batch: Batch) -> None:
+    task.loss(model, batch).losses["classification"].backward()  # type: ignore[no-untyped-call]
+    whole = {name: parameter.grad for name, parameter in model.named_parameters()}
+    expected = task.loss(model, batch)
+    for budget in (1, 11, 17):
+        model.zero_grad()
+        parts = batch.split(budget)
+        assert len(parts) > 1
+        outputs = [task.loss(model, part) for part in parts]
+        for output in outputs:
+            output.losses["classification"].backward()  # type: ignore[no-untyped-call]
+        total = sum(output.losses["classification"].item() for output in outputs)
+        assert total == pytest.approx(expected.losses["classification"].item(), rel=1e-5)
+        for name, (value, count) in expected.metrics.items():
+            sums = [output.metrics[name] for output in outputs]
+            assert sum(part for part, _ in sums) == pytest.approx(value, rel=1e-5)
+            assert sum(part for _, part in sums) == count
+        assert sum(task.counts(part)["classification"] for part in parts) == 5
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter.grad, whole[name], atol=2e-5, rtol=2e-5, msg=name)
+
+
+def test_predictions_are_probabilities_of_every_label(task: TextClassification) -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, -5.0, 0.0], [-300.0, 300.0, 0.0]])
+    predictions = task.decode(logits)
+    assert [prediction["label"] for prediction in predictions] == ["good", "bad", "good"]
+    for prediction, row in zip(predictions, logits, strict=True):
+        assert list(prediction) == ["label", "score", "scores"]
+        assert tuple(prediction["scores"]) == LABELS
+        assert prediction["scores"] == pytest.approx(dict(zip(LABELS, torch.softmax(row, -1).tolist(), strict=True)))
+        assert sum(prediction["scores"].values()) == pytest.approx(1.0)
+        assert prediction["score"] == prediction["scores"][prediction["label"]] == max(prediction["scores"].values())
+
+
+def test_a_tie_goes_to_the_first_label(task: TextClassification) -> None:
+    assert task.decode(torch.zeros(1, 3))[0]["label"] == "bad"
+
+
+def test_half_precision_logits_still_sum_to_one(task: TextClassification) -> None:
+    scores = task.decode(torch.tensor([[0.3, 2.1, 1.7]], dtype=torch.bfloat16))[0]["scores"]
+    assert sum(scores.values()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_scores_compare_labels_by_name(task: TextClassification) -> None:
+    predictions = [{"label": label} for label in ("good", "bad", "bad", "neither")]
+    examples = [example("the", label=label) for label in ("good", "good", "bad", "neither")]
+    scores = task.score(predictions, examples)
+    assert scores["accuracy"] == 0.75
+    assert scores["per_label"]["bad"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
+    assert scores["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_the_labels_of_a_file_are_sorted(task: TextClassification) -> None:
+    examples = [example("the", label=label) for label in ("good", "bad", "good", None, "10", "9")]
+    assert labels_of(examples, "train.tsv") == ("10", "9", "bad", "good")
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"), [((), "0 distinct labels ()"), (("good", "good"), "1 distinct labels (good)")]
+)
+def test_fewer_than_two_labels(labels: tuple[str, ...], shown: str) -> None:
+    with pytest.raises(UserError) as error:
+        labels_of([example("the", label=label) for label in labels], "train.tsv")
+    assert str(error.value) == f"train.tsv: {shown}; classification needs two or more"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"max_seqlen": 3}, "max_seqlen = 3: input should be greater than or equal to 4"),
+        ({"labels": ["a"]}, "labels = ['a']: tuple should have at least 2 items after validation, not 1"),
+        ({"labels": ["a", "b", "a"]}, "labels = ('a', 'b', 'a') repeats 'a'"),
+        ({"type": "ner"}, "type = 'ner': input should be 'text-classification'"),
+    ],
+)
+def test_a_task_table_that_cannot_be(fields: dict[str, object], expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        TextClassificationConfig.parse(fields, "run.toml")
+    assert str(error.value) == f"run.toml: {expected}"
