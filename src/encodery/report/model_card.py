@@ -1,0 +1,139 @@
+"""The README.md of a model folder: what the model is, what it learned from, how good it is, how to load it.
+
+The head of the file is YAML that the Hugging Face hub reads. The licence is the author's to choose: its line is left
+open.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_SNIPPETS = {
+    "fill-mask": (
+        "",  # Encodery itself has no such task yet; the folder is where fine-tuning starts
+        'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
+    ),
+    "text-classification": (
+        'model.predict([{{"text": "A film that stays with you."}}])',
+        'pipeline("text-classification", model={path})("A film that stays with you.")',
+    ),
+}
+_PAIR_SNIPPETS = (
+    'model.predict([{{"text": "It rains.", "text_pair": "The street is wet."}}])',
+    'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
+)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the card of a model says; whatever is empty leaves no trace."""
+
+    name: str
+    """The name of the model folder, which the loading examples repeat."""
+    family: str
+    pipeline_tag: str
+    """`fill-mask` or `text-classification`, as the hub spells it."""
+    description: str = ""
+    languages: Sequence[str] = ()
+    """ISO 639 codes."""
+    sizes: Mapping[str, int | str] = field(default_factory=dict)
+    """Field names of `config.json` and their values, the number of parameters among them."""
+    training_data: Sequence[str] = ()
+    training: Mapping[str, int | float | str] = field(default_factory=dict)
+    """Steps, tokens, learning rate, and whatever else describes the training."""
+    metrics: Sequence[tuple[str, str, str]] = ()
+    """(data set, metric, value) of each score."""
+    labels: Sequence[str] = ()
+    takes_pairs: bool = False
+    mask_token: str = "[MASK]"
+    base_model: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_card(card: ModelCard) -> str:
+    """The card as Markdown."""
+    parts = [
+        _front_matter(card),
+        f"# {_text(card.name)}",
+        _text(card.description),
+        _table("Model", ("", ""), [("family", card.family), *_rows(card.sizes)]),
+        _section("Labels", ", ".join(map(_code, card.labels))),
+        _section("Training data", "\n".join(f"- {_text(source)}" for source in card.training_data)),
+        _table("Training", ("", ""), _rows(card.training)),
+        _table("Evaluation", ("data", "metric", "value"), card.metrics),
+        _section("How to use", _usage(card)),
+        _section(
+            "License", "Not stated yet. Choose one that the training data allows, here and at the top of this file."
+        ),
+        _table("Versions", ("", ""), _rows(card.versions)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _front_matter(card: ModelCard) -> str:
+    """The YAML head; every value is quoted, since `no` (Norwegian) would be read as false."""
+    tags = ["encodery", card.family]
+    lines = ["---"]
+    if card.languages:
+        lines += ["language:", *(f"- {_quoted(code)}" for code in card.languages)]
+    lines += [
+        "# license: choose one, for instance apache-2.0",
+        f"library_name: {_quoted('transformers')}",
+        f"pipeline_tag: {_quoted(card.pipeline_tag)}",
+        "tags:",
+        *(f"- {_quoted(tag)}" for tag in tags),
+    ]
+    if card.base_model:
+        lines.append(f"base_model: {_quoted(card.base_model)}")
+    return "\n".join([*lines, "---"])
+
+
+def _usage(card: ModelCard) -> str:
+    """The same first call with Encodery, where it has the task, and with transformers."""
+    ours, theirs = _PAIR_SNIPPETS if card.takes_pairs else _SNIPPETS[card.pipeline_tag]
+    path = _quoted(card.name)
+    mask = _quoted(card.mask_token)[1:-1]
+    call = theirs.format(path=path, mask=mask)
+    blocks = [f"```python\nfrom transformers import pipeline\n\n{call}\n```"]
+    if ours:
+        load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
+        blocks.insert(0, f"```python\nimport encodery\n\n{load}\n```")
+    return "\n\nor\n\n".join(blocks)
+
+
+def _rows(values: Mapping[str, int | float | str]) -> list[tuple[str, str]]:
+    """Names and values; whole numbers with thousands separators."""
+    return [(name, f"{v:,}" if isinstance(v, int) else str(v)) for name, v in values.items()]
+
+
+def _section(heading: str, body: str) -> str:
+    return f"## {heading}\n\n{body}" if body else ""
+
+
+def _table(heading: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(_text(cell) for cell in row)} |" for row in [header, *rows]]
+    lines.insert(1, "|" + " --- |" * len(header))
+    return _section(heading, "\n".join(lines) if rows else "")
+
+
+def _text(text: str) -> str:
+    """Text on one line that Markdown and HTML leave as it is."""
+    return re.sub(r"([\\`*_\[\]<>|~#$])", r"\\\1", " ".join(text.split())).replace("&", "&amp;")
+
+
+def _code(text: str) -> str:
+    """Text as code: between more backticks than it holds in a row."""
+    text = " ".join(text.split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
+
+
+def _quoted(text: str) -> str:
+    """A string literal that YAML and Python both read; what YAML forbids as a character is written as its number."""
+    literal = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]", _escape, literal)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
