@@ -1,0 +1,161 @@
+"""The verbs: parse, call, print. No logic lives here, and nothing heavy is imported before a command runs."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from encodery import __version__
+from encodery.errors import Interrupted, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from encodery.stages import Run, Stage
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Raw text in any languages in, a small, fast, good encoder in production out.",
+)
+RecipePath = Annotated[Path, typer.Argument(help="a recipe, TOML", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=C", help="change one key of the recipe; may be repeated")
+]
+
+
+def main() -> None:
+    """Run the command line; a message to a person is one line on standard error."""
+    try:
+        app()
+    except (UserError, Interrupted) as error:
+        print(f"encodery: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("encodery: stopped; nothing half-written is left, the same command starts again", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
+        sys.stderr.close()
+        sys.exit(141)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="where the run's folder goes")] = Path("runs"),
+) -> None:
+    """The whole path on embedded data, a few minutes on 2 CPU cores."""
+    from encodery.stages.demo import prepare
+
+    _run(prepare(output), [], [f"output={output}"], [])
+
+
+@app.command()
+def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
+    """What would run, what is fresh and why; tokens, FLOPs, memory, time."""
+    from encodery.stages import plan as plan_stages
+    from encodery.stages.estimate import plan_table
+
+    console, opened, stages = _open(recipe, overrides or [])
+    console.print(plan_table(opened, plan_stages(opened, stages)))
+
+
+@app.command()
+def run(
+    recipe: RecipePath,
+    stages: Annotated[list[str] | None, typer.Argument(help="only these and what they need")] = None,
+    overrides: Overrides = None,
+    force: Annotated[list[str] | None, typer.Option(help="run this stage though it is fresh")] = None,
+) -> None:
+    """Run a recipe; the same command again resumes or skips."""
+    _run(recipe, stages or [], overrides or [], force or [])
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
+    text: Annotated[str | None, typer.Argument(help="one text", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="records, one JSON object a line (.gz and .zst too); - reads standard input")
+    ] = None,
+) -> None:
+    """Predictions as JSON Lines on standard output."""
+    from encodery.serve.lines import predict_lines
+
+    for line in predict_lines(model, text, file):
+        print(line)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
+    data: Annotated[Path, typer.Option(help="labelled records: jsonl, csv, tsv, parquet", show_default=False)],
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the file: text=sentence")
+    ] = None,
+) -> None:
+    """The task's metrics over a labelled file, as one JSON object."""
+    from encodery.serve.lines import evaluate_file
+
+    print(evaluate_file(model, data, field or []))
+
+
+@app.command()
+def inspect(path: Annotated[Path, typer.Argument(help="a model, run, shards or tokenizer folder")]) -> None:
+    """Any artifact, in one screen."""
+    from rich.console import Console
+
+    from encodery.stages.inspect import describe
+
+    Console().print(describe(path))
+
+
+bench = typer.Typer(no_args_is_help=True, help="Side by side with the peers installed here; a JSON line per case.")
+app.add_typer(bench, name="bench")
+
+
+@bench.command("train")
+def bench_train(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases")] = None,
+) -> None:
+    """Pretraining tokens/s and memory against the trainer of transformers."""
+    from encodery.bench.train import run_bench
+
+    run_bench(quick=quick, device=device, only_json=json, cases=case or [])
+
+
+def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
+    from rich.console import Console
+
+    from encodery.recipe import load_recipe
+    from encodery.stages import open_run
+    from encodery.stages.graph import stages_of
+
+    console = Console(highlight=False)
+    opened = open_run(load_recipe(recipe_path, overrides), recipe_path, console)
+    return console, opened, stages_of(opened)
+
+
+def _run(recipe_path: Path, only: list[str], overrides: list[str], force: list[str]) -> None:
+    from encodery.stages import run as run_stages
+    from encodery.stages.graph import selected
+
+    console, opened, stages = _open(recipe_path, overrides)
+    run_stages(opened, selected(stages, only), force)
+    report = opened.folder / "report" / "report.html"
+    if report.exists():
+        console.print(f"[bold]report[/] {report.resolve()}", soft_wrap=True)

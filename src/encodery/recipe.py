@@ -1,0 +1,199 @@
+"""The recipe: one TOML file that says everything about a run. It only composes the tables that the parts own.
+
+Known to `stages` and `cli` alone. Relative paths in a recipe are relative to the recipe's own folder.
+"""
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
+
+from encodery.config import Config
+from encodery.corpus.readers import CorpusInput
+from encodery.data.examples import ExampleFields
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.model.config import EncoderConfig
+from encodery.objectives.objective import ObjectiveConfig
+from encodery.tasks.classification import TextClassificationConfig
+from encodery.text.tokenizer import TokenizerSpec
+from encodery.train.trainer import TrainerConfig
+
+SCRATCH = "scratch"
+PRETRAIN = "pretrain"
+
+
+def _plain_name(name: str) -> str:
+    if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
+        raise ValueError("letters, digits, '-', '_' and '.' are allowed (it becomes a folder's name)")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+class ModelTable(Config):
+    """`[model]`: a family, one of its presets, and changes to single fields of the encoder."""
+
+    family: str = "bert"
+    preset: str = "base"
+    config: Mapping[str, Any] = Field(default_factory=dict)
+    """`EncoderConfig` fields that differ from the preset."""
+
+    @model_validator(mode="after")
+    def _family_and_fields_exist(self) -> "ModelTable":
+        if self.family not in FAMILIES:
+            raise ValueError(f"family = {self.family!r}; one of {', '.join(FAMILIES)} is allowed")
+        if "vocab_size" in self.config:
+            raise ValueError("config.vocab_size follows from the vocabulary; set tokenizer.vocab_size")
+        try:
+            self.encoder(vocab_size=EncoderConfig.model_fields["max_position_embeddings"].default)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def encoder(self, vocab_size: int) -> EncoderConfig:
+        """The encoder's configuration for a vocabulary of this size."""
+        fields = FAMILIES[self.family].preset(self.preset, **self.config)
+        return EncoderConfig.parse({"vocab_size": vocab_size, **fields}, "model.config")
+
+
+class CorpusTable(Config):
+    """`[corpus]`: the text, and the part of it that is held out."""
+
+    inputs: tuple[CorpusInput, ...] = Field(min_length=1)
+    valid_inputs: tuple[CorpusInput, ...] = ()
+    """Text to measure the validation loss on; a part of `inputs` if not given."""
+    valid_fraction: float = Field(default=0.02, gt=0.0, lt=0.5)
+    """Share of the documents held out, chosen by their content, when there are no `valid_inputs`."""
+    valid_max_tokens: PositiveInt = 100_000
+    """The validation loss is taken over at most this many tokens."""
+
+
+class PretrainTable(TrainerConfig):
+    """`[pretrain]`: the objective, how long, and how."""
+
+    objective: ObjectiveConfig = ObjectiveConfig()
+    max_seqlen: int = Field(default=128, ge=8)
+    tokens_per_step: PositiveInt = 8192
+    steps: PositiveInt
+
+
+class FinetuneTable(TrainerConfig):
+    """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
+
+    task: TextClassificationConfig = TextClassificationConfig()
+    source: str = Field(default=PRETRAIN, alias="from")
+    """`pretrain`, `scratch` (the same model, fresh weights), or a model folder; `package:NAME/FOLDER` looks in an
+    installed Python package."""
+    train: str
+    dev: str | None = None
+    test: str | None = None
+    fields: ExampleFields = ExampleFields()
+    epochs: PositiveInt = 3
+    tokens_per_step: PositiveInt = 1024
+    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    """One model each; the report gives mean and spread."""
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "FinetuneTable":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
+        return self
+
+
+class Recipe(Config):
+    """A whole run. Each table is a stage; a table that is missing is a stage that does not run."""
+
+    name: Name
+    seed: int = 1
+    output: str = "runs"
+    """The run's folder is `output/name`, relative to the current directory."""
+    model: ModelTable = ModelTable()
+    corpus: CorpusTable | None = None
+    tokenizer: TokenizerSpec | None = None
+    pretrain: PretrainTable | None = None
+    finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stages_have_what_they_need(self) -> "Recipe":
+        if (self.tokenizer or self.pretrain) and not self.corpus:
+            raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
+        if self.pretrain and not self.tokenizer:
+            raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
+        for name, table in self.finetune.items():
+            if table.source == PRETRAIN and not self.pretrain:
+                raise ValueError(f"[finetune.{name}] starts from pretrain, but there is no [pretrain] table")
+            if table.source == SCRATCH and not self.tokenizer:
+                raise ValueError(f"[finetune.{name}] starts from scratch, which needs a [tokenizer] table")
+        return self
+
+    @model_validator(mode="after")
+    def _texts_fit_the_positions(self) -> "Recipe":
+        positions = self.model.encoder(vocab_size=1 << 20).max_position_embeddings
+        if self.pretrain and self.pretrain.max_seqlen > positions:
+            raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.max_seqlen, positions))
+        for name, table in self.finetune.items():
+            if table.source in (PRETRAIN, SCRATCH) and table.task.max_seqlen > positions:
+                raise ValueError(_too_long(f"finetune.{name}.task.max_seqlen", table.task.max_seqlen, positions))
+        return self
+
+
+def _too_long(key: str, value: int, positions: int) -> str:
+    return (
+        f"{key} = {value} is longer than the model's positions; "
+        f"at most max_position_embeddings = {positions} is allowed"
+    )
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file and apply `a.b=c` overrides.
+
+    Raises:
+        UserError: the file is missing or no TOML, a key is unknown, or a value is not allowed.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such recipe; a recipe is a TOML file, for examples see recipes/")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    for override in overrides:
+        _apply(values, override)
+    return Recipe.parse(values, str(path))
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    """Set one dotted key; the value is TOML, or a plain word."""
+    key, separator, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise UserError(f"--set {override}: write it as key=value, for example --set pretrain.steps=200")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = values
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {override}: {part!r} is a value, not a table")
+    table[parts[-1]] = value
+
+
+def resolve(path: str, base: Path) -> Path:
+    """A path from a recipe: relative to `base`, or `package:NAME/FOLDER` inside an installed package (never run).
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    if not path.startswith("package:"):
+        return base / path
+    name, _, rest = path.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"{path}: the package {name!r} is not installed; try: pip install {name.replace('_', '-')}")
+    return Path(spec.submodule_search_locations[0]) / rest

@@ -1,0 +1,86 @@
+"""What a plan will cost: tokens, floating-point operations, memory and time, before anything runs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from rich.table import Table
+
+from encodery.model.config import EncoderConfig
+from encodery.model.heads import Model
+from encodery.recipe import PRETRAIN
+from encodery.stages.engine import Planned, Run
+from encodery.train.progress import format_duration
+
+UTILIZATION = 0.35
+"""Share of the measured matrix product speed that a training step reaches; see benchmarks/results."""
+BYTES_PER_PARAMETER = 16
+"""Weights, gradients and the two moments of AdamW, four bytes each."""
+MASKED_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training stage; `flops` for the whole stage, forward and backward."""
+
+    tokens: int
+    flops: float
+    memory_bytes: int
+
+
+def pretrain_cost(run: Run) -> Cost:
+    """The cost of `[pretrain]`, from sizes alone."""
+    recipe, table = run.recipe, run.recipe.pretrain
+    assert table is not None
+    assert recipe.tokenizer is not None
+    config = recipe.model.encoder(recipe.tokenizer.vocab_size)
+    tokens = table.steps * table.tokens_per_step
+    micro = min(table.tokens_per_step, table.micro_batch_tokens)
+    return Cost(tokens, tokens * flops_per_token(config, table.max_seqlen), memory_bytes(config, micro))
+
+
+def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
+    """Six operations per weight and token (two forward, four backward), attention's products, and the vocabulary."""
+    width = config.hidden_size
+    weights = config.num_hidden_layers * (4 * width**2 + 2 * width * config.intermediate_size)
+    attention = 12 * config.num_hidden_layers * seqlen * width
+    vocabulary = MASKED_SHARE * 6 * (width**2 + width * config.vocab_size)
+    return 6 * weights + attention + vocabulary
+
+
+def memory_bytes(config: EncoderConfig, tokens: int) -> int:
+    """Parameters with their optimizer state, and what the backward pass keeps of each layer."""
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in Model(config, ("mlm", "nsp")).parameters())
+    per_token = config.num_hidden_layers * (20 * config.hidden_size + 4 * config.intermediate_size) * 2
+    logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4
+    return parameters * BYTES_PER_PARAMETER + tokens * per_token + logits
+
+
+def measured_flops(precision: str) -> float:
+    """Operations per second of a matrix product on this machine, from a fraction of a second of trying."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    left, right = (torch.ones(1024, 1024, dtype=dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        torch.mm(left, right)
+        best = min(best, time.perf_counter() - started)
+    return 2 * 1024**3 / best
+
+
+def plan_table(run: Run, planned: Sequence[Planned]) -> Table:
+    """The plan as a person reads it."""
+    table = Table(
+        "stage", "state", "why", "tokens", "FLOPs", "memory", "time", title=f"{run.folder}", title_justify="left"
+    )
+    for item in planned:
+        cost = [""] * 4
+        if item.stage.name == PRETRAIN and item.state != "fresh" and run.recipe.pretrain:
+            estimate = pretrain_cost(run)
+            seconds = estimate.flops / (UTILIZATION * measured_flops(run.recipe.pretrain.precision))
+            memory = f"{estimate.memory_bytes / 1e9:.1f} GB"
+            cost = [f"{estimate.tokens:,}", f"{estimate.flops:.1e}", memory, f"about {format_duration(seconds)}"]
+        table.add_row(item.stage.name, item.state, item.reason, *cost)
+    return table

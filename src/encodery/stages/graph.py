@@ -1,0 +1,101 @@
+"""From a recipe to its stages: what each depends on, and nothing else."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from encodery.config import Config
+from encodery.corpus.readers import input_files
+from encodery.errors import UserError
+from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
+from encodery.stages.engine import Run, Stage
+from encodery.stages.report import build_report
+from encodery.stages.text import build_shards, build_tokenizer
+from encodery.stages.training import build_finetune, build_pretrain
+
+NOT_IN_KEY = {"device", "log_every", "evaluate_every", "checkpoint_every", "keep_checkpoints", "max_skipped_steps"}
+"""Settings of a trainer that change how a run is watched, not the weights that come out."""
+
+
+def stages_of(run: Run) -> list[Stage]:
+    """The stages of a recipe in the order they run.
+
+    Raises:
+        UserError: an input is missing.
+    """
+    recipe = run.recipe
+    stages: list[Stage] = []
+    model = {"model": _settings(recipe.model), "seed": recipe.seed}
+    if recipe.tokenizer and recipe.corpus:
+        corpus = {"corpus": _settings(recipe.corpus)}
+        inputs = _fingerprints(input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base), run.base)
+        spec = {"tokenizer": _settings(recipe.tokenizer), **corpus}
+        stages.append(Stage("tokenizer", build_tokenizer, spec, inputs))
+        stages.append(Stage("shards", build_shards, corpus, inputs, ("tokenizer",)))
+    if recipe.pretrain:
+        config = {"pretrain": _settings(recipe.pretrain), **model}
+        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain"))
+    for name, table in recipe.finetune.items():
+        stages += [_finetune(run, name, table, seed) for seed in table.seeds]
+    stages.append(Stage("report", build_report, {"recipe": _settings(recipe)}, {}, tuple(s.name for s in stages)))
+    return stages
+
+
+def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
+    """The named stages with everything they need; all of them if none is named. `finetune.sst2` names every seed.
+
+    Raises:
+        UserError: no stage has that name.
+    """
+    if not names:
+        return list(stages)
+    wanted: set[str] = set()
+    for name in names:
+        matches = {s.name for s in stages if s.name == name or s.name.startswith(f"{name}.")}
+        if not matches:
+            raise UserError(f"no stage is called {name!r}; this recipe has {', '.join(s.name for s in stages)}")
+        wanted |= matches
+    for stage in reversed(stages):
+        if stage.name in wanted:
+            wanted |= set(stage.parents)
+    return [stage for stage in stages if stage.name in wanted]
+
+
+def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
+    config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
+    files = [run.base / path for path in (table.train, table.dev, table.test) if path]
+    parents: tuple[str, ...] = (PRETRAIN,)
+    if table.source == SCRATCH:
+        config["model"] = _settings(run.recipe.model)
+        parents = ("tokenizer",)
+    elif table.source != PRETRAIN:
+        folder = resolve(table.source, run.base)
+        if not folder.is_dir():
+            raise UserError(f"finetune.{name}.from = {table.source!r}: {folder} is no folder; name a model folder")
+        files += sorted(path for path in folder.iterdir() if path.is_file())
+        parents = ()
+    build = partial(build_finetune, name=name, seed=seed)
+    return Stage(
+        f"finetune.{name}.{seed}", build, config, _fingerprints(files, run.base), parents, f"finetune.{name}"
+    )
+
+
+def _settings(table: Config, *without: str) -> dict[str, Any]:
+    return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without})
+
+
+def _fingerprints(files: Sequence[Path], base: Path) -> dict[str, str]:
+    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    prints = {}
+    for path in files:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; paths in a recipe are relative to the recipe's folder")
+        status = path.stat()
+        prints[os.path.relpath(path, base)] = f"{status.st_size} bytes, {status.st_mtime_ns}"
+    return prints

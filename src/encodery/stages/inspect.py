@@ -1,0 +1,97 @@
+"""Any artifact in one screen: what it is, what it was made from, whether it is whole, its sizes and scores."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from encodery.artifact import MANIFEST, verify
+from encodery.config import read_json
+from encodery.errors import UserError
+from encodery.families.weights import WEIGHTS, WeightFiles
+from encodery.stages.engine import RUN_FILE
+from encodery.text.tokenizer import Tokenizer
+
+CONFIG_KEYS = (
+    "model_type",
+    "architectures",
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "id2label",
+)
+
+
+def describe(path: Path) -> Group:
+    """A table for each thing that the folder is.
+
+    Raises:
+        UserError: nothing known is there, or a file does not match its recorded hash.
+    """
+    parts: list[tuple[str, Mapping[str, Any]]] = []
+    if (path / MANIFEST).is_file():
+        parts.append(("artifact (every file matches its recorded hash)", _artifact(path)))
+    if (path / "config.json").is_file():
+        parts.append(("model", _model(path)))
+    if (path / "tokenizer.json").is_file():
+        parts.append(("tokenizer", _tokenizer(path)))
+    if (path / RUN_FILE).is_file():
+        parts += [(str(stage.parent.relative_to(path)), _artifact(stage.parent)) for stage in _stages(path)]
+    if not parts:
+        raise UserError(f"{path}: nothing known here; a run, an artifact ({MANIFEST}) or a model folder is needed")
+    return Group(*(_table(title, facts) for title, facts in parts))
+
+
+def _stages(path: Path) -> Iterator[Path]:
+    return (manifest for manifest in sorted(path.rglob(MANIFEST)) if ".work" not in manifest.parts)
+
+
+def _artifact(path: Path) -> dict[str, Any]:
+    manifest = verify(path)
+    size = sum(record.size for record in manifest.files.values())
+    return {
+        "stage": manifest.stage,
+        "key": manifest.key[:16],
+        "made from": ", ".join(f"{name} {key[:12]}" for name, key in manifest.parents.items()) or "files",
+        "created": manifest.created,
+        "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
+        "files": f"{len(manifest.files)}, {size:,} bytes",
+        **dict(_flat(manifest.metrics)),
+    }
+
+
+def _model(path: Path) -> dict[str, Any]:
+    config = read_json(path / "config.json")
+    shapes = WeightFiles(path).shapes
+    parameters = sum(math.prod(shape) for shape in shapes.values())
+    facts = {key: config[key] for key in CONFIG_KEYS if key in config}
+    return {**facts, WEIGHTS: f"{len(shapes)} tensors, {parameters:,} numbers"}
+
+
+def _tokenizer(path: Path) -> dict[str, Any]:
+    tokenizer = Tokenizer.load(path)
+    specials = [tokenizer.id_to_token(index) for index in sorted(tokenizer.special_ids)]
+    return {"tokens": f"{tokenizer.vocab_size:,}", "special tokens": " ".join(specials)}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested numbers under dotted names; lists (a confusion matrix) are left to the manifest."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif not isinstance(value, list):
+            yield f"{prefix}{name}", f"{value:,.4f}" if isinstance(value, float) else value
+
+
+def _table(title: str, facts: Mapping[str, Any]) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table

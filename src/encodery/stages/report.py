@@ -1,0 +1,205 @@
+"""The `report` stage: one page that says what a run did and what came of it."""
+
+import json
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from encodery import __version__
+from encodery.artifact import read_manifest
+from encodery.recipe import SCRATCH, Recipe
+from encodery.report.axes import ReferenceLine
+from encodery.report.bars import Bar, bar_chart
+from encodery.report.curves import Series, line_chart
+from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
+from encodery.stages.engine import Metrics, Run
+from encodery.stages.training import LOG, PREDICTIONS
+from encodery.train.log import read_log
+
+REPORT = "report.html"
+SHOWN_MISTAKES = 8
+
+
+def build_report(run: Run, into: Path, work: Path) -> Metrics:
+    """Write `report.html` from the manifests, logs and predictions of the run's other stages."""
+    recipe = run.recipe
+    sections = []
+    if recipe.tokenizer:
+        sections.append(_text_section(run))
+    if recipe.pretrain:
+        sections.append(_pretrain_section(run))
+    sections += [_finetune_section(run, name) for name in recipe.finetune]
+    results = [*_finetune_results(run), *(_pretrain_results(run) if recipe.pretrain else [])]
+    page = RunReport(
+        title=recipe.name,
+        summary=_summary(recipe, results),
+        results=results,
+        sections=[*_comparison(run), *sections],
+        recipe=run.path.read_text(encoding="utf-8"),
+        footer=f"Encodery {__version__}, Python {platform.python_version()}, {platform.platform()}",
+    )
+    (into / REPORT).write_text(render_report(page), encoding="utf-8")
+    return {}
+
+
+def metrics_of(run: Run, stage: str) -> Mapping[str, Any]:
+    """The metrics in a stage's manifest."""
+    manifest = read_manifest(run.artifact(stage))
+    return manifest.metrics if manifest else {}
+
+
+def _text_section(run: Run) -> Section:
+    shards = metrics_of(run, "shards")
+    header = ("part", "documents", "sentences", "tokens", "unigram entropy (nats)")
+    rows = [
+        (part, *(f"{facts[key]:,}" for key in header[1:4]), f"{facts['unigram_entropy']:.3f}")
+        for part, facts in shards.items()
+    ]
+    vocabulary = f"{metrics_of(run, 'tokenizer')['vocab_size']:,} tokens in the vocabulary."
+    return Section("Text", [vocabulary], tables=[Table("The text as tokens", header, rows)])
+
+
+def _pretrain_results(run: Run) -> list[Fact]:
+    valid = metrics_of(run, "pretrain")["valid"]
+    entropy = metrics_of(run, "shards")["valid"]["unigram_entropy"]
+    facts = [Fact("validation MLM loss", f"{valid['mlm_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")]
+    if "nsp_accuracy" in valid:
+        facts.append(Fact("next sentence", f"{valid['nsp_accuracy']:.1%}", "accuracy; chance 50 %"))
+    return facts
+
+
+def _pretrain_section(run: Run) -> Section:
+    metrics = metrics_of(run, "pretrain")
+    log = read_log(run.artifact("pretrain") / LOG)
+    entropy = ReferenceLine("unigram entropy", metrics_of(run, "shards")["valid"]["unigram_entropy"])
+    loss = line_chart(
+        [_series(log, "step", "mlm_loss", "training"), _series(log, "eval", "mlm_loss", "held out")],
+        "Masked LM loss",
+        "step",
+        "nats per masked token",
+        [entropy],
+    )
+    accuracy = line_chart(
+        [
+            _series(log, "eval", name, label)
+            for name, label in (("mlm_accuracy", "masked tokens"), ("nsp_accuracy", "next sentence"))
+            if name in metrics["valid"]
+        ],
+        "Accuracy on held-out text",
+        "step",
+        "accuracy",
+        [ReferenceLine("chance (next sentence)", 0.5)] if "nsp_accuracy" in metrics["valid"] else [],
+    )
+    rate = line_chart([_series(log, "step", "lr", "lr")], "Learning rate", "step", "lr")
+    return Section(
+        "Pretraining", facts=_training_facts(metrics, log), charts=[Chart(c) for c in (loss, accuracy, rate)]
+    )
+
+
+def _finetune_section(run: Run, name: str) -> Section:
+    table = run.recipe.finetune[name]
+    stages = [f"finetune.{name}.{seed}" for seed in table.seeds]
+    logs = [read_log(run.artifact(stage) / LOG) for stage in stages]
+    first = metrics_of(run, stages[0])
+    chart = line_chart(
+        [_series(log, "step", "loss", f"seed {seed}") for seed, log in zip(table.seeds, logs, strict=True)],
+        "Training loss",
+        "step",
+        "nats per example",
+    )
+    tables, examples = [], []
+    if "test" in first:
+        tables.append(_label_table(first["test"], table.seeds[0]))
+        examples = _mistakes(run.artifact(stages[0]) / PREDICTIONS)
+    return Section(
+        f"Fine-tuning: {name}",
+        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {table.train}."],
+        _training_facts(first, logs[0]),
+        [Chart(chart)],
+        tables,
+        examples,
+    )
+
+
+def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
+    rows = [
+        (label, *(f"{facts[key]:.3f}" for key in ("precision", "recall", "f1")), f"{facts['support']:,}")
+        for label, facts in scores["per_label"].items()
+    ]
+    return Table(f"Test scores by label (seed {seed})", ("label", "precision", "recall", "F1", "examples"), rows)
+
+
+def _mistakes(path: Path) -> list[Example]:
+    """The wrong predictions that the model was surest of."""
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -r["score"])
+    return [
+        Example(" / ".join(filter(None, (r["text"], r["text_pair"]))), r["label"], r["true"], r["scores"])
+        for r in wrong[:SHOWN_MISTAKES]
+    ]
+
+
+def scores_of(run: Run, name: str) -> tuple[str, list[float]]:
+    """Accuracy under each seed, on the test file, else on the dev file; and which of the two."""
+    found = [metrics_of(run, f"finetune.{name}.{seed}") for seed in run.recipe.finetune[name].seeds]
+    split = "test" if all("test" in metrics for metrics in found) else "dev"
+    return split, [metrics[split]["accuracy"] for metrics in found if "accuracy" in metrics[split]]
+
+
+def _finetune_results(run: Run) -> list[Fact]:
+    facts = []
+    for name in run.recipe.finetune:
+        split, scores = scores_of(run, name)
+        if scores:
+            spread = f" ± {statistics.stdev(scores):.1%}" if len(scores) > 1 else ""
+            facts.append(
+                Fact(name, f"{statistics.mean(scores):.1%}", f"{split} accuracy{spread}, {len(scores)} seed(s)")
+            )
+    return facts
+
+
+def _comparison(run: Run) -> list[Section]:
+    bars = [Bar(name, scores) for name in run.recipe.finetune if (scores := scores_of(run, name)[1])]
+    if len(bars) < 2:
+        return []
+    return [Section("Side by side", charts=[Chart(bar_chart(bars, "Accuracy", "accuracy"))])]
+
+
+def _summary(recipe: Recipe, results: Sequence[Fact]) -> list[str]:
+    parts = []
+    if recipe.pretrain:
+        parts.append(
+            f"{recipe.model.family} ({recipe.model.preset}), pretrained for {recipe.pretrain.steps:,} steps of about "
+            f"{recipe.pretrain.tokens_per_step:,} tokens."
+        )
+    for name, table in recipe.finetune.items():
+        origin = "from fresh weights" if table.source == SCRATCH else f"from {table.source}"
+        parts.append(f"{name}: {table.task.type}, {origin}.")
+    return parts
+
+
+def _training_facts(metrics: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[Fact]:
+    steps = [record for record in log if record["event"] == "step"]
+    speeds = [record["tokens_per_second"] for record in steps]
+    facts = [
+        Fact("steps", f"{metrics['steps']:,}"),
+        Fact("tokens", f"{metrics['tokens']:,}"),
+        Fact("parameters", f"{metrics['parameters']:,}"),
+    ]
+    if steps:
+        facts.append(Fact("tokens/s", f"{statistics.median(speeds):,.0f}", "median"))
+        facts.append(Fact("peak memory", f"{max(r['peak_memory_bytes'] for r in steps) / 1e6:,.0f} MB"))
+    if metrics["skipped_steps"]:
+        facts.append(Fact("skipped steps", f"{metrics['skipped_steps']}", "loss or gradient not finite"))
+    return facts
+
+
+def _series(log: Sequence[Mapping[str, Any]], event: str, metric: str, name: str) -> Series:
+    points = [
+        (record["step"], record[metric])
+        for record in log
+        if record["event"] == event and record.get(metric) is not None
+    ]
+    return Series(name, [step for step, _ in points], [value for _, value in points])

@@ -1,0 +1,86 @@
+"""From raw text to a vocabulary and token shards."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from encodery.corpus.readers import Document, read_documents
+from encodery.data.shard_writer import write_shards
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.recipe import CorpusTable
+from encodery.stages.engine import Metrics, Run
+from encodery.text.sentences import split_sentences
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+
+DOCUMENTS_AT_ONCE = 256
+"""Documents whose sentences are encoded in one call: enough to keep the cores busy, little enough to hold."""
+
+
+def train_documents(corpus: CorpusTable, base: Path) -> Iterator[Document]:
+    """The documents to learn from."""
+    held_out = 0.0 if corpus.valid_inputs else corpus.valid_fraction
+    return (doc for doc in read_documents(corpus.inputs, base) if not is_held_out(doc.text, held_out))
+
+
+def valid_documents(corpus: CorpusTable, base: Path) -> Iterator[Document]:
+    """The documents to measure on."""
+    if corpus.valid_inputs:
+        return read_documents(corpus.valid_inputs, base)
+    return (doc for doc in read_documents(corpus.inputs, base) if is_held_out(doc.text, corpus.valid_fraction))
+
+
+def is_held_out(text: str, fraction: float) -> bool:
+    """Chosen by content, so that copies of a document fall on one side and a longer corpus moves none."""
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < fraction * 2**64
+
+
+def build_tokenizer(run: Run, into: Path, work: Path) -> Metrics:
+    """The `tokenizer` stage: a vocabulary from the training documents."""
+    recipe = run.recipe
+    assert recipe.corpus is not None
+    assert recipe.tokenizer is not None
+    texts = (document.text for document in train_documents(recipe.corpus, run.base))
+    tokenizer = train_tokenizer(recipe.tokenizer, texts)
+    tokenizer.save(into)
+    return {"vocab_size": tokenizer.vocab_size}
+
+
+def build_shards(run: Run, into: Path, work: Path) -> Metrics:
+    """The `shards` stage: every document as ids of sentences, the training and the held-out part."""
+    corpus = run.recipe.corpus
+    assert corpus is not None
+    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    metrics = {}
+    for split, documents in (
+        ("train", train_documents(corpus, run.base)),
+        ("valid", valid_documents(corpus, run.base)),
+    ):
+        folder = into / split
+        folder.mkdir()
+        write_shards(encode_documents(tokenizer, documents), folder, tokenizer.vocab_size)
+        shards = Shards.open(folder)
+        if not shards.num_documents:
+            raise UserError(
+                f"corpus: no document is in the {split} part; add text, name corpus.valid_inputs, "
+                f"or change corpus.valid_fraction = {corpus.valid_fraction}"
+            )
+        metrics[split] = {
+            "documents": shards.num_documents,
+            "sentences": shards.num_sentences,
+            "tokens": shards.num_tokens,
+            "unigram_entropy": shards.unigram_entropy(),
+        }
+    return metrics
+
+
+def encode_documents(tokenizer: Tokenizer, documents: Iterator[Document]) -> Iterator[list[np.ndarray]]:
+    """Each document as the ids of its sentences; many documents share one call of the tokenizer."""
+    while chunk := [split_sentences(document.text) for document in islice(documents, DOCUMENTS_AT_ONCE)]:
+        encoded = iter(tokenizer.encode_batch([sentence for sentences in chunk for sentence in sentences]))
+        for sentences in chunk:
+            yield list(islice(encoded, len(sentences)))

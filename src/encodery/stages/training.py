@@ -1,0 +1,184 @@
+"""The stages that train: pretraining on shards, fine-tuning on labelled files."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from encodery import __version__
+from encodery.data.epochs import Epochs
+from encodery.data.examples import Example, read_examples
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, load_folder, save_folder
+from encodery.model.heads import Model
+from encodery.objectives.objective import Pretraining
+from encodery.objectives.vocabulary import Vocabulary
+from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
+from encodery.report.model_card import ModelCard, model_card
+from encodery.serve.predictor import Predictor
+from encodery.stages.engine import Metrics, Run
+from encodery.tasks.classification import TextClassification, labels_of
+from encodery.text.tokenizer import Tokenizer
+from encodery.train.trainer import Trainer, mean_metrics
+
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
+LOG = "log.jsonl"
+PREDICTIONS = "predictions.jsonl"
+
+
+def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
+    """The `pretrain` stage: a model folder with the objective's heads."""
+    recipe, table = run.recipe, run.recipe.pretrain
+    assert table is not None
+    assert recipe.corpus is not None
+    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    objective, valid = (
+        Pretraining(
+            config=table.objective,
+            shards=Shards.open(run.artifact("shards") / split),
+            vocabulary=vocabulary_of(tokenizer),
+            max_seqlen=table.max_seqlen,
+            tokens_per_step=table.tokens_per_step,
+            seed=recipe.seed,
+        )
+        for split in ("train", "valid")
+    )
+    model = Model(recipe.model.encoder(tokenizer.vocab_size), ("mlm", "nsp") if table.objective.nsp else ("mlm",))
+    model.initialize(recipe.seed)
+    valid_batches = list(valid.validation_batches(recipe.corpus.valid_max_tokens))
+    trainer = Trainer(
+        model,
+        objective,
+        objective.batch,
+        table,
+        table.steps,
+        recipe.seed,
+        work,
+        lambda: mean_metrics(valid, model, valid_batches),
+        run.console,
+        "pretrain",
+    )
+    metrics = {"valid": trainer.fit(), **training_facts(trainer)}
+    folder = ModelFolder(FAMILIES[recipe.model.family], model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
+    inputs = [source.path for source in recipe.corpus.inputs]
+    _save(into, work, folder, metrics, ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs))
+    return metrics
+
+
+def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
+    """What an objective must know of a tokenizer."""
+    return Vocabulary(
+        vocab_size=tokenizer.vocab_size,
+        cls_token_id=tokenizer.cls_token_id,
+        sep_token_id=tokenizer.sep_token_id,
+        mask_token_id=tokenizer.mask_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        special_ids=tokenizer.special_ids,
+        continues_word=tokenizer.continues_word,
+    )
+
+
+def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Metrics:
+    """A `finetune.NAME.SEED` stage: a model folder with a task head, its scores and its test predictions."""
+    table = run.recipe.finetune[name]
+    files = {split: path for split in ("train", "dev", "test") if (path := getattr(table, split))}
+    examples = {
+        split: read_examples(run.base / path, table.fields, require_label=True) for split, path in files.items()
+    }
+    labels = table.task.labels or labels_of(examples["train"], files["train"])
+    start = starting_point(run, table, labels, seed)
+    positions = start.model.config.max_position_embeddings
+    if table.task.max_seqlen > positions:
+        raise UserError(
+            f"finetune.{name}.task.max_seqlen = {table.task.max_seqlen} is longer than the positions of "
+            f"{table.source}; at most {positions} is allowed"
+        )
+    task = TextClassification(start.tokenizer, labels, table.task.max_seqlen)
+    encoded = [task.encode(example) for example in examples["train"]]
+    for split in files.keys() - {"train"}:
+        for example in examples[split]:
+            task.encode(example)  # a label that train lacks is found now, not after training
+    if cut := sum(item.truncated for item in encoded):
+        run.console.print(f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {task.max_seqlen}")
+    epochs = Epochs([item.sequence for item in encoded], table.tokens_per_step, table.epochs, seed)
+    predictor = Predictor(start, task)
+
+    def evaluate() -> Mapping[str, float]:
+        if "dev" not in examples:
+            return {}
+        scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
+        return {key: scores[key] for key in ("accuracy", "macro_f1")}
+
+    trainer = Trainer(
+        start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
+    )
+    metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
+    start.model.cpu()
+    if "test" in examples:
+        predictions = predictor.predict_examples(examples["test"])
+        metrics["test"] = task.score(predictions, examples["test"])
+        write_predictions(into / PREDICTIONS, examples["test"], predictions)
+    info = {"task": task.name, "max_seqlen": task.max_seqlen}
+    folder = ModelFolder(start.family, start.model, start.tokenizer, labels, info)
+    card = ModelCard(
+        f"{run.recipe.name}-{name}",
+        start.family.model_type,
+        task.name,
+        training_data=[table.train],
+        labels=labels,
+        takes_pairs=any(example.text_pair for example in examples["train"]),
+        base_model=table.source if table.source not in (PRETRAIN, SCRATCH) else "",
+    )
+    _save(into, work, folder, metrics, card)
+    return metrics
+
+
+def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
+    """The model that fine-tuning starts from: pretrained here, fresh, or from a folder."""
+    if table.source == SCRATCH:
+        tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+        model = Model(run.recipe.model.encoder(tokenizer.vocab_size), TextClassification.heads, len(labels))
+        model.initialize(seed)
+        return ModelFolder(FAMILIES[run.recipe.model.family], model, tokenizer, tuple(labels))
+    path = run.artifact(PRETRAIN) if table.source == PRETRAIN else resolve(table.source, run.base)
+    return load_folder(path, TextClassification.heads, labels, seed)
+
+
+def write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> None:
+    """What the model said of each test example, beside what is true."""
+    with path.open("w", encoding="utf-8") as file:
+        for example, prediction in zip(examples, predictions, strict=True):
+            record = {"text": example.text, "text_pair": example.text_pair, "true": example.label, **prediction}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def training_facts(trainer: Trainer) -> dict[str, Any]:
+    """Sizes of a training run."""
+    state = trainer.state
+    return {
+        "steps": state.step,
+        "tokens": state.tokens,
+        "skipped_steps": state.skipped_steps,
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+    }
+
+
+def _save(into: Path, work: Path, folder: ModelFolder, metrics: Metrics, card: ModelCard) -> None:
+    """The model folder, its card and the log of its training."""
+    save_folder(into, replace(folder, info={**folder.info, "metrics": metrics}))
+    config = folder.model.config
+    sizes = {name: getattr(config, name) for name in SIZES} | {"parameters": metrics["parameters"]}
+    scores = [
+        (split, name, f"{value:.4f}")
+        for split in ("valid", "dev", "test")
+        for name, value in metrics.get(split, {}).items()
+        if isinstance(value, float)
+    ]
+    training = {name: metrics[name] for name in ("steps", "tokens")}
+    card = replace(card, sizes=sizes, training=training, metrics=scores, versions={"encodery": __version__})
+    (into / "README.md").write_text(model_card(card), encoding="utf-8")
+    shutil.copy(work / LOG, into / LOG)

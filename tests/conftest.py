@@ -1,0 +1,128 @@
+"""A small project on disk, as a user would have it: raw text, labelled files and a recipe of one-minute size."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# one thread: the models of the tests are tiny, and two threads that wait for each other suffer from any neighbour
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).parents[1]
+SUBJECTS = ["river", "city", "farmer", "baker", "teacher", "mountain", "forest", "market"]
+VERBS = ["finds", "sees", "carries", "sells", "paints", "follows", "crosses", "admires"]
+GOOD, BAD = ["bright", "happy", "lovely", "splendid"], ["dull", "broken", "gloomy", "awful"]
+
+RECIPE = """
+name = "tiny"
+seed = 7
+[model]
+preset = "tiny"
+[model.config]
+num_hidden_layers = 1
+hidden_size = 32
+num_attention_heads = 2
+intermediate_size = 64
+max_position_embeddings = 48
+[corpus]
+inputs = [{ path = "text" }]
+valid_fraction = 0.2
+valid_max_tokens = 1000
+[tokenizer]
+vocab_size = 90
+min_frequency = 1
+[pretrain]
+max_seqlen = 32
+tokens_per_step = 256
+steps = 12
+checkpoint_every = 3
+evaluate_every = 5
+log_every = 2
+precision = "fp32"
+optimizer = { lr = 1e-3, warmup_steps = 2 }
+[finetune.mood]
+train = "train.jsonl"
+dev = "dev.jsonl"
+test = "dev.jsonl"
+task = { max_seqlen = 32 }
+tokens_per_step = 128
+epochs = 2
+seeds = [3, 5]
+precision = "fp32"
+"""
+
+
+def sentence(draw: random.Random, words: list[str]) -> str:
+    return f"The {draw.choice(words)} {draw.choice(SUBJECTS)} {draw.choice(VERBS)} a {draw.choice(SUBJECTS)}."
+
+
+def write_project(folder: Path) -> None:
+    """Text, labels and `tiny.toml`."""
+    draw = random.Random(11)
+    (folder / "text").mkdir()
+    for name in ("a", "b"):
+        documents = ["\n".join(sentence(draw, GOOD + BAD) for _ in range(7)) for _ in range(41)]
+        (folder / "text" / f"{name}.txt").write_text("\n\n".join(documents) + "\n")
+    for name, size in (("train", 53), ("dev", 23)):
+        rows = []
+        for i in range(size):
+            label = ("good", "bad")[i % 2]
+            text = sentence(draw, GOOD if label == "good" else BAD)
+            rows.append(f'{{"text": "{text}", "label": "{label}"}}\n')
+        (folder / f"{name}.jsonl").write_text("".join(rows))
+    (folder / "tiny.toml").write_text(RECIPE)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh project; also the current directory."""
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose recipe has run to its end; for copying, not for changing."""
+    from rich.console import Console
+
+    from encodery.recipe import load_recipe
+    from encodery.stages import open_run, run
+    from encodery.stages.graph import stages_of
+
+    folder = tmp_path_factory.mktemp("finished")
+    write_project(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        opened = open_run(load_recipe(Path("tiny.toml")), Path("tiny.toml"), Console(quiet=True))
+        run(opened, stages_of(opened))
+    return folder
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one's own whose recipe has run to its end; also the current directory."""
+    folder = tmp_path / "done"
+    shutil.copytree(finished, folder)  # with the times of the files: a run moved with its inputs stays fresh
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def encodery(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+    from encodery.cli import main
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["encodery", *arguments])
+            with pytest.raises(SystemExit) as stop:
+                main()
+        captured = capsys.readouterr()
+        code = stop.value.code
+        return (code if isinstance(code, int) else 0 if code is None else 1), captured.out, captured.err
+
+    return call
