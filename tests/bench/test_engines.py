@@ -1,7 +1,6 @@
 """Worker processes: a small script that speaks as they do, ones that die, and a real one."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +35,7 @@ def test_orders_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert engine.parameters == 1009
         blocks = [engine.run(steps) for steps in (3, 1)]
     assert [(b.seconds, b.tokens, b.peak_bytes) for b in blocks] == [(1.5, 21, 31), (0.5, 7, 31)]
-    assert all(0.0 <= block.others_cores <= (os.cpu_count() or 1) + 1 for block in blocks)
+    assert all(block.others_cores >= 0.0 for block in blocks)
     assert (tmp_path / "end").read_text() == "15"  # it ended of itself, offline, with one GPU at most
 
 

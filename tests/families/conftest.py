@@ -1,6 +1,8 @@
 """Every architecture of every registered family, tiny and random, as `transformers` makes it and saves it."""
 
+import json
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from encodery.batch import Batch, Sequence, pack
+from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.family import Family, config_to_theirs
+from encodery.families.folder import load_folder
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
@@ -28,6 +33,7 @@ TINY = EncoderConfig(
 )
 LABELS = ("bad", "good", "neither")
 LENGTHS = (5, 1, 29, 13)
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -134,3 +140,24 @@ def assert_same_outputs(found: dict[str, Tensor], expected: dict[str, Tensor], a
     assert set(found) == set(expected)
     for name, tensor in found.items():
         torch.testing.assert_close(tensor, expected[name], atol=atol, rtol=1e-5, msg=name)
+
+
+def edit_config(folder: Path, **changes: Any) -> None:
+    """Change keys of config.json; None removes one."""
+    path = folder / "config.json"
+    values = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
+
+
+def edit_weights(folder: Path, change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]]) -> None:
+    path = folder / WEIGHTS
+    state = load_file(path)
+    save_file({name: tensor.contiguous() for name, tensor in change(state).items()}, path, metadata={"format": "pt"})
+
+
+def complaint(folder: Path, **options: Any) -> str:
+    with pytest.raises(UserError) as error:
+        load_folder(folder, **options)
+    message = str(error.value)
+    assert "\n" not in message
+    return message.replace(str(folder), "FOLDER")

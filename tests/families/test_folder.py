@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from encodery.artifact import publish
-from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.model.heads import Model
@@ -22,36 +20,16 @@ from encodery.text.tokenizer import Tokenizer
 from tests.families.conftest import (
     LABELS,
     TINY,
+    WEIGHTS,
     Case,
     assert_same_outputs,
+    complaint,
+    edit_weights,
     example_batch,
     our_outputs,
     save_theirs,
     their_outputs,
 )
-
-WEIGHTS = "model.safetensors"
-
-
-def edit_config(folder: Path, **changes: Any) -> None:
-    """Change keys of config.json; None removes one."""
-    path = folder / "config.json"
-    values = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
-
-
-def edit_weights(folder: Path, change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]]) -> None:
-    path = folder / WEIGHTS
-    state = load_file(path)
-    save_file({name: tensor.contiguous() for name, tensor in change(state).items()}, path, metadata={"format": "pt"})
-
-
-def complaint(folder: Path, **options: Any) -> str:
-    with pytest.raises(UserError) as error:
-        load_folder(folder, **options)
-    message = str(error.value)
-    assert "\n" not in message
-    return message.replace(str(folder), "FOLDER")
 
 
 def reopen(folder: Path, case: Case) -> Any:
@@ -240,159 +218,6 @@ def test_a_model_without_token_types_keeps_its_weights(tokenizer: Tokenizer, tmp
     save_folder(tmp_path, ModelFolder(FAMILIES["bert"], model, tokenizer))
     found = load_folder(tmp_path).model.state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in model.state_dict().items())
-
-
-def drop(*names: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
-    return lambda state: {name: tensor for name, tensor in state.items() if name not in names}
-
-
-def test_missing_and_unknown_weights_are_listed_side_by_side(bert_folder: Path) -> None:
-    old = "bert.encoder.layer.1.attention.self.key.bias"
-    edit_weights(bert_folder, lambda state: {n.replace("self.key.bias", "self.k.bias"): t for n, t in state.items()})
-    assert complaint(bert_folder) == (
-        "FOLDER/model.safetensors: the weights do not fit a bert of 2 layers; "
-        f"missing: {old.replace('.1.', '.0.')}, {old}; "
-        "not known: bert.encoder.layer.0.attention.self.k.bias, bert.encoder.layer.1.attention.self.k.bias"
-    )
-
-
-def test_long_lists_are_cut(bert_folder: Path) -> None:
-    edit_config(bert_folder, num_hidden_layers=5)
-    message = complaint(bert_folder)
-    assert "a bert of 5 layers; missing: bert.encoder.layer.2.attention.output.LayerNorm.bias, " in message
-    assert message.endswith(" and 40 more; not known: nothing")
-    edit_config(bert_folder, num_hidden_layers=1)
-    message = complaint(bert_folder)
-    assert "a bert of 1 layers; missing: nothing; not known: bert.encoder.layer.1." in message
-    assert message.endswith(" and 8 more")
-
-
-@pytest.mark.parametrize("lost", ["classifier.bias", "bert.pooler.dense.weight"])
-def test_a_head_that_the_config_announces_must_be_there(bert_folder: Path, lost: str) -> None:
-    edit_weights(bert_folder, drop(lost))
-    expected = (
-        f"FOLDER/model.safetensors: the weights do not fit a bert of 2 layers; missing: {lost}; not known: nothing"
-    )
-    assert complaint(bert_folder) == expected
-
-
-def test_half_a_head_is_never_completed_at_random(bert_folder: Path) -> None:
-    edit_weights(bert_folder, drop("classifier.bias"))
-    assert "missing: classifier.bias;" in complaint(bert_folder, heads=("sequence",), labels=LABELS)
-    edit_weights(bert_folder, drop("classifier.weight"))
-    assert load_folder(bert_folder, ("sequence",), LABELS).fresh == (
-        "heads.sequence.out.weight",
-        "heads.sequence.out.bias",
-    )
-
-
-def test_the_same_weight_twice(bert_folder: Path) -> None:
-    name = "bert.embeddings.LayerNorm.weight"
-    edit_weights(bert_folder, lambda state: state | {"bert.embeddings.LayerNorm.gamma": state[name].clone()})
-    message = complaint(bert_folder)
-    assert message.endswith("are the same weight")
-    assert name in message
-    assert "bert.embeddings.LayerNorm.gamma" in message
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "wanted"),
-    [
-        ("bert.embeddings.word_embeddings.weight", (100, 33), (101, 33)),
-        ("bert.encoder.layer.1.attention.self.value.weight", (32, 33), (33, 33)),
-        ("bert.encoder.layer.0.intermediate.dense.bias", (36,), (37,)),
-        ("classifier.weight", (2, 33), (3, 33)),
-        ("bert.pooler.dense.bias", (), (33,)),
-    ],
-)
-def test_a_wrong_shape(bert_folder: Path, name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    edit_weights(bert_folder, lambda state: state | {name: torch.zeros(shape)})
-    expected = f"FOLDER/model.safetensors: {name} has shape {shape}, but config.json asks for {wanted}"
-    assert complaint(bert_folder) == expected
-
-
-def test_joined_weights_whose_sizes_only_add_up(bert_folder: Path) -> None:
-    def shift(state: dict[str, Tensor]) -> dict[str, Tensor]:
-        prefix = "bert.encoder.layer.0.attention.self."
-        return state | {f"{prefix}query.bias": torch.zeros(32), f"{prefix}key.bias": torch.zeros(34)}
-
-    edit_weights(bert_folder, shift)
-    assert "layer.0.attention.self.query.bias has shape (32,), but config.json asks for (33,)" in complaint(
-        bert_folder
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"model_type": "gpt2"}, "model_type = 'gpt2' is not supported; one of bert is"),
-        ({"model_type": None}, "model_type = None is not supported; one of bert is"),
-        ({"model_type": ["bert"]}, "model_type = ['bert'] is not supported; one of bert is"),
-        (
-            {"architectures": ["BertLMHeadModel"]},
-            "architectures = ['BertLMHeadModel'] is not supported; one of BertModel, BertForMaskedLM, "
-            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
-        ),
-        (
-            {"architectures": None},
-            "architectures = [None] is not supported; one of BertModel, BertForMaskedLM, "
-            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
-        ),
-        (
-            {"position_embedding_type": "relative_key"},
-            "position_embedding_type = 'relative_key' is not supported; only 'absolute' is",
-        ),
-        ({"is_decoder": True}, "is_decoder = True is not supported; only False is"),
-        ({"tie_word_embeddings": False}, "tie_word_embeddings = False is not supported; only True is"),
-        ({"hidden_act": "silu"}, "hidden_act = 'silu': input should be 'gelu', 'gelu_new' or 'relu'"),
-        ({"vocab_size": None}, "missing key 'vocab_size'"),
-        ({"vocab_size": 10**12}, "vocab_size = 1000000000000: input should be less than or equal to 16777216"),
-        ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1000000, but the weights hold only 41 tensors"),
-        ({"hidden_size": 34}, "hidden_size = 34 cannot be shared by num_attention_heads = 3; choose a divisor"),
-        (
-            {"id2label": {"0": "a", "2": "b"}},
-            "id2label = {'0': 'a', '2': 'b'}; its keys must be the numbers 0 to n-1",
-        ),
-        ({"id2label": ["a", "b"]}, "id2label = ['a', 'b']; its keys must be the numbers 0 to n-1"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_a_config_that_cannot_be_honoured(bert_folder: Path, changes: dict[str, Any], expected: str) -> None:
-    edit_config(bert_folder, **changes)
-    assert complaint(bert_folder) == f"FOLDER/config.json: {expected}"
-
-
-@pytest.mark.parametrize("name", ["vocab_size", "max_position_embeddings", "intermediate_size", "type_vocab_size"])
-def test_memory_for_impossible_sizes_is_never_taken(bert_folder: Path, name: str) -> None:
-    edit_config(bert_folder, **{name: 1 << 24})
-    message = complaint(bert_folder)
-    assert message.startswith("FOLDER/model.safetensors: bert.")
-    assert "but config.json asks for (16777216," in message
-
-
-def test_a_config_that_is_not_json(bert_folder: Path) -> None:
-    (bert_folder / "config.json").write_text("{'model_type': 'bert'}")
-    assert complaint(bert_folder).startswith("FOLDER/config.json: not valid JSON (")
-    (bert_folder / "config.json").unlink()
-    assert complaint(bert_folder) == "FOLDER/config.json: no such file"
-
-
-def test_no_folder(tmp_path: Path) -> None:
-    expected = "FOLDER: no such folder; a model folder has config.json, model.safetensors and a tokenizer"
-    assert complaint(tmp_path / "none") == expected
-
-
-def test_a_tokenizer_of_another_model(bert: Case, tokenizer: Tokenizer, tmp_path: Path) -> None:
-    folder = save_theirs(bert.build(vocab_size=89), tokenizer, tmp_path / "theirs")
-    assert complaint(folder) == (
-        "FOLDER: the tokenizer has 97 tokens, but config.json's vocab_size is 89; the two belong to different models"
-    )
-
-
-def test_no_tokenizer(bert_folder: Path) -> None:
-    for name in ("tokenizer.json", "vocab.txt"):
-        (bert_folder / name).unlink()
-    assert "no tokenizer in it" in complaint(bert_folder)
 
 
 def published(folder: Path, target: Path) -> Path:

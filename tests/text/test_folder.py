@@ -20,7 +20,7 @@ TEXTS = [
     "İstanbul'da É é ñ 漢字 あ 😀 \u200b x\u0301 [MASK] the",
     "",
     " \t\n",
-    "the " * 1009,
+    "the " * 101,
 ]
 
 

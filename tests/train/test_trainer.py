@@ -78,7 +78,8 @@ def test_one_step_is_that_of_pytorch(tmp_path: Path) -> None:
     torch.manual_seed(step_seed(5, 0))
     reference.train()
     batch = batches(0)
-    (FirstToken().loss(reference, batch).losses["first"] / batch.num_sequences).backward()
+    loss = FirstToken().loss(reference, batch).losses["first"] / batch.num_sequences
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(reference.parameters(), 0.1)
     decayed = [p for p in reference.parameters() if p.ndim > 1]
     plain = [p for p in reference.parameters() if p.ndim == 1]

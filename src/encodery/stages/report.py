@@ -66,7 +66,9 @@ def _pretrain_results(run: Run) -> list[Fact]:
     entropy = metrics_of(run, "shards")["valid"]["unigram_entropy"]
     facts = [Fact("validation MLM loss", f"{valid['mlm_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")]
     if "nsp_accuracy" in valid:
-        facts.append(Fact("next sentence", f"{valid['nsp_accuracy']:.1%}", "accuracy; chance 50 %"))
+        majority = metrics_of(run, "pretrain")["nsp_majority"]
+        note = f"accuracy; always the commoner answer: {majority:.1%}"
+        facts.append(Fact("next sentence", f"{valid['nsp_accuracy']:.1%}", note))
     return facts
 
 
@@ -90,7 +92,9 @@ def _pretrain_section(run: Run) -> Section:
         "Accuracy on held-out text",
         "step",
         "accuracy",
-        [ReferenceLine("chance (next sentence)", 0.5)] if "nsp_accuracy" in metrics["valid"] else [],
+        [ReferenceLine("always the commoner (next sentence)", metrics["nsp_majority"])]
+        if "nsp_majority" in metrics
+        else [],
     )
     rate = line_chart([_series(log, "step", "lr", "lr")], "Learning rate", "step", "lr")
     return Section(

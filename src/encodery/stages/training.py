@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from encodery import __version__
+from encodery.batch import Batch
 from encodery.data.epochs import Epochs
 from encodery.data.examples import Example, read_examples
 from encodery.data.shards import Shards
@@ -62,11 +65,19 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         run.console,
         "pretrain",
     )
-    metrics = {"valid": trainer.fit(), **training_facts(trainer)}
+    metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
+    if table.objective.nsp:
+        metrics["nsp_majority"] = nsp_majority(valid_batches)
     folder = ModelFolder(FAMILIES[recipe.model.family], model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
     inputs = [source.path for source in recipe.corpus.inputs]
     _save(into, work, folder, metrics, ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs))
     return metrics
+
+
+def nsp_majority(batches: Sequence[Batch]) -> float:
+    """The NSP accuracy of always giving the commoner answer: texts of one sentence have no true next."""
+    labels = torch.cat([batch.sequence_labels for batch in batches if batch.sequence_labels is not None]).float()
+    return max(labels.mean().item(), 1 - labels.mean().item())
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:

@@ -152,10 +152,10 @@ class Trainer:
         checkpoint_every = config.checkpoint_every or max(1, self.total_steps // 10)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
+            stop_signals() as stop,  # first: from here on a signal is answered by saving
             TrainLog(self.folder / "log.jsonl") as log,
             self._resumed(log) as progress,
             Loader(self.batches, self.state.step, self.total_steps) as loader,
-            stop_signals() as stop,
         ):
             window = Window()
             for batch in loader:

@@ -1,0 +1,31 @@
+"""The demo's input: written once, the same everywhere, and a recipe that plans."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from encodery.recipe import load_recipe
+from encodery.stages import open_run, plan
+from encodery.stages.demo import prepare
+from encodery.stages.graph import stages_of
+
+
+def test_the_demo_plans_and_a_second_call_changes_no_file(tmp_path: Path) -> None:
+    recipe = prepare(tmp_path / "runs")
+    files = sorted(path for path in (tmp_path / "runs" / "demo-data").rglob("*") if path.is_file())
+    assert {path.parent.name for path in files} == {"corpus", "corpus-valid", "reviews"}
+    times = [path.stat().st_mtime_ns for path in files]
+    assert prepare(tmp_path / "runs") == recipe
+    assert [path.stat().st_mtime_ns for path in files] == times
+    run = open_run(load_recipe(recipe, [f'output="{tmp_path / "runs"}"']), recipe, Console(quiet=True))
+    names = [item.stage.name for item in plan(run, stages_of(run))]
+    assert names == ["tokenizer", "shards", "pretrain", "finetune.pretrained.1", "finetune.scratch.1", "report"]
+
+
+def test_damaged_data_is_written_again(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    victim = tmp_path / "demo-data" / "reviews" / "train.jsonl"
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-7])
+    prepare(tmp_path)
+    assert victim.read_bytes() == whole

@@ -1,0 +1,22 @@
+"""The estimate of a plan against numbers worked out by hand."""
+
+from encodery.model.config import EncoderConfig
+from encodery.stages.estimate import BYTES_PER_PARAMETER, flops_per_token, measured_flops, memory_bytes
+
+BASE = EncoderConfig(vocab_size=30522)
+
+
+def test_flops_of_bert_base() -> None:
+    """85 million weights in the layers, six operations each; attention over 128 tokens; 15 % of the vocabulary."""
+    layers = 12 * 12 * 768**2
+    assert flops_per_token(BASE, 128) == 6 * layers + 12 * 12 * 128 * 768 + 0.15 * 6 * (768**2 + 768 * 30522)
+
+
+def test_memory_holds_at_least_the_optimizer_state() -> None:
+    parameters = 110_106_428  # the pretraining model of BERT-base, as published
+    assert memory_bytes(BASE, 0) == parameters * BYTES_PER_PARAMETER
+    assert memory_bytes(BASE, 2048) > memory_bytes(BASE, 1024) > parameters * BYTES_PER_PARAMETER
+
+
+def test_this_machine_is_measured() -> None:
+    assert 1e8 < measured_flops("fp32") < 1e15
