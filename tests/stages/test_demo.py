@@ -19,7 +19,8 @@ def test_the_demo_plans_and_a_second_call_changes_no_file(tmp_path: Path) -> Non
     assert [path.stat().st_mtime_ns for path in files] == times
     run = open_run(load_recipe(recipe, [f'output="{tmp_path / "runs"}"']), recipe, Console(quiet=True))
     names = [item.stage.name for item in plan(run, stages_of(run))]
-    assert names == ["tokenizer", "shards", "pretrain", "finetune.pretrained.1", "finetune.scratch.1", "report"]
+    tuned = [f"finetune.{start}.{seed}" for start in ("pretrained", "scratch") for seed in (1, 2, 3)]
+    assert names == ["tokenizer", "shards", "pretrain", *tuned, "report"]
 
 
 def test_damaged_data_is_written_again(tmp_path: Path) -> None:

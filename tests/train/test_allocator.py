@@ -21,6 +21,31 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+HOLES = """
+import sys
+import numpy as np
+from encodery.train.allocator import FreedMemory, keep_freed_memory, resident_bytes
+if not keep_freed_memory():
+    sys.exit("unsupported")
+freed = FreedMemory()
+assert not freed.return_excess()
+blocks = [np.ones(1 << 20, np.uint8) for _ in range(601)]
+del blocks[::2]
+before = resident_bytes()
+assert freed.return_excess()
+print(before - resident_bytes())
+assert not freed.return_excess()
+"""
+
+
+def test_holes_between_blocks_are_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=False)
+    if "unsupported" in done.stderr:
+        pytest.skip("this C library has no mallopt")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 280 << 20
+
+
 def faults(mode: str) -> int:
     done = subprocess.run([sys.executable, "-c", FAULTS, mode], capture_output=True, text=True, check=False)
     if "unsupported" in done.stderr:

@@ -26,7 +26,8 @@ from encodery.serve.predictor import Predictor
 from encodery.stages.engine import Metrics, Run
 from encodery.tasks.classification import TextClassification, labels_of
 from encodery.text.tokenizer import Tokenizer
-from encodery.train.trainer import Trainer, mean_metrics
+from encodery.train.loss import mean_metrics
+from encodery.train.trainer import Trainer
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 LOG = "log.jsonl"

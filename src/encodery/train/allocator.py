@@ -1,9 +1,13 @@
 """Keep freed memory in the process: a training step frees and takes the same large blocks again and again."""
 
 import ctypes
+import resource
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_BLOCK = 1 << 30
+SLACK_BYTES = 256 << 20
+"""Growth that is never worth a return: every page given back costs a fault when it is taken again."""
 
 
 def keep_freed_memory() -> bool:
@@ -11,8 +15,38 @@ def keep_freed_memory() -> bool:
 
     Tens of thousands of page faults a step become none. False where the C library has no such setting.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
+    mallopt = _function("mallopt")
+    if mallopt is None:
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+class FreedMemory:
+    """Gives back what lies unused when it has grown: blocks of ever other sizes leave holes that would add up."""
+
+    def __init__(self) -> None:
+        self._trim = _function("malloc_trim")
+        self._floor = resident_bytes()
+
+    def return_excess(self) -> bool:
+        """Return unused memory to the system if the process has grown by half since the last time; whether it did."""
+        if self._trim is None or resident_bytes() < max(1.5 * self._floor, self._floor + SLACK_BYTES):
+            return False
+        self._trim(0)
+        self._floor = resident_bytes()
+        return True
+
+
+def resident_bytes() -> int:
+    """Memory that the process holds now; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
+
+
+def _function(name: str) -> "ctypes._NamedFuncPointer | None":
+    """A function of the C library, where it has one of that name."""
+    try:
+        function: ctypes._NamedFuncPointer = getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError, TypeError):
+        return None
+    return function

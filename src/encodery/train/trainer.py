@@ -6,16 +6,12 @@ same bits (on the same machine and number of threads).
 """
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -23,12 +19,12 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import Tensor
 
-from encodery.batch import Batch, LossOutput
+from encodery.batch import Batch
 from encodery.config import Config
 from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
-from encodery.train.allocator import keep_freed_memory
+from encodery.train.allocator import FreedMemory, keep_freed_memory
 from encodery.train.checkpoint import (
     TrainingState,
     latest_checkpoint,
@@ -37,8 +33,10 @@ from encodery.train.checkpoint import (
     save_checkpoint,
 )
 from encodery.train.log import TrainLog
+from encodery.train.loss import Loss, Sums
 from encodery.train.optim import OptimizerConfig, build_optimizer, learning_rate
 from encodery.train.progress import Progress, peak_memory_bytes
+from encodery.train.signals import stop_signals
 
 
 class TrainerConfig(Config):
@@ -57,34 +55,6 @@ class TrainerConfig(Config):
     log_every: PositiveInt = 10
     max_skipped_steps: NonNegativeInt = 3
     """Steps in a row with a non-finite loss or gradient before training stops."""
-
-
-@runtime_checkable
-class Loss(Protocol):
-    """An objective or a task, as far as training is concerned."""
-
-    def counts(self, batch: Batch) -> Mapping[str, int]:
-        """How many items each loss term scores."""
-
-    def loss(self, model: Model, batch: Batch) -> LossOutput:
-        """Each term's loss, summed over the items it scores."""
-
-
-@dataclass
-class Window:
-    """Sums since the last log line; means are taken once, when the line is written."""
-
-    metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def add(self, metrics: Mapping[str, tuple[float, float]]) -> None:
-        for name, (total, count) in metrics.items():
-            before = self.metrics.get(name, (0.0, 0.0))
-            self.metrics[name] = (before[0] + total, before[1] + count)
-
-    def means(self) -> dict[str, float]:
-        return {name: total / count for name, (total, count) in self.metrics.items() if count}
 
 
 def pick_device(choice: str) -> torch.device:
@@ -157,7 +127,7 @@ class Trainer:
             self._resumed(log) as progress,
             Loader(self.batches, self.state.step, self.total_steps) as loader,
         ):
-            window = Window()
+            window, freed = Sums(), FreedMemory()
             for batch in loader:
                 lr = learning_rate(config.optimizer, self.state.step + 1, self.total_steps)
                 grad_norm = self._step(batch, lr, window)
@@ -168,7 +138,8 @@ class Trainer:
                     values = self._values(window, lr, grad_norm)
                     log.write("step", step, tokens=self.state.tokens, **values)
                     progress.update(step, values)
-                    window = Window()
+                    freed.return_excess()
+                    window = Sums()
                 if not last and step % evaluate_every == 0:
                     self._evaluate(log, progress)
                 if last or stop.is_set() or step % checkpoint_every == 0:
@@ -180,7 +151,7 @@ class Trainer:
                     )
             return self._evaluate(log, progress)
 
-    def _step(self, batch: Batch, lr: float, window: Window) -> float:
+    def _step(self, batch: Batch, lr: float, window: Sums) -> float:
         """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
         started = time.perf_counter()
         self.model.train()
@@ -227,7 +198,7 @@ class Trainer:
             f'{self.config.optimizer.lr}, warm up longer or set precision = "fp32"'
         )
 
-    def _values(self, window: Window, lr: float, grad_norm: float) -> dict[str, float]:
+    def _values(self, window: Sums, lr: float, grad_norm: float) -> dict[str, float]:
         values = window.means() | {
             "grad_norm": grad_norm,
             "lr": lr,
@@ -275,37 +246,6 @@ class Trainer:
         return Progress(self.title, self.total_steps, self.console, self.state.step)
 
 
-def mean_metrics(loss: Loss, model: Model, batches: Iterable[Batch]) -> dict[str, float]:
-    """An objective's metrics over held-out batches, each mean taken once, over all of them."""
-    device = next(model.parameters()).device
-    window = Window()
-    for batch in batches:
-        window.add(loss.loss(model, batch.to(device)).metrics)
-    return window.means()
-
-
 def step_seed(seed: int, step: int) -> int:
     """A seed for torch's generator, another for every (seed, step)."""
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
-
-
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM or Ctrl-C sets; a second Ctrl-C ends the process at once, as it would without us."""
-    stop = threading.Event()
-
-    def request(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread may handle signals
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, request)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

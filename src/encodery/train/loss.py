@@ -1,0 +1,45 @@
+"""What the trainer sees of an objective or a task: sums over a batch, and means of them taken once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from encodery.batch import Batch, LossOutput
+from encodery.model.heads import Model
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """An objective or a task, as far as training is concerned."""
+
+    def counts(self, batch: Batch) -> Mapping[str, int]:
+        """How many items each loss term scores."""
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Each term's loss, summed over the items it scores."""
+
+
+@dataclass
+class Sums:
+    """Sums of metrics, with tokens and seconds; means are taken once, when they are asked for."""
+
+    metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, metrics: Mapping[str, tuple[float, float]]) -> None:
+        for name, (total, count) in metrics.items():
+            before = self.metrics.get(name, (0.0, 0.0))
+            self.metrics[name] = (before[0] + total, before[1] + count)
+
+    def means(self) -> dict[str, float]:
+        return {name: total / count for name, (total, count) in self.metrics.items() if count}
+
+
+def mean_metrics(loss: Loss, model: Model, batches: Iterable[Batch]) -> dict[str, float]:
+    """An objective's metrics over held-out batches, each mean taken once, over all of them."""
+    device = next(model.parameters()).device
+    sums = Sums()
+    for batch in batches:
+        sums.add(loss.loss(model, batch.to(device)).metrics)
+    return sums.means()
