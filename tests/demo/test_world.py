@@ -180,7 +180,7 @@ def test_write_makes_the_files_of_the_demo(tmp_path: Path) -> None:
     files = sorted(str(path.relative_to(tmp_path / "a")) for path in (tmp_path / "a").rglob("*.*"))
     assert files == sorted(
         [f"{folder}/{language}.txt" for folder in ("corpus", "corpus-valid") for language in LANGUAGES]
-        + [f"reviews/{split}.jsonl" for split in SPLITS]
+        + [f"{folder}/{split}.jsonl" for folder in ("reviews", "topics") for split in SPLITS]
     )
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -189,6 +189,8 @@ def test_write_makes_the_files_of_the_demo(tmp_path: Path) -> None:
     for split, size in sizes.items():
         lines = (tmp_path / "a" / "reviews" / f"{split}.jsonl").read_text("utf-8").splitlines()
         assert [json.loads(line) for line in lines] == world.mixed_reviews(split, size)
+        lines = (tmp_path / "a" / "topics" / f"{split}.jsonl").read_text("utf-8").splitlines()
+        assert [json.loads(line) for line in lines] == world.mixed_topics(split, size)
 
 
 def test_default_size_fits_the_demo() -> None:

@@ -2,18 +2,25 @@
 
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from encodery.demo import world
 from encodery.recipe import load_recipe
 from encodery.stages import open_run, plan
 from encodery.stages.demo import prepare
 from encodery.stages.graph import stages_of
 
 
+@pytest.fixture(autouse=True)
+def _little_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "WORDS", dict.fromkeys(world.WORDS, 997))
+
+
 def test_the_demo_plans_and_a_second_call_changes_no_file(tmp_path: Path) -> None:
     recipe = prepare(tmp_path / "runs")
     files = sorted(path for path in (tmp_path / "runs" / "demo-data").rglob("*") if path.is_file())
-    assert {path.parent.name for path in files} == {"corpus", "corpus-valid", "reviews"}
+    assert {path.parent.name for path in files} == {"corpus", "corpus-valid", "reviews", "topics"}
     times = [path.stat().st_mtime_ns for path in files]
     assert prepare(tmp_path / "runs") == recipe
     assert [path.stat().st_mtime_ns for path in files] == times

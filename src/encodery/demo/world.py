@@ -6,7 +6,7 @@ Everything is a pure function of its arguments: same arguments, same text, on ev
 
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from encodery.demo.speech import say
 # Words of pretraining text per language; held-out text is a twentieth of it.
 WORDS = {"en": 400_000, "de": 200_000, "fr": 200_000, "es": 200_000, "sw": 200_000}
 REVIEWS = {"train": 300, "dev": 300, "test": 1000}
+# Twenty labelled texts a language: as little as a user has on the first day.
+TOPICS = {"train": 100, "dev": 200, "test": 1000}
 # How much of the pretraining text is reviews; the rest is about the world.
 _REVIEW_SHARE = 0.5
 
@@ -67,12 +69,26 @@ def mixed_reviews(split: str, size: int, seed: int = 0) -> list[Record]:
     Raises:
         UserError: unknown split.
     """
-    rng = _rng("mixed reviews", LANGUAGES[0], split, seed)
+    return _mixed(reviews, split, size, seed)
+
+
+def mixed_topics(split: str, size: int, seed: int = 0) -> list[Record]:
+    """`size` texts with their topics, the languages in equal shares, shuffled.
+
+    Raises:
+        UserError: unknown split.
+    """
+    return _mixed(topics, split, size, seed)
+
+
+def _mixed(make: Callable[[str, str, int, int], Iterator[Record]], split: str, size: int, seed: int) -> list[Record]:
+    """Records of every language in one order."""
+    rng = _rng(f"mixed {make.__name__}", LANGUAGES[0], split, seed)
     shares = [len(range(k, size, len(LANGUAGES))) for k in range(len(LANGUAGES))]
     records = [
         record
         for language, share in zip(LANGUAGES, shares, strict=True)
-        for record in reviews(language, split, share, seed)
+        for record in make(language, split, share, seed)
     ]
     rng.shuffle(records)
     return records
@@ -119,10 +135,11 @@ def parallel(source: str, target: str, split: str, size: int, seed: int = 0) -> 
 def write(
     folder: Path, seed: int = 0, words: dict[str, int] | None = None, sizes: dict[str, int] | None = None
 ) -> None:
-    """Write the demo's input: `corpus/<language>.txt`, `corpus-valid/<language>.txt`, `reviews/<split>.jsonl`.
+    """Write the demo's input: `corpus/<language>.txt`, `corpus-valid/<language>.txt`, and `reviews` and `topics`
+    as `<split>.jsonl`.
 
     A line of a text file is a sentence, a blank line ends a document. `words` (train, per language) and `sizes`
-    (reviews, per split) default to the demo's own.
+    (labelled texts, per split) default to the demo's own.
     """
     for language, count in (words or WORDS).items():
         for name, split, total in (("corpus", "train", count), ("corpus-valid", "dev", count // 20)):
@@ -130,6 +147,8 @@ def write(
             _write(folder / name / f"{language}.txt", "\n".join(blocks))
     for split, size in (sizes or REVIEWS).items():
         _write(folder / "reviews" / f"{split}.jsonl", _json_lines(mixed_reviews(split, size, seed)))
+    for split, size in (sizes or TOPICS).items():
+        _write(folder / "topics" / f"{split}.jsonl", _json_lines(mixed_topics(split, size, seed)))
 
 
 def _json_lines(records: Iterable[dict[str, Any]]) -> str:
