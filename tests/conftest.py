@@ -30,13 +30,13 @@ max_position_embeddings = 48
 [corpus]
 inputs = [{ path = "text" }]
 valid_fraction = 0.2
-valid_max_tokens = 1000
 [tokenizer]
 vocab_size = 90
 min_frequency = 1
 [pretrain]
 max_seqlen = 32
 tokens_per_step = 256
+valid_max_tokens = 1000
 steps = 12
 checkpoint_every = 3
 evaluate_every = 5

@@ -69,8 +69,6 @@ class CorpusTable(Config):
     """Text to measure the validation loss on; a part of `inputs` if not given."""
     valid_fraction: float = Field(default=0.02, gt=0.0, lt=0.5)
     """Share of the documents held out, chosen by their content, when there are no `valid_inputs`."""
-    valid_max_tokens: PositiveInt = 100_000
-    """The validation loss is taken over at most this many tokens."""
 
 
 class PretrainTable(TrainerConfig):
@@ -80,6 +78,8 @@ class PretrainTable(TrainerConfig):
     max_seqlen: int = Field(default=128, ge=8)
     tokens_per_step: PositiveInt = 8192
     steps: PositiveInt
+    valid_max_tokens: PositiveInt = 100_000
+    """The validation loss is taken over at most this many tokens."""
 
 
 class FinetuneTable(TrainerConfig):

@@ -52,6 +52,7 @@ def test_the_second_run_does_nothing(done: Path) -> None:
     ("override", "rerun"),
     [
         ("pretrain.steps=13", STAGES[2:]),
+        ("pretrain.valid_max_tokens=999", STAGES[2:]),
         ("finetune.mood.epochs=1", STAGES[3:]),
         ("tokenizer.vocab_size=89", STAGES),
         ("model.config.hidden_dropout_prob=0.2", STAGES[2:]),

@@ -53,7 +53,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     )
     model = Model(recipe.model.encoder(tokenizer.vocab_size), ("mlm", "nsp") if table.objective.nsp else ("mlm",))
     model.initialize(recipe.seed)
-    valid_batches = list(valid.validation_batches(recipe.corpus.valid_max_tokens))
+    valid_batches = list(valid.validation_batches(table.valid_max_tokens))
     trainer = Trainer(
         model,
         objective,
