@@ -111,6 +111,22 @@ def evaluate(
     print(evaluate_file(model, data, field or []))
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="the checkpoint's file or folder", show_default=False)],
+    family: Annotated[str, typer.Option(help="whose original it is: bert", show_default=False)],
+    to: Annotated[Path, typer.Option(help="the model folder to write", show_default=False)],
+) -> None:
+    """An original checkpoint, as its authors published it, as a model folder."""
+    from rich.console import Console
+
+    from encodery.originals.importing import import_original
+    from encodery.stages.inspect import describe
+
+    import_original(file, family, to)
+    Console().print(describe(to))
+
+
 @app.command()
 def inspect(path: Annotated[Path, typer.Argument(help="a model, run, shards or tokenizer folder")]) -> None:
     """Any artifact, in one screen."""

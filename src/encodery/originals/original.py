@@ -1,0 +1,101 @@
+"""What a reader of an original checkpoint gives, and how that becomes a model folder."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from encodery.config import write_json
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.family import Family, assign, config_from_theirs, fill, has_pooler
+from encodery.families.folder import UNNAMED_LABELS, ModelFolder
+from encodery.model.heads import Model
+from encodery.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class TensorSource:
+    """A weight that is read when it is wanted."""
+
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original checkpoint in today's names."""
+
+    family: str
+    source: str
+    """Its file, for messages."""
+    config_json: Mapping[str, Any]
+    """As Hugging Face's `config.json`."""
+    tensors: Mapping[str, TensorSource]
+    """Under Hugging Face's names and in its orientation."""
+    tokenizer_files: Mapping[str, str | Mapping[str, Any]]
+    """Classic vocabulary files by name: text, or a table to be written as JSON."""
+
+
+def to_folder(original: Original) -> ModelFolder:
+    """The model with the heads that the checkpoint holds, and its tokenizer. Each tensor is consumed exactly once.
+
+    Raises:
+        UserError: the weights do not fit the config or the vocabulary; both sides are listed.
+    """
+    family = FAMILIES[original.family]
+    config = config_from_theirs(family, original.config_json, original.source)
+    shapes = {name: tensor.shape for name, tensor in original.tensors.items()}
+    heads = _heads(family, shapes)
+    pooler = not heads and has_pooler(family, shapes)
+    num_labels = _num_labels(family, heads, shapes)
+    with torch.device("meta"):  # shapes only: compared with the file before memory is taken
+        skeleton = Model(config, heads, num_labels, pooler)
+    plan = assign(family, skeleton, shapes, original.source, complete=True)
+    tokenizer = _tokenizer(original)
+    if tokenizer.vocab_size != config.vocab_size:
+        raise UserError(
+            f"{original.source}: the vocabulary has {tokenizer.vocab_size} tokens, but vocab_size is "
+            f"{config.vocab_size}; the two belong to different models"
+        )
+    model = Model(config, heads, num_labels, pooler)
+    model.initialize(0)
+    fill(model, plan, {name: original.tensors[name].read() for names in plan.sources.values() for name in names})
+    labels = tuple(f"LABEL_{index}" for index in range(num_labels)) if num_labels != len(UNNAMED_LABELS) else ()
+    return ModelFolder(family, model, tokenizer, labels or (UNNAMED_LABELS if num_labels else ()))
+
+
+def _heads(family: Family, names: Mapping[str, tuple[int, ...]]) -> frozenset[str]:
+    """The heads of which the checkpoint holds every weight."""
+    found = set()
+    for head, record in family.heads.items():
+        theirs = {
+            part for value in record.name_map.values() for part in ((value,) if isinstance(value, str) else value)
+        }
+        if theirs <= set(names):
+            found.add(head)
+    if frozenset(found) not in family.architectures:
+        raise UserError(f"the heads {', '.join(sorted(found))} do not occur together in a {family.model_type}")
+    return frozenset(found)
+
+
+def _num_labels(family: Family, heads: frozenset[str], shapes: Mapping[str, tuple[int, ...]]) -> int:
+    if "sequence" not in heads:
+        return 0
+    theirs = family.heads["sequence"].name_map["out.weight"]
+    assert isinstance(theirs, str)
+    return shapes[theirs][0]
+
+
+def _tokenizer(original: Original) -> Tokenizer:
+    with tempfile.TemporaryDirectory(prefix="encodery-import-") as name:
+        for file, content in original.tokenizer_files.items():
+            if isinstance(content, str):
+                (Path(name) / file).write_text(content, encoding="utf-8")
+            else:
+                write_json(Path(name) / file, dict(content))
+        return Tokenizer.load(Path(name))
