@@ -1,5 +1,6 @@
 """Freed memory stays with the process, so that taking it again costs no page fault."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -56,3 +57,35 @@ def faults(mode: str) -> int:
 def test_freed_blocks_are_taken_again_without_page_faults() -> None:
     pages = 5 * (8 << 20) // resource.getpagesize()
     assert faults("keep") < pages / 100
+
+
+SHAPES = """
+import sys
+import torch
+from encodery.train.allocator import bound_kernel_caches, resident_bytes
+if sys.argv[1] == "bound":
+    bound_kernel_caches()
+weight = torch.randn(128, 128, dtype=torch.bfloat16)
+def products(first, last):
+    for rows in range(first, last):
+        torch.randn(rows, 128, dtype=torch.bfloat16) @ weight
+products(1, 300)
+before = resident_bytes()
+products(300, 900)
+print(resident_bytes() - before)
+"""
+
+
+def growth(mode: str) -> int:
+    command = [sys.executable, "-c", SHAPES, mode]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    return int(done.stdout)
+
+
+def test_ever_other_shapes_do_not_pile_up() -> None:
+    free = growth("free")
+    if free < 8 << 20:
+        pytest.skip("oneDNN keeps nothing of these products on this machine")
+    assert growth("bound") < free / 2

@@ -1,11 +1,16 @@
-"""Keep freed memory in the process: a training step frees and takes the same large blocks again and again."""
+"""Memory of a long run on the CPU: freed blocks are kept, what only piles up is not.
+
+A training step frees and takes the same large blocks again and again.
+"""
 
 import ctypes
+import os
 import resource
 from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_BLOCK = 1 << 30
+KERNELS = 256
 SLACK_BYTES = 256 << 20
 """Growth that is never worth a return: every page given back costs a fault when it is taken again."""
 
@@ -19,6 +24,16 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def bound_kernel_caches() -> None:
+    """Let oneDNN, and PyTorch's layer over it, remember this many products and no more.
+
+    Both keep the code of every shape they have met, half a megabyte each, a thousand of them; packed batches bring
+    dozens of new shapes a step and hardly one comes back. One step's shapes fit in. Read once, at the first product.
+    """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(KERNELS))
 
 
 class FreedMemory:

@@ -24,7 +24,7 @@ from encodery.config import Config
 from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
-from encodery.train.allocator import FreedMemory, keep_freed_memory
+from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
 from encodery.train.checkpoint import (
     TrainingState,
     latest_checkpoint,
@@ -116,6 +116,7 @@ class Trainer:
         config = self.config
         if self.device.type == "cpu":
             keep_freed_memory()
+            bound_kernel_caches()
             # still fp32 throughout, but by the kernels of oneDNN, which are faster than those of "highest"
             torch.set_float32_matmul_precision("medium")
         evaluate_every = config.evaluate_every or max(1, self.total_steps // 10)
