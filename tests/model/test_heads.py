@@ -161,7 +161,9 @@ def test_heads_that_need_the_pooler_get_one() -> None:
 
 
 def test_a_head_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match=r"^no head is called 'ner'; there are mlm, nsp, sequence$"):
+    with pytest.raises(
+        ValueError, match=r"^no head is called 'ner'; there are mlm, nsp, sequence, token, span, choice$"
+    ):
         Model(TINY, ("ner",))
 
 
