@@ -10,7 +10,7 @@ import transformers
 
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.family import Coded, Family, config_from_theirs, config_to_theirs
+from encodery.families.family import Family, config_from_theirs, config_to_theirs
 from encodery.families.name_map import canonical_name, has_pooler, names, state_to_theirs
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
@@ -89,7 +89,7 @@ def test_a_config_is_read_by_transformers_without_loss(family: Family, tmp_path:
 
 def test_what_a_config_leaves_out_is_as_in_transformers(family: Family) -> None:
     theirs = transformers.AutoConfig.for_model(family.model_type).to_dict()
-    known = {entry.key if isinstance(entry, Coded) else entry for entry in family.config_map.values()}
+    known = {family.their_key(name) for name in family.config_map}
     assert known <= set(theirs)
     expected = config_from_theirs(family, {key: theirs[key] for key in known}, "config.json")
     sizes = {"vocab_size": theirs["vocab_size"]}

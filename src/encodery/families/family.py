@@ -93,6 +93,11 @@ class Family:
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of its pretraining objective, as `ObjectiveConfig` fields."""
 
+    def their_key(self, name: str) -> str:
+        """The key of `config.json` that holds this field of ours, if one does."""
+        entry = self.config_map.get(name, name)
+        return entry.key if isinstance(entry, Coded) else entry
+
     def preset(self, name: str, **changes: Any) -> dict[str, Any]:
         """The fields of a preset, some changed.
 
@@ -162,8 +167,7 @@ def config_from_theirs(family: Family, theirs: Mapping[str, Any], source: str) -
     theirs = {today: theirs[old] for old, today in family.old_keys.items() if old in theirs} | dict(theirs)
     fields = {}
     for name, entry in family.config_map.items():
-        key = entry.key if isinstance(entry, Coded) else entry
-        if key in theirs:
+        if (key := family.their_key(name)) in theirs:
             fields[name] = _decode(entry, theirs[key], source) if isinstance(entry, Coded) else theirs[key]
     return family.encoder(fields, source)
 
@@ -191,8 +195,7 @@ def config_to_theirs(family: Family, config: EncoderConfig, heads: Collection[st
     written = {}
     for name, entry in family.config_map.items():
         value = getattr(config, name)
-        key = entry.key if isinstance(entry, Coded) else entry
-        written[key] = entry.values[value] if isinstance(entry, Coded) else value
+        written[family.their_key(name)] = entry.values[value] if isinstance(entry, Coded) else value
     return {
         "model_type": family.model_type,
         "architectures": [family.architectures[frozenset(heads)]],
