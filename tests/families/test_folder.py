@@ -22,6 +22,7 @@ from tests.families.conftest import (
     WEIGHTS,
     Case,
     assert_same_outputs,
+    by_heads,
     complaint,
     edit_weights,
     example_batch,
@@ -55,6 +56,11 @@ def reopen(folder: Path, case: Case) -> Any:
     return model.eval()
 
 
+one_of_each_family = pytest.mark.parametrize(
+    "case", [Case(family, frozenset({"mlm"})) for family in FAMILIES.values()], ids=by_heads
+)
+
+
 def test_outputs_equal_those_of_transformers(case: Case, folder: Path) -> None:
     loaded = load_folder(folder)
     assert loaded.fresh == ()
@@ -68,14 +74,17 @@ def test_weights_survive_the_way_there_and_back_bit_for_bit(case: Case, folder: 
     for source, target in ((folder, first), (first, second)):
         target.mkdir()
         save_folder(target, load_folder(source))
-    expected = case.build().state_dict()
-    found = reopen(first, case).state_dict()
+    theirs = reopen(first, case)
+    expected, found = case.build().state_dict(), theirs.state_dict()
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert (first / WEIGHTS).read_bytes() == (second / WEIGHTS).read_bytes()
     assert (first / "config.json").read_text() == (second / "config.json").read_text()
+    batch = example_batch()
+    assert_same_outputs(our_outputs(load_folder(first).model, batch), their_outputs(theirs, case, batch))
 
 
+@one_of_each_family
 def test_the_automatic_classes_open_what_is_saved(case: Case, folder: Path, tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.mkdir()
@@ -94,6 +103,7 @@ def test_the_automatic_classes_open_what_is_saved(case: Case, folder: Path, tmp_
     assert theirs(text, pair)["token_type_ids"] == encoding.token_type_ids
 
 
+@one_of_each_family
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_checkpoints_are_read_exactly(
     case: Case, tokenizer: Tokenizer, tmp_path: Path, dtype: torch.dtype
@@ -108,12 +118,23 @@ def test_half_precision_checkpoints_are_read_exactly(
     assert all(torch.equal(found[name], tensor.float()) for name, tensor in theirs.state_dict().items())
 
 
+@one_of_each_family
 def test_a_checkpoint_in_several_files(case: Case, tokenizer: Tokenizer, tmp_path: Path) -> None:
     folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs", max_shard_size="20KB")
     assert len(list(folder.glob("*.safetensors"))) > 2
     batch = example_batch()
     expected = their_outputs(case.build(), case, batch)
     assert_same_outputs(our_outputs(load_folder(folder).model, batch), expected)
+
+
+def test_a_pooler_that_no_head_reads_is_passed_over(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Early releases of transformers saved one in every file."""
+    case = Case(FAMILIES["roberta"], frozenset({"sequence"}))
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+    names = case.family.pooler_map.values()
+    edit_weights(folder, lambda state: state | {str(name): torch.zeros(33) for name in names})
+    loaded = load_folder(folder)
+    assert (loaded.model.pooler, loaded.fresh) == (None, ())
 
 
 def test_the_encoder_of_any_checkpoint_loads_alone(case: Case, folder: Path) -> None:
@@ -245,6 +266,7 @@ def published(folder: Path, target: Path) -> Path:
     return target
 
 
+@one_of_each_family
 def test_a_published_model_loads_and_opens_with_transformers(case: Case, folder: Path, tmp_path: Path) -> None:
     ours = published(folder, tmp_path / "ours")
     batch = example_batch()
