@@ -170,6 +170,15 @@ def test_positions_follow_the_padding_token(model_type: str, tokenizer: Tokenize
         assert_same_outputs(our_outputs(loaded.model, batch), their_outputs(theirs, case, batch))
 
 
+def test_texts_are_cut_at_the_positions_behind_the_offset(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    predictor = load(build("roberta", "sequence", tokenizer, tmp_path / "theirs"))
+    assert predictor.folder.model.config.max_position_embeddings == 32
+    assert predictor.task.max_seqlen == 29
+    (prediction,) = predictor.predict(["sun " * 101])  # the last token has the last row
+    assert prediction["truncated"]
+    assert sum(prediction["scores"].values()) == pytest.approx(1)
+
+
 def build(model_type: str, head: str, tokenizer: Tokenizer, path: Path, labels: tuple[str, ...] = LABELS) -> Path:
     return save_theirs(Case(FAMILIES[model_type], frozenset({head})).build(labels), tokenizer, path)
 

@@ -153,8 +153,8 @@ def shared_heads(family: Family, first: Collection[str], second: Collection[str]
     """Those of the heads `first` that have a weight's name in common with one of the heads `second`."""
 
     def parts(head: str) -> set[str]:
-        names = family.heads[head].name_map.values()
-        return {part for theirs in names for part in (theirs if isinstance(theirs, tuple) else (theirs,))}
+        values = family.heads[head].name_map.values()
+        return {part for theirs in values for part in (theirs if isinstance(theirs, tuple) else (theirs,))}
 
     taken = set().union(*(parts(head) for head in second))
     return {head for head in first if parts(head) & taken}
