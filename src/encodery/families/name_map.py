@@ -151,13 +151,8 @@ def copies(family: Family, foreign: Collection[str]) -> list[tuple[str, str]]:
 
 def shared_heads(family: Family, first: Collection[str], second: Collection[str]) -> set[str]:
     """Those of the heads `first` that have a weight's name in common with one of the heads `second`."""
-
-    def parts(head: str) -> set[str]:
-        values = family.heads[head].name_map.values()
-        return {part for theirs in values for part in (theirs if isinstance(theirs, tuple) else (theirs,))}
-
-    taken = set().union(*(parts(head) for head in second))
-    return {head for head in first if parts(head) & taken}
+    taken = set().union(*(family.heads[head].weights for head in second))
+    return {head for head in first if family.heads[head].weights & taken}
 
 
 def _module(ours: str) -> str:
