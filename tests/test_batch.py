@@ -103,6 +103,16 @@ def test_label_zero_is_a_label() -> None:
     assert labels.tolist() == [0]
 
 
+def test_languages_are_packed_and_padded_like_types() -> None:
+    batch = pack([Sequence([11, 12], language_ids=[3, 4]), Sequence([21], language_ids=[5])])
+    assert batch.language_ids is not None
+    assert batch.language_ids.tolist() == [3, 4, 5]
+    assert batch.dense(7)["langs"].tolist() == [[3, 4], [5, 0]]
+    assert "langs" not in pack([Sequence([11])]).dense(7)
+    with pytest.raises(AssertionError):
+        pack([Sequence([11], language_ids=[3]), Sequence([21])])
+
+
 @pytest.mark.parametrize("half", [Sequence([21], None, 1), Sequence([21], [0], None)])
 def test_pack_takes_no_mixture_of_sequences_with_and_without_a_field(half: Sequence) -> None:
     with pytest.raises(AssertionError):

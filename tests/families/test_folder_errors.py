@@ -12,6 +12,8 @@ from encodery.families.folder import load_folder
 from encodery.text.tokenizer import Tokenizer
 from tests.families.conftest import LABELS, Case, complaint, edit_config, edit_weights, save_theirs
 
+FAMILIES_ARE = "one of bert, distilbert, roberta, xlm, xlm-roberta is"
+
 
 def drop(*names: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
     return lambda state: {name: tensor for name, tensor in state.items() if name not in names}
@@ -98,18 +100,20 @@ def test_joined_weights_whose_sizes_only_add_up(bert_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"model_type": "gpt2"}, "model_type = 'gpt2' is not supported; one of bert is"),
-        ({"model_type": None}, "model_type = None is not supported; one of bert is"),
-        ({"model_type": ["bert"]}, "model_type = ['bert'] is not supported; one of bert is"),
+        ({"model_type": "gpt2"}, f"model_type = 'gpt2' is not supported; {FAMILIES_ARE}"),
+        ({"model_type": None}, f"model_type = None is not supported; {FAMILIES_ARE}"),
+        ({"model_type": ["bert"]}, f"model_type = ['bert'] is not supported; {FAMILIES_ARE}"),
         (
             {"architectures": ["BertLMHeadModel"]},
             "architectures = ['BertLMHeadModel'] is not supported; one of BertModel, BertForMaskedLM, "
-            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
+            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification, "
+            "BertForTokenClassification, BertForQuestionAnswering, BertForMultipleChoice is",
         ),
         (
             {"architectures": None},
             "architectures = [None] is not supported; one of BertModel, BertForMaskedLM, "
-            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification is",
+            "BertForNextSentencePrediction, BertForPreTraining, BertForSequenceClassification, "
+            "BertForTokenClassification, BertForQuestionAnswering, BertForMultipleChoice is",
         ),
         (
             {"position_embedding_type": "relative_key"},

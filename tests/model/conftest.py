@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from encodery.batch import Batch
 from encodery.families.bert import BERT
-from encodery.families.family import config_to_theirs, names, state_to_theirs
+from encodery.families.family import config_to_theirs
+from encodery.families.name_map import names, state_to_theirs
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 

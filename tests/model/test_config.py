@@ -17,13 +17,33 @@ def test_the_defaults_are_bert_base() -> None:
         "hidden_act": "gelu",
         "hidden_dropout_prob": 0.1,
         "attention_probs_dropout_prob": 0.1,
+        "position": "learned",
         "max_position_embeddings": 512,
+        "position_offset": 0,
         "type_vocab_size": 2,
+        "num_languages": 0,
+        "use_language_embeddings": True,
         "layer_norm_eps": 1e-12,
         "initializer_range": 0.02,
+        "embed_init_std": None,
+        "classifier_dropout": None,
+        "qa_dropout": 0.0,
         "pad_token_id": 0,
     }
     assert config.head_dim == 64
+    assert config.num_positions == 512
+    assert not config.has_language_embeddings
+
+
+def test_positions_that_are_never_read_are_not_counted() -> None:
+    assert EncoderConfig(vocab_size=101, max_position_embeddings=514, position_offset=2).num_positions == 512
+
+
+@pytest.mark.parametrize(("languages", "expected"), [(0, False), (1, False), (2, True)])
+def test_languages_are_told_apart_where_there_are_two(languages: int, expected: bool) -> None:
+    config = EncoderConfig(vocab_size=101, num_languages=languages)
+    assert config.has_language_embeddings == expected
+    assert not config.model_copy(update={"use_language_embeddings": False}).has_language_embeddings
 
 
 @pytest.mark.parametrize(
@@ -41,6 +61,15 @@ def test_the_defaults_are_bert_base() -> None:
             "attention_probs_dropout_prob = -0.1: input should be greater than or equal to 0",
         ),
         ({"layer_norm_eps": 0.0}, "layer_norm_eps = 0.0: input should be greater than 0"),
+        (
+            {"max_position_embeddings": 7, "position_offset": 7},
+            "max_position_embeddings = 7 leaves no position behind position_offset = 7; "
+            "raise the one or lower the other",
+        ),
+        ({"position": "rope"}, "position = 'rope': input should be 'learned' or 'sinusoidal'"),
+        ({"num_languages": -1}, "num_languages = -1: input should be greater than or equal to 0"),
+        ({"classifier_dropout": 1.0}, "classifier_dropout = 1.0: input should be less than 1"),
+        ({"embed_init_std": 0.0}, "embed_init_std = 0.0: input should be greater than 0"),
         ({"type_vocab_size": -1}, "type_vocab_size = -1: input should be greater than or equal to 0"),
         ({"num_layers": 3}, "unknown key 'num_layers'; did you mean 'num_hidden_layers'?"),
     ],

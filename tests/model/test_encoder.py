@@ -122,6 +122,55 @@ def test_positions_are_those_of_the_batch() -> None:
 
 
 @torch.no_grad()
+def test_positions_begin_at_the_offset() -> None:
+    plain, batch = make_encoder(), make_batch(TINY, (5, 26, 1))
+    moved = make_encoder(position_offset=3)  # the same weights
+    assert torch.equal(moved(batch), plain(replace(batch, position_ids=batch.position_ids + 3)))
+    assert not torch.allclose(moved(batch), plain(batch))
+
+
+@torch.no_grad()
+def test_a_single_type_is_the_type_of_every_token() -> None:
+    encoder, batch = make_encoder(type_vocab_size=1), make_batch(TINY)
+    assert batch.token_type_ids is not None
+    assert int(batch.token_type_ids.max()) == 2  # types of a pair, which this model does not tell apart
+    assert torch.equal(encoder(batch), encoder(replace(batch, token_type_ids=None)))
+
+
+@torch.no_grad()
+def test_a_language_is_added_to_its_tokens() -> None:
+    encoder, batch = make_encoder(num_languages=5), make_batch(TINY, (5, 3))
+    first = replace(batch, language_ids=torch.zeros_like(batch.input_ids))
+    changed = torch.tensor([0] * 6 + [4, 0])  # of the second sequence's middle token
+    moved = (encoder(first) - encoder(replace(first, language_ids=changed))).abs().amax(1)
+    assert bool((moved[5:] > 1e-6).all())
+    assert moved[:5].max() <= 1e-6
+    assert not torch.allclose(encoder(batch), encoder(first))
+    encoder.embeddings.language.weight.zero_()  # type: ignore[union-attr]
+    assert torch.equal(encoder(batch), encoder(first))  # none given is none added
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "changes", [{}, {"num_languages": 1}, {"num_languages": 5, "use_language_embeddings": False}]
+)
+def test_a_model_without_language_vectors_ignores_languages(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
+    languages = torch.full_like(batch.input_ids, 7)
+    assert torch.equal(encoder(batch), encoder(replace(batch, language_ids=languages)))
+    assert not any("language" in name for name, _ in encoder.named_parameters())
+
+
+def test_embeddings_may_be_drawn_wider_than_matrices() -> None:
+    encoder = Encoder(TINY.model_copy(update={"vocab_size": 1009, "num_languages": 31}))
+    initialize(encoder, 0.02, torch.Generator().manual_seed(3), embed_init_std=0.5)
+    for name, parameter in encoder.named_parameters():
+        if parameter.ndim > 1:
+            expected = 0.5 if name.startswith("embeddings.") else 0.02
+            assert parameter.std().item() == pytest.approx(expected, rel=0.3), name
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("name", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
 def test_dropout_is_a_function_of_the_seed_and_absent_in_eval(name: str) -> None:
     other = {"hidden_dropout_prob", "attention_probs_dropout_prob"} - {name}

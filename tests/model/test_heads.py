@@ -161,8 +161,28 @@ def test_heads_that_need_the_pooler_get_one() -> None:
 
 
 def test_a_head_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match=r"^no head is called 'ner'; there are mlm, nsp, sequence$"):
+    with pytest.raises(
+        ValueError, match=r"^no head is called 'ner'; there are mlm, nsp, sequence, token, span, choice$"
+    ):
         Model(TINY, ("ner",))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("head", "rows", "outputs"), [("mlm", 50, 101), ("nsp", 5, 2), ("sequence", 5, 3)])
+def test_logits_are_the_head_on_the_rows_that_it_reads(head: str, rows: int, outputs: int) -> None:
+    model = make_model(heads=(head,), num_labels=3)
+    batch = make_batch(TINY)
+    hidden = model.encoder(batch)
+    expected = model.heads[head](hidden if rows == 50 else model.pool(hidden[batch.first_tokens]))
+    assert expected.shape == (rows, outputs)
+    torch.testing.assert_close(model.logits(head, batch), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_the_model_draws_embeddings_as_wide_as_its_config_says() -> None:
+    model = Model(TINY.model_copy(update={"embed_init_std": 0.5}), ("mlm",))
+    model.initialize(3)
+    assert model.encoder.embeddings.word.weight.std().item() == pytest.approx(0.5, rel=0.1)
+    assert model.state_dict()["heads.mlm.dense.weight"].std().item() == pytest.approx(0.02, rel=0.1)
 
 
 def test_dropout_of_the_classifier_is_on_in_training_alone() -> None:

@@ -4,9 +4,10 @@ from typing import get_args
 
 import torch
 from transformers.activations import ACT2FN
+from transformers.models.xlm.modeling_xlm import create_sinusoidal_embeddings
 
 from encodery.model.config import EncoderConfig
-from encodery.model.layers import ACTIVATIONS
+from encodery.model.layers import ACTIVATIONS, POSITIONS, SinusoidalPositions
 
 
 def test_there_is_a_function_for_each_activation_that_a_config_may_name() -> None:
@@ -17,3 +18,18 @@ def test_activations_are_those_that_transformers_has_under_the_same_name() -> No
     x = torch.linspace(-7, 7, 1009)
     for name, function in ACTIVATIONS.items():
         torch.testing.assert_close(function(x), ACT2FN[name](x), atol=1e-6, rtol=1e-5)
+
+
+def test_there_is_a_module_for_each_kind_of_position_that_a_config_may_name() -> None:
+    assert sorted(POSITIONS) == sorted(get_args(EncoderConfig.model_fields["position"].annotation))
+
+
+def test_sinusoids_are_those_of_transformers_and_are_not_trained() -> None:
+    for hidden_size in (33, 34):  # an odd width ends on a sine
+        positions = SinusoidalPositions(61, hidden_size)
+        expected = create_sinusoidal_embeddings(61, hidden_size, torch.empty(61, hidden_size))
+        torch.testing.assert_close(positions.weight, expected, atol=1e-7, rtol=0)
+        chosen = torch.tensor([60, 0, 7])
+        assert torch.equal(positions(chosen), positions.weight[chosen])
+        assert list(positions.parameters()) == []
+        assert list(positions.state_dict()) == ["weight"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForPreTraining, BertForSequenceClassification
+from transformers import BertConfig, BertForPreTraining, BertForQuestionAnswering, BertForSequenceClassification
 
 from encodery.batch import Sequence, pack
 from encodery.errors import UserError
@@ -29,6 +29,8 @@ IN_ORIGINAL = {
     "cls.seq_relationship.bias": "cls/seq_relationship/output_bias",
     "classifier.weight": "output_weights",
     "classifier.bias": "output_bias",
+    "qa_outputs.weight": "cls/squad/output_weights",
+    "qa_outputs.bias": "cls/squad/output_bias",
 }
 
 
@@ -103,6 +105,25 @@ def test_a_fine_tuned_checkpoint_brings_its_classifier(tmp_path: Path) -> None:
         batch = pack([Sequence(IDS, TYPES)])
         logits = folder.model.heads["sequence"](folder.model.pool(folder.model.encoder(batch, batch.first_tokens)))
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+
+
+def test_a_checkpoint_of_run_squad_brings_its_spans(tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    theirs = BertForQuestionAnswering(BertConfig(**SIZES)).eval()
+    pooler = {
+        "bert/pooler/dense/kernel": np.ones((14, 14), "float32"),
+        "bert/pooler/dense/bias": np.ones(14, "float32"),
+    }
+    write_original(tmp_path, theirs, TOKENS, **pooler)  # built there by every script, read by no span
+    original = find(tmp_path)
+    assert original is not None
+    folder = to_folder(original)
+    assert (list(folder.model.heads), folder.labels) == (["span"], ())
+    with torch.no_grad():
+        expected = theirs(torch.tensor([IDS]), token_type_ids=torch.tensor([TYPES]))
+        logits = folder.model.eval().logits("span", pack([Sequence(IDS, TYPES)]))
+    torch.testing.assert_close(logits[:, 0], expected.start_logits[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(logits[:, 1], expected.end_logits[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("tokens", "lowercase"), [(TOKENS, True), ([*TOKENS[:-1], "Sea"], False)])

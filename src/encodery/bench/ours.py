@@ -53,7 +53,7 @@ class WatchedLoss:
 
 def encoder_config(preset: str) -> EncoderConfig:
     """The model that both sides train."""
-    fields = {"vocab_size": VOCAB_SIZE, **FAMILIES["bert"].preset(preset)}
+    fields = FAMILIES["bert"].preset(preset, vocab_size=VOCAB_SIZE)
     return EncoderConfig.parse(fields, f"bench preset {preset}")
 
 

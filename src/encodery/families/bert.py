@@ -3,12 +3,16 @@
 Sizes: base and large from the paper, section 3; tiny to medium from Turc et al. 2019, table 1.
 """
 
-from encodery.families.family import Family, Head
+from typing import Any
+
+from encodery.families.family import Family, Head, both
+from encodery.model.heads import BERT_HEADS
 
 
-def _sizes(layers: int, hidden: int) -> dict[str, int]:
-    """All published BERTs keep heads of 64 and a feed-forward of four times the width."""
+def sizes(layers: int, hidden: int, vocab_size: int) -> dict[str, Any]:
+    """Heads of 64 and a feed-forward of four times the width, as almost everyone keeps them."""
     return {
+        "vocab_size": vocab_size,
         "num_hidden_layers": layers,
         "hidden_size": hidden,
         "num_attention_heads": hidden // 64,
@@ -16,21 +20,38 @@ def _sizes(layers: int, hidden: int) -> dict[str, int]:
     }
 
 
-def _dense(ours: str, theirs: str) -> dict[str, str]:
-    return {f"{ours}.{kind}": f"{theirs}.{kind}" for kind in ("weight", "bias")}
+def encoder_names(root: str) -> dict[str, str | tuple[str, ...]]:
+    """The weights of BERT's encoder under `root`; RoBERTa kept the names."""
+    layer = f"{root}.encoder.layer.{{}}"
+    return {
+        "embeddings.word.weight": f"{root}.embeddings.word_embeddings.weight",
+        "embeddings.position.weight": f"{root}.embeddings.position_embeddings.weight",
+        "embeddings.token_type.weight": f"{root}.embeddings.token_type_embeddings.weight",
+        **both("embeddings.norm", f"{root}.embeddings.LayerNorm"),
+        **{
+            f"layers.{{}}.attention.qkv.{kind}": tuple(
+                f"{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")
+            )
+            for kind in ("weight", "bias")
+        },
+        **both("layers.{}.attention.out", f"{layer}.attention.output.dense"),
+        **both("layers.{}.attention_norm", f"{layer}.attention.output.LayerNorm"),
+        **both("layers.{}.mlp.up", f"{layer}.intermediate.dense"),
+        **both("layers.{}.mlp.down", f"{layer}.output.dense"),
+        **both("layers.{}.mlp_norm", f"{layer}.output.LayerNorm"),
+    }
 
-
-_LAYER = "bert.encoder.layer.{}"
 
 BERT = Family(
     model_type="bert",
     presets={
-        "tiny": _sizes(2, 128),
-        "mini": _sizes(4, 256),
-        "small": _sizes(4, 512),
-        "medium": _sizes(8, 512),
-        "base": _sizes(12, 768),
-        "large": _sizes(24, 1024),
+        "tiny": sizes(2, 128, 30_522),
+        "mini": sizes(4, 256, 30_522),
+        "small": sizes(4, 512, 30_522),
+        "medium": sizes(8, 512, 30_522),
+        "base": sizes(12, 768, 30_522),
+        "large": sizes(24, 1024, 30_522),
+        "multilingual": sizes(12, 768, 119_547),
     },
     config_map={
         name: name
@@ -43,6 +64,7 @@ BERT = Family(
             "hidden_act",
             "hidden_dropout_prob",
             "attention_probs_dropout_prob",
+            "classifier_dropout",
             "max_position_embeddings",
             "type_vocab_size",
             "layer_norm_eps",
@@ -57,34 +79,22 @@ BERT = Family(
         "tie_word_embeddings": True,
     },
     base_prefix="bert.",
-    name_map={
-        "embeddings.word.weight": "bert.embeddings.word_embeddings.weight",
-        "embeddings.position.weight": "bert.embeddings.position_embeddings.weight",
-        "embeddings.token_type.weight": "bert.embeddings.token_type_embeddings.weight",
-        **_dense("embeddings.norm", "bert.embeddings.LayerNorm"),
-        **{
-            f"layers.{{}}.attention.qkv.{kind}": tuple(
-                f"{_LAYER}.attention.self.{part}.{kind}" for part in ("query", "key", "value")
-            )
-            for kind in ("weight", "bias")
-        },
-        **_dense("layers.{}.attention.out", f"{_LAYER}.attention.output.dense"),
-        **_dense("layers.{}.attention_norm", f"{_LAYER}.attention.output.LayerNorm"),
-        **_dense("layers.{}.mlp.up", f"{_LAYER}.intermediate.dense"),
-        **_dense("layers.{}.mlp.down", f"{_LAYER}.output.dense"),
-        **_dense("layers.{}.mlp_norm", f"{_LAYER}.output.LayerNorm"),
-    },
-    pooler_map=_dense("dense", "bert.pooler.dense"),
+    name_map=encoder_names("bert"),
+    pooler_map=both("dense", "bert.pooler.dense"),
     heads={
         "mlm": Head(
             {
-                **_dense("dense", "cls.predictions.transform.dense"),
-                **_dense("norm", "cls.predictions.transform.LayerNorm"),
+                **both("dense", "cls.predictions.transform.dense"),
+                **both("norm", "cls.predictions.transform.LayerNorm"),
                 "decoder.bias": "cls.predictions.bias",
-            }
+            },
+            BERT_HEADS["mlm"],
         ),
-        "nsp": Head(_dense("out", "cls.seq_relationship"), pooled=True),
-        "sequence": Head(_dense("out", "classifier"), pooled=True),
+        "nsp": Head(both("out", "cls.seq_relationship"), BERT_HEADS["nsp"]),
+        "sequence": Head(both("out", "classifier"), BERT_HEADS["sequence"]),
+        "token": Head(both("out", "classifier"), BERT_HEADS["token"]),
+        "span": Head(both("out", "qa_outputs"), BERT_HEADS["span"]),
+        "choice": Head(both("out", "classifier"), BERT_HEADS["choice"]),
     },
     architectures={
         frozenset(): "BertModel",
@@ -92,6 +102,9 @@ BERT = Family(
         frozenset({"nsp"}): "BertForNextSentencePrediction",
         frozenset({"mlm", "nsp"}): "BertForPreTraining",
         frozenset({"sequence"}): "BertForSequenceClassification",
+        frozenset({"token"}): "BertForTokenClassification",
+        frozenset({"span"}): "BertForQuestionAnswering",
+        frozenset({"choice"}): "BertForMultipleChoice",
     },
     tied={
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",

@@ -1,29 +1,56 @@
-"""A family as data, and the engine that reads the data: config and weight names, both ways.
+"""A family as data: sizes, settings and names, beside ours. Behaviour is never keyed on a family's name."""
 
-A weight map goes from our name to theirs; a tuple on their side is joined along dimension 0 (query, key and value are
-one product here). `{}` stands for a layer number on both sides. Behaviour is never keyed on a family's name.
-"""
-
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
-from encodery.model.heads import Model
+from encodery.model.heads import HeadShape, Model
 
 NameMap = Mapping[str, str | tuple[str, ...]]
 
 
+def both(ours: str, theirs: str) -> dict[str, str]:
+    """The weight and the bias of one module."""
+    return {f"{ours}.{kind}": f"{theirs}.{kind}" for kind in ("weight", "bias")}
+
+
 @dataclass(frozen=True)
 class Head:
-    """One head of a family: its weights' names and whether it stands on the pooler."""
+    """One head of a family: its weights' names and what it computes."""
 
     name_map: NameMap
-    pooled: bool = False
+    shape: HeadShape
+
+    @property
+    def weights(self) -> frozenset[str]:
+        """Their names of all its weights."""
+        values = self.name_map.values()
+        return frozenset(part for theirs in values for part in ((theirs,) if isinstance(theirs, str) else theirs))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A key of their config that says in values of its own what a field of ours says."""
+
+    key: str
+    values: Mapping[Any, Any]
+    """Our value → theirs."""
+
+
+@dataclass(frozen=True)
+class Follows:
+    """A field of ours that their config does not hold, because it follows from another: `times * field + plus`."""
+
+    field: str
+    times: int = 1
+    plus: int = 0
+
+    def value(self, config: EncoderConfig) -> int:
+        """The one value that fits the rest of `config`."""
+        base: int = getattr(config, self.field)
+        return self.times * base + self.plus
 
 
 @dataclass(frozen=True)
@@ -34,7 +61,7 @@ class Family:
     """The `model_type` of its `config.json`."""
     presets: Mapping[str, Mapping[str, Any]]
     """Published sizes by name, as `EncoderConfig` fields."""
-    config_map: Mapping[str, str]
+    config_map: Mapping[str, str | Coded]
     """Our config field → theirs."""
     fixed: Mapping[str, Any]
     """Their config keys that must hold this value where present: anything else is mathematics we do not have."""
@@ -47,6 +74,16 @@ class Family:
     """Heads → the class name that `config.json` announces."""
     tied: Mapping[str, str]
     """Their names of copies that share storage with another of their weights."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Our fields whose value, where nothing is said, is not that of `EncoderConfig`."""
+    follows: Mapping[str, Follows] = field(default_factory=dict)
+    """Our fields that follow from others."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What a key of `fixed` asks for, where its name does not say it."""
+    old_keys: Mapping[str, str] = field(default_factory=dict)
+    """Config keys of early releases → today's."""
+    kept: tuple[str, ...] = ()
+    """Their config keys that pass through a model folder as they are."""
     ignored: frozenset[str] = frozenset()
     """Their buffers that hold no weight."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +92,11 @@ class Family:
     """Defaults of the tokenizer that the family's papers use, as `TokenizerSpec` fields."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of its pretraining objective, as `ObjectiveConfig` fields."""
+
+    def their_key(self, name: str) -> str:
+        """The key of `config.json` that holds this field of ours, if one does."""
+        entry = self.config_map.get(name, name)
+        return entry.key if isinstance(entry, Coded) else entry
 
     def preset(self, name: str, **changes: Any) -> dict[str, Any]:
         """The fields of a preset, some changed.
@@ -69,6 +111,48 @@ class Family:
             )
         return {**self.presets[name], **changes}
 
+    def encoder(self, fields: Mapping[str, Any], source: str) -> EncoderConfig:
+        """An encoder of this family: its defaults, these fields, and what follows from them.
+
+        Raises:
+            UserError: a field is wrong, or has a value that the family's `config.json` cannot express.
+        """
+        config = EncoderConfig.parse({**self.defaults, **fields}, source)
+        followed = {name: rule.value(config) for name, rule in self.follows.items() if name not in fields}
+        if followed:
+            config = EncoderConfig.parse({**config.model_dump(), **followed}, source)
+        self.check(config, source)
+        return config
+
+    def check(self, config: EncoderConfig, source: str) -> None:
+        """Raises `UserError` if a field has a value that the family's `config.json` cannot express."""
+        for name, info in EncoderConfig.model_fields.items():
+            entry = self.config_map.get(name)
+            if isinstance(entry, str):
+                continue
+            allowed: list[Any] = list(entry.values) if entry else [self.defaults.get(name, info.default)]
+            if name in self.follows:
+                allowed = [self.follows[name].value(config)]
+            value = getattr(config, name)
+            if value not in allowed:
+                raise UserError(
+                    f"{source}: {name} = {value!r} does not exist in {self.model_type}; "
+                    f"{' or '.join(map(repr, allowed))} does"
+                )
+
+    def model(
+        self, config: EncoderConfig, heads: Collection[str], num_labels: int = 0, pooler: bool = False
+    ) -> Model:
+        """A model with heads in the shapes that this family gives them.
+
+        Raises:
+            UserError: the family has no such head.
+        """
+        for name in heads:
+            if name not in self.heads:
+                raise UserError(f"{self.model_type} has no head {name!r}; it has {', '.join(self.heads)}")
+        return Model(config, {name: self.heads[name].shape for name in heads}, num_labels, pooler)
+
 
 def config_from_theirs(family: Family, theirs: Mapping[str, Any], source: str) -> EncoderConfig:
     """Read a `config.json`.
@@ -78,172 +162,43 @@ def config_from_theirs(family: Family, theirs: Mapping[str, Any], source: str) -
     """
     for key, value in family.fixed.items():
         if key in theirs and theirs[key] != value:
-            raise UserError(f"{source}: {key} = {theirs[key]!r} is not supported; only {value!r} is")
-    ours = {name: theirs[their_name] for name, their_name in family.config_map.items() if their_name in theirs}
-    return EncoderConfig.parse(ours, source)
+            meaning = f" ({family.meanings[key]})" if key in family.meanings else ""
+            raise UserError(f"{source}: {key} = {theirs[key]!r}{meaning} is not supported; only {value!r} is")
+    theirs = {today: theirs[old] for old, today in family.old_keys.items() if old in theirs} | dict(theirs)
+    fields = {}
+    for name, entry in family.config_map.items():
+        if (key := family.their_key(name)) in theirs:
+            fields[name] = _decode(entry, theirs[key], source) if isinstance(entry, Coded) else theirs[key]
+    return family.encoder(fields, source)
+
+
+def _decode(entry: Coded, value: Any, source: str) -> Any:
+    for ours, theirs in entry.values.items():
+        if theirs == value:
+            return ours
+    allowed = " or ".join(map(repr, entry.values.values()))
+    raise UserError(f"{source}: {entry.key} = {value!r} is not supported; only {allowed} is")
 
 
 def config_to_theirs(family: Family, config: EncoderConfig, heads: Collection[str]) -> dict[str, Any]:
-    """Write a `config.json`, as a dictionary."""
-    ours = config.model_dump()
+    """Write a `config.json`, as a dictionary.
+
+    Raises:
+        UserError: no published class has these heads, or a field cannot be expressed.
+    """
+    family.check(config, family.model_type)
+    if frozenset(heads) not in family.architectures:
+        sets = ", ".join("+".join(sorted(known)) or "none" for known in family.architectures)
+        raise UserError(
+            f"{family.model_type} has no class with the heads {'+'.join(sorted(heads))}; there are {sets}"
+        )
+    written = {}
+    for name, entry in family.config_map.items():
+        value = getattr(config, name)
+        written[family.their_key(name)] = entry.values[value] if isinstance(entry, Coded) else value
     return {
         "model_type": family.model_type,
         "architectures": [family.architectures[frozenset(heads)]],
-        **{theirs: ours[name] for name, theirs in family.config_map.items()},
+        **written,
         **family.fixed,
     }
-
-
-def names(family: Family, config: EncoderConfig, heads: Collection[str], pooler: bool) -> dict[str, tuple[str, ...]]:
-    """Our name → their names, layers written out, for a model with these heads."""
-    merged: dict[str, str | tuple[str, ...]] = {f"encoder.{ours}": theirs for ours, theirs in family.name_map.items()}
-    if pooler:
-        merged |= {f"pooler.{ours}": theirs for ours, theirs in family.pooler_map.items()}
-    for head in heads:
-        merged |= {f"heads.{head}.{ours}": theirs for ours, theirs in family.heads[head].name_map.items()}
-    return dict(_expand(merged, config.num_hidden_layers))
-
-
-def _expand(name_map: NameMap, num_layers: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for ours, theirs in name_map.items():
-        parts = theirs if isinstance(theirs, tuple) else (theirs,)
-        if "{}" not in ours:
-            yield ours, parts
-            continue
-        for layer in range(num_layers):
-            yield ours.format(layer), tuple(part.format(layer) for part in parts)
-
-
-def state_to_theirs(family: Family, model: Model) -> dict[str, Tensor]:
-    """The model's weights under the family's names; joined weights are split, tied copies are left out."""
-    mapping = names(family, model.config, list(model.heads), model.pooler is not None)
-    theirs: dict[str, Tensor] = {}
-    for ours, tensor in model.state_dict().items():
-        if ours not in mapping:
-            continue  # a tied copy: the map names each storage once
-        parts = mapping[ours]
-        theirs |= zip(parts, (chunk.contiguous() for chunk in tensor.chunk(len(parts))), strict=True)
-    return theirs
-
-
-def canonical_name(family: Family, name: str) -> str:
-    """A checkpoint's weight name with its prefix present and its old endings renewed."""
-    for old, new in family.aliases.items():
-        if name.endswith(old):
-            name = name.removesuffix(old) + new
-    roots = {part.split(".")[0] for part in _bare_encoder_names(family)}
-    return f"{family.base_prefix}{name}" if name.split(".")[0] in roots else name
-
-
-def has_pooler(family: Family, foreign: Collection[str]) -> bool:
-    """Whether a checkpoint with these names brings a pooler."""
-    theirs = set(family.pooler_map.values())
-    return bool(theirs) and theirs <= {canonical_name(family, name) for name in foreign}
-
-
-def _bare_encoder_names(family: Family) -> Iterator[str]:
-    for theirs in (*family.name_map.values(), *family.pooler_map.values()):
-        for part in theirs if isinstance(theirs, tuple) else (theirs,):
-            yield part.removeprefix(family.base_prefix)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """How a checkpoint fills a model: our name → (its name in the file, …); and what starts fresh."""
-
-    sources: Mapping[str, tuple[str, ...]]
-    fresh: tuple[str, ...]
-
-
-def assign(
-    family: Family,
-    model: Model,
-    foreign: Mapping[str, tuple[int, ...]],
-    source: str,
-    fresh_heads: Collection[str] = (),
-    complete: bool = False,
-) -> Assignment:
-    """Plan the loading of weights with these names and shapes; every foreign name is accounted for exactly once.
-
-    `fresh_heads` start fresh, and so do, unless the checkpoint must be `complete`, the pooler and the heads of which
-    it holds nothing; heads that the model lacks are passed over.
-
-    Raises:
-        UserError: weights missing, left over or of another shape; both sides are listed.
-    """
-    by_name = _by_canonical_name(family, foreign, source)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    num_layers = model.config.num_hidden_layers
-    mapping = names(family, model.config, list(model.heads), model.pooler is not None)
-    wanted = {ours: parts for ours, parts in mapping.items() if ours in shapes}
-    known = names(family, model.config, list(family.heads), True)
-    expected = {part for parts in known.values() for part in parts} | set(family.tied)
-    unknown = sorted(set(by_name) - expected - family.ignored)
-    skipped = tuple(f"heads.{head}." for head in fresh_heads)
-    found = {
-        ours: parts
-        for ours, parts in wanted.items()
-        if all(part in by_name for part in parts) and not ours.startswith(skipped)
-    }
-    needed = {"encoder"} | {_module(ours) for ours in (wanted if complete else found)}
-    lost = sorted(
-        part
-        for ours, parts in wanted.items()
-        if _module(ours) in needed and not ours.startswith(skipped)
-        for part in parts
-        if part not in by_name
-    )
-    if unknown or lost:
-        raise UserError(
-            f"{source}: the weights do not fit a {family.model_type} of {num_layers} layers; "
-            f"missing: {_some(lost)}; not known: {_some(unknown)}"
-        )
-    sources = {ours: tuple(by_name[part] for part in parts) for ours, parts in found.items()}
-    _check_shapes(shapes, sources, foreign, source)
-    return Assignment(sources, tuple(ours for ours in wanted if ours not in found))
-
-
-def _by_canonical_name(family: Family, foreign: Collection[str], source: str) -> dict[str, str]:
-    """Canonical name → name in the file; a tied copy stands in for an original that is not there."""
-    by_name: dict[str, str] = {}
-    for name in foreign:
-        canonical = canonical_name(family, name)
-        if canonical in by_name:
-            raise UserError(f"{source}: {by_name[canonical]!r} and {name!r} are the same weight")
-        by_name[canonical] = name
-    for copy, original in family.tied.items():
-        if original not in by_name and copy in by_name:
-            by_name[original] = by_name.pop(copy)
-    return by_name
-
-
-def _module(ours: str) -> str:
-    """What a weight of ours belongs to: `encoder`, `pooler` or a head."""
-    return ".".join(ours.split(".")[: 2 if ours.startswith("heads.") else 1])
-
-
-def _check_shapes(
-    shapes: Mapping[str, tuple[int, ...]],
-    sources: Mapping[str, tuple[str, ...]],
-    foreign: Mapping[str, tuple[int, ...]],
-    source: str,
-) -> None:
-    for ours, parts in sources.items():
-        rows, *rest = shapes[ours]
-        wanted = (rows // len(parts), *rest)  # joined weights are of one size
-        for part in parts:
-            if foreign[part] != wanted:
-                raise UserError(f"{source}: {part} has shape {foreign[part]}, but config.json asks for {wanted}")
-
-
-def fill(model: Model, assignment: Assignment, read: Mapping[str, Tensor]) -> None:
-    """Copy the planned weights into the model."""
-    state = model.state_dict()
-    with torch.no_grad():
-        for ours, parts in assignment.sources.items():
-            state[ours].copy_(torch.cat([read[part] for part in parts]) if len(parts) > 1 else read[parts[0]])
-
-
-def _some(found: list[str], limit: int = 8) -> str:
-    shown = ", ".join(found[:limit]) or "nothing"
-    return shown if len(found) <= limit else f"{shown} and {len(found) - limit} more"

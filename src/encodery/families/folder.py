@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors.torch import save_file
@@ -19,21 +19,14 @@ from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.family import (
-    Family,
-    assign,
-    config_from_theirs,
-    config_to_theirs,
-    fill,
-    has_pooler,
-    state_to_theirs,
-)
+from encodery.families.family import Family, config_from_theirs, config_to_theirs
+from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.model.heads import Model
 from encodery.text.tokenizer import Tokenizer
 
-UNNAMED_LABELS = ("LABEL_0", "LABEL_1")
-"""What a classifier has whose `config.json` names no labels: `transformers` leaves out its default of two."""
+ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
+MAX_LABELS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +42,10 @@ class ModelFolder:
     """What `encodery.json` says: task, provenance, metrics."""
     fresh: tuple[str, ...] = ()
     """Our names of the weights that the folder lacked and that were drawn anew."""
+    problem_type: ProblemType | None = None
+    """What the logits of a sequence head mean; None: one label is a regression, several are classes."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of `config.json` that the family keeps as they are (`Family.kept`), XLM's `lang2id` for one."""
 
 
 def load_folder(
@@ -56,8 +53,9 @@ def load_folder(
 ) -> ModelFolder:
     """Read a model folder, ours or anyone's, with the heads that the caller wants (default: those that it has).
 
-    `labels` are the classes of the sequence head (default: those of the folder); a head for other classes than the
-    folder's starts fresh. What the folder lacks is drawn with `seed`.
+    `labels` are the classes of a head that has some (default: those of the folder); a head for other classes than the
+    folder's starts fresh, and so does one whose weights there belong to a head of another kind. What the folder lacks
+    is drawn with `seed`.
 
     Raises:
         UserError: a file is missing, damaged, of another family, or its weights do not fit `config.json`.
@@ -71,8 +69,10 @@ def load_folder(
     family = find_family(config_json, source)
     config = config_from_theirs(family, config_json, source)
     wanted = find_heads(family, config_json, source) if heads is None else heads
-    stored = read_labels(config_json, source) or (UNNAMED_LABELS if "sequence" in wanted else ())
+    labelled = [head for head in wanted if head in family.heads and family.heads[head].shape.has_labels]
+    stored = read_labels(config_json, source) if labelled else ()
     chosen = stored if labels is None else tuple(labels)
+    problem_type = read_problem_type(config_json, source)
     weights = WeightFiles(path)
     if config.num_hidden_layers > len(weights.shapes):
         raise UserError(
@@ -80,11 +80,15 @@ def load_folder(
             f"{len(weights.shapes)} tensors"
         )
     pooler = not wanted and has_pooler(family, weights.shapes)
-    build = partial(Model, config, wanted, len(chosen), pooler)
+    build = partial(family.model, config, wanted, len(chosen), pooler)
     with torch.device("meta"):  # shapes only: compared with the file before memory is taken
         skeleton = build()
-    fresh_heads = ("sequence",) if chosen != stored else ()
+    announced = announced_heads(family, config_json)
+    fresh_heads = shared_heads(family, set(wanted) - announced, announced) if announced else set()
+    fresh_heads |= set(labelled) if chosen != stored else set()
     plan = assign(family, skeleton, weights.shapes, str(path / WEIGHTS), fresh_heads, complete=heads is None)
+    if "mlm" in wanted:
+        _check_copies(family, weights, str(path / WEIGHTS))
     model = build()
     model.initialize(seed)
     fill(model, plan, weights.read(name for names in plan.sources.values() for name in names))
@@ -95,7 +99,21 @@ def load_folder(
             f"{path}: the tokenizer has {tokenizer.vocab_size} tokens, but config.json's vocab_size is "
             f"{config.vocab_size}; the two belong to different models"
         )
-    return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh)
+    settings = {key: config_json[key] for key in family.kept if key in config_json}
+    if chosen != stored:
+        problem_type = None
+    return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
+    """Raises `UserError` if weights that are one here are two different ones in the file."""
+    for copy, original in copies(family, weights.shapes):
+        read = weights.read((copy, original))
+        if not torch.equal(read[copy], read[original]):
+            raise UserError(
+                f"{source}: {copy} and {original} must be the same weight, but differ; a model trained with untied "
+                "weights is not supported, load it without its vocabulary head"
+            )
 
 
 def find_family(config_json: Mapping[str, Any], source: str) -> Family:
@@ -116,35 +134,63 @@ def find_heads(family: Family, config_json: Mapping[str, Any], source: str) -> f
     Raises:
         UserError: none is announced, or one that is not implemented.
     """
+    heads = announced_heads(family, config_json)
+    if heads is not None:
+        return heads
     announced = config_json.get("architectures") or [None]
-    for heads, architecture in family.architectures.items():
-        if announced == [architecture]:
-            return heads
     allowed = ", ".join(family.architectures.values())
     raise UserError(f"{source}: architectures = {announced} is not supported; one of {allowed} is")
 
 
+def announced_heads(family: Family, config_json: Mapping[str, Any]) -> frozenset[str] | None:
+    """The heads of the class that a `config.json` announces; None if it names none of the family's."""
+    for heads, architecture in family.architectures.items():
+        if config_json.get("architectures") == [architecture]:
+            return heads
+    return None
+
+
 def read_labels(config_json: Mapping[str, Any], source: str) -> tuple[str, ...]:
-    """Class names by index from `id2label`.
+    """Class names by index from `id2label`; where `transformers` leaves it out, LABEL_0 and so on, two by default.
 
     Raises:
         UserError: `id2label` is not a table of the numbers 0 to n-1.
     """
     table = config_json.get("id2label") or {}
+    if not table:
+        count = config_json.get("num_labels", 2)
+        if not isinstance(count, int) or not 1 <= count <= MAX_LABELS:
+            raise UserError(f"{source}: num_labels = {count!r}; a whole number from 1 to {MAX_LABELS} is needed")
+        return tuple(f"LABEL_{index}" for index in range(count))
     try:
         return tuple(str(table[str(index)]) for index in range(len(table)))
     except (KeyError, TypeError):
         raise UserError(f"{source}: id2label = {table!r}; its keys must be the numbers 0 to n-1") from None
 
 
+def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemType | None:
+    """What a sequence head was trained for, if the config says.
+
+    Raises:
+        UserError: it says something unknown.
+    """
+    problem_type: ProblemType | None = config_json.get("problem_type")
+    if problem_type not in (None, *get_args(ProblemType)):
+        allowed = ", ".join(get_args(ProblemType))
+        raise UserError(f"{source}: problem_type = {problem_type!r} is not supported; one of {allowed} is")
+    return problem_type
+
+
 def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
     model = folder.model
-    config_json = config_to_theirs(folder.family, model.config, list(model.heads))
+    config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **folder.settings}
     if folder.labels:
         config_json["id2label"] = {str(index): label for index, label in enumerate(folder.labels)}
         config_json["label2id"] = {label: index for index, label in enumerate(folder.labels)}
-        config_json["problem_type"] = "single_label_classification"
+    if "sequence" in model.heads:
+        inferred = "regression" if len(folder.labels) == 1 else "single_label_classification"
+        config_json["problem_type"] = folder.problem_type or inferred
     write_json(path / "config.json", config_json)
     write_json(path / "encodery.json", {"encodery_version": __version__, **folder.info})
     folder.tokenizer.save(path)

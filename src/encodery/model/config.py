@@ -21,15 +21,37 @@ class EncoderConfig(Config):
     hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
     hidden_dropout_prob: float = Probability
     attention_probs_dropout_prob: float = Probability
+    position: Literal["learned", "sinusoidal"] = "learned"
     max_position_embeddings: Size = 512
+    """Rows of the position table."""
+    position_offset: int = Field(default=0, ge=0, le=1 << 24)
+    """The row at which a sequence begins; the rows before it are never read."""
     type_vocab_size: int = Field(default=2, ge=0, le=1 << 24)
+    """0: token types are ignored; 1: every token is of the one type."""
+    num_languages: int = Field(default=0, ge=0, le=1 << 24)
+    use_language_embeddings: bool = True
+    """Where there are two languages or more, add a vector for the language of each token."""
     layer_norm_eps: float = Field(default=1e-12, gt=0.0)
     initializer_range: float = Field(default=0.02, gt=0.0)
+    embed_init_std: float | None = Field(default=None, gt=0.0)
+    """Of fresh embeddings; `initializer_range` if not given."""
+    classifier_dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Of the heads that classify; `hidden_dropout_prob` if not given."""
+    qa_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     pad_token_id: int = Field(default=0, ge=0)
 
     @property
     def head_dim(self) -> int:
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def num_positions(self) -> int:
+        """Tokens of the longest sequence that has a position for each."""
+        return self.max_position_embeddings - self.position_offset
+
+    @property
+    def has_language_embeddings(self) -> bool:
+        return self.num_languages > 1 and self.use_language_embeddings
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> "EncoderConfig":
@@ -37,6 +59,15 @@ class EncoderConfig(Config):
             raise ValueError(
                 f"hidden_size = {self.hidden_size} cannot be shared by num_attention_heads = "
                 f"{self.num_attention_heads}; choose a divisor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_position_is_left(self) -> "EncoderConfig":
+        if self.num_positions < 1:
+            raise ValueError(
+                f"max_position_embeddings = {self.max_position_embeddings} leaves no position behind "
+                f"position_offset = {self.position_offset}; raise the one or lower the other"
             )
         return self
 

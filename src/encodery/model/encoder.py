@@ -32,15 +32,21 @@ class Encoder(nn.Module):
         return hidden
 
 
-def initialize(module: nn.Module, initializer_range: float, generator: torch.Generator) -> None:
+def initialize(
+    module: nn.Module, initializer_range: float, generator: torch.Generator, embed_init_std: float | None = None
+) -> None:
     """Fresh weights as BERT draws them: normal for matrices, zero for biases, one for norm scales.
+
+    Embeddings, and a decoder tied to them, have a width of their own where `embed_init_std` is given.
 
     The position of a padding token in the word table is drawn like any other: no padding reaches the encoder.
     """
+    embedded = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
+            std = embed_init_std if embed_init_std and id(part.weight) in embedded else initializer_range
             with torch.no_grad():
-                part.weight.normal_(0.0, initializer_range, generator=generator)
+                part.weight.normal_(0.0, std, generator=generator)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
         if isinstance(bias := getattr(part, "bias", None), nn.Parameter):

@@ -1,15 +1,55 @@
 """What stands on the encoder: the pooler, one small module per mechanism, and the model that holds them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from encodery.batch import Batch
 from encodery.model.config import EncoderConfig
 from encodery.model.cross_entropy import linear_cross_entropy
 from encodery.model.encoder import Encoder, initialize
 from encodery.model.layers import ACTIVATIONS
+
+HEAD_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {**ACTIVATIONS, "tanh": torch.tanh, "none": lambda x: x}
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What a head computes from the hidden state of a token: `[dropout] [dense, activation] [dropout] out`."""
+
+    outputs: Literal["vocabulary", "labels"] | int
+    """What its last layer has a number for."""
+    reads: Literal["tokens", "first"] = "first"
+    """Every token, or the first of each sequence."""
+    pooled: bool = False
+    """Whether the pooler comes before it."""
+    dense: Literal["hidden", "labels"] | None = None
+    """The width of its own dense layer, if it has one."""
+    act: Literal["hidden_act", "gelu", "relu", "tanh", "none"] = "none"
+    """What follows the dense layer."""
+    dropout: Literal["hidden_dropout_prob", "classifier_dropout", "qa_dropout"] = "classifier_dropout"
+    """The field of the config that holds its probability."""
+    dropout_before: tuple[Literal["dense", "out"], ...] = ("out",)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether its size depends on the number of labels."""
+        return "labels" in (self.outputs, self.dense)
+
+
+BERT_HEADS: Mapping[str, HeadShape] = {
+    "mlm": HeadShape("vocabulary", "tokens", dense="hidden", act="hidden_act", dropout_before=()),
+    "nsp": HeadShape(2, pooled=True, dropout_before=()),
+    "sequence": HeadShape("labels", pooled=True),
+    "token": HeadShape("labels", "tokens"),
+    "span": HeadShape(2, "tokens", dropout="qa_dropout"),
+    "choice": HeadShape(1, pooled=True),
+}
+"""The heads by name, in the shapes that BERT gives them."""
 
 
 class Pooler(nn.Module):
@@ -24,17 +64,21 @@ class Pooler(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """Transform, then logits over the vocabulary through the word embeddings (tied)."""
+    """Transform, if it has one, then logits over the vocabulary through the word embeddings (tied)."""
 
-    def __init__(self, config: EncoderConfig, word_embeddings: nn.Embedding) -> None:
+    def __init__(self, config: EncoderConfig, shape: HeadShape, word_embeddings: nn.Embedding) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        if shape.dense:
+            self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+            self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.transforms = shape.dense is not None
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.decoder.weight = word_embeddings.weight
-        self.act = ACTIVATIONS[config.hidden_act]
+        self.act = _activation(config, shape)
 
     def transform(self, hidden: Float[Tensor, "scored hidden"]) -> Float[Tensor, "scored hidden"]:
+        if not self.transforms:
+            return hidden
         transformed: Tensor = self.norm(self.act(self.dense(hidden)))
         return transformed
 
@@ -49,60 +93,80 @@ class MaskedLMHead(nn.Module):
         return linear_cross_entropy(self.transform(hidden), self.decoder.weight, self.decoder.bias, labels)
 
 
-class NextSentenceHead(nn.Module):
-    """Two logits from the pooled first token: 0 = the second part follows, 1 = it is a random one."""
+class Head(nn.Module):
+    """A few numbers for each row of hidden states; what lies between is the shape's."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, shape: HeadShape, num_labels: int) -> None:
         super().__init__()
-        self.out = nn.Linear(config.hidden_size, 2)
+        sizes = {"hidden": config.hidden_size, "labels": num_labels, None: config.hidden_size}
+        outputs = num_labels if shape.outputs == "labels" else int(shape.outputs)
+        self.dense = nn.Linear(config.hidden_size, sizes[shape.dense]) if shape.dense else None
+        self.act = _activation(config, shape)
+        stated = getattr(config, shape.dropout)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob if stated is None else stated)
+        self.dropout_before = shape.dropout_before
+        self.out = nn.Linear(sizes[shape.dense], outputs)
 
-    def forward(self, pooled: Float[Tensor, "sequences hidden"]) -> Float[Tensor, "sequences 2"]:
-        logits: Tensor = self.out(pooled)
+    def forward(self, hidden: Float[Tensor, "rows hidden"]) -> Float[Tensor, "rows outputs"]:
+        if self.dense is not None:
+            hidden = self.act(self.dense(self.dropout(hidden) if "dense" in self.dropout_before else hidden))
+        logits: Tensor = self.out(self.dropout(hidden) if "out" in self.dropout_before else hidden)
         return logits
 
 
-class SequenceClassificationHead(nn.Module):
-    """Dropout and a linear layer over the pooled first token."""
-
-    def __init__(self, config: EncoderConfig, num_labels: int) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.out = nn.Linear(config.hidden_size, num_labels)
-
-    def forward(self, pooled: Float[Tensor, "sequences hidden"]) -> Float[Tensor, "sequences labels"]:
-        logits: Tensor = self.out(self.dropout(pooled))
-        return logits
+def _activation(config: EncoderConfig, shape: HeadShape) -> Callable[[Tensor], Tensor]:
+    return HEAD_ACTIVATIONS[config.hidden_act if shape.act == "hidden_act" else shape.act]
 
 
 class Model(nn.Module):
-    """An encoder, its pooler if a head needs one, and the heads by name (`mlm`, `nsp`, `sequence`)."""
+    """An encoder, its pooler if a head needs one, and the heads by name (those of `BERT_HEADS`)."""
 
     def __init__(
-        self, config: EncoderConfig, heads: Collection[str], num_labels: int = 0, pooler: bool = False
+        self,
+        config: EncoderConfig,
+        heads: Collection[str] | Mapping[str, HeadShape],
+        num_labels: int = 0,
+        pooler: bool = False,
     ) -> None:
-        """Raises `ValueError` for a head that does not exist."""
+        """`heads` are shapes by name, or names alone for BERT's shapes.
+
+        Raises `ValueError` for a head that does not exist.
+        """
         super().__init__()
         self.config = config
+        self.shapes = {
+            name: heads[name] if isinstance(heads, Mapping) else _bert_head(name) for name in sorted(heads)
+        }
         self.encoder = Encoder(config)
-        self.pooler = Pooler(config) if pooler or {"nsp", "sequence"} & set(heads) else None
-        self.heads = nn.ModuleDict({name: self._head(name, num_labels) for name in sorted(heads)})
+        self.pooler = Pooler(config) if pooler or any(shape.pooled for shape in self.shapes.values()) else None
+        self.heads = nn.ModuleDict({name: self._head(shape, num_labels) for name, shape in self.shapes.items()})
 
-    def _head(self, name: str, num_labels: int) -> nn.Module:
-        match name:
-            case "mlm":
-                return MaskedLMHead(self.config, self.encoder.embeddings.word)
-            case "nsp":
-                return NextSentenceHead(self.config)
-            case "sequence":
-                return SequenceClassificationHead(self.config, num_labels)
-        raise ValueError(f"no head is called {name!r}; there are mlm, nsp, sequence")
+    def _head(self, shape: HeadShape, num_labels: int) -> nn.Module:
+        if shape.outputs == "vocabulary":
+            return MaskedLMHead(self.config, shape, self.encoder.embeddings.word)
+        return Head(self.config, shape, num_labels)
 
     def initialize(self, seed: int) -> None:
         """Fresh weights everywhere, a function of `seed` alone."""
-        initialize(self, self.config.initializer_range, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        initialize(self, self.config.initializer_range, generator, self.config.embed_init_std)
 
     def pool(self, first: Float[Tensor, "sequences hidden"]) -> Float[Tensor, "sequences hidden"]:
         """Pools the last hidden states of the first token of each sequence (`batch.first_tokens`)."""
         assert self.pooler is not None, "this model was built without a pooler"
         pooled: Tensor = self.pooler(first)
         return pooled
+
+    def logits(self, head: str, batch: Batch) -> Float[Tensor, "rows outputs"]:
+        """What a head says of each token, or of each sequence where it reads the first token."""
+        shape = self.shapes[head]
+        hidden = self.encoder(batch, batch.first_tokens if shape.reads == "first" else None)
+        module: Any = self.heads[head]
+        logits: Tensor = module(self.pool(hidden) if shape.pooled else hidden)
+        return logits
+
+
+def _bert_head(name: str) -> HeadShape:
+    if name not in BERT_HEADS:
+        raise ValueError(f"no head is called {name!r}; there are {', '.join(BERT_HEADS)}")
+    return BERT_HEADS[name]

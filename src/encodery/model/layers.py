@@ -21,24 +21,52 @@ def gelu_new(x: Tensor) -> Tensor:
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"gelu": F.gelu, "gelu_new": gelu_new, "relu": F.relu}
 
 
+class SinusoidalPositions(nn.Module):
+    """Fixed positions (Vaswani et al. 2017, 3.5): sine in the even columns, cosine in the odd ones."""
+
+    weight: Float[Tensor, "positions hidden"]
+
+    def __init__(self, num_embeddings: int, hidden_size: int) -> None:
+        super().__init__()
+        column = torch.arange(hidden_size)
+        rate = 10000.0 ** (-2.0 * (column // 2).double() / hidden_size)
+        angle = torch.arange(num_embeddings).double()[:, None] * rate
+        self.register_buffer("weight", torch.where(column % 2 == 0, angle.sin(), angle.cos()).float())
+
+    def forward(self, position_ids: Int[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
+        return F.embedding(position_ids, self.weight)
+
+
+POSITIONS: Mapping[str, Callable[[int, int], nn.Module]] = {
+    "learned": nn.Embedding,
+    "sinusoidal": SinusoidalPositions,
+}
+
+
 class Embeddings(nn.Module):
-    """Word + position + token type, normalised."""
+    """Word + position + token type + language, normalised."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.position = POSITIONS[config.position](config.max_position_embeddings, config.hidden_size)
+        self.position_offset = config.position_offset
         self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.language = (
+            nn.Embedding(config.num_languages, config.hidden_size) if config.has_language_embeddings else None
+        )
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout_prob = config.hidden_dropout_prob
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
-        total = self.word(batch.input_ids) + self.position(batch.position_ids)
+        total = self.word(batch.input_ids) + self.position(batch.position_ids + self.position_offset)
         if self.token_type is not None:
             token_type_ids = batch.token_type_ids
-            if token_type_ids is None:
+            if token_type_ids is None or self.token_type.num_embeddings == 1:
                 token_type_ids = torch.zeros_like(batch.input_ids)
             total = total + self.token_type(token_type_ids)
+        if self.language is not None and batch.language_ids is not None:
+            total = total + self.language(batch.language_ids)
         hidden: Tensor = self.norm(total)
         return dropout(hidden, self.dropout_prob) if self.training else hidden
 

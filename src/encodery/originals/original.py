@@ -12,9 +12,9 @@ from torch import Tensor
 from encodery.config import write_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.family import Family, assign, config_from_theirs, fill, has_pooler
-from encodery.families.folder import UNNAMED_LABELS, ModelFolder
-from encodery.model.heads import Model
+from encodery.families.family import Family, config_from_theirs
+from encodery.families.folder import ModelFolder
+from encodery.families.name_map import assign, fill, has_pooler
 from encodery.text.tokenizer import Tokenizer
 
 
@@ -54,7 +54,7 @@ def to_folder(original: Original) -> ModelFolder:
     pooler = not heads and has_pooler(family, shapes)
     num_labels = _num_labels(family, heads, shapes)
     with torch.device("meta"):  # shapes only: compared with the file before memory is taken
-        skeleton = Model(config, heads, num_labels, pooler)
+        skeleton = family.model(config, heads, num_labels, pooler)
     plan = assign(family, skeleton, shapes, original.source, complete=True)
     tokenizer = _tokenizer(original)
     if tokenizer.vocab_size != config.vocab_size:
@@ -62,25 +62,24 @@ def to_folder(original: Original) -> ModelFolder:
             f"{original.source}: the vocabulary has {tokenizer.vocab_size} tokens, but vocab_size is "
             f"{config.vocab_size}; the two belong to different models"
         )
-    model = Model(config, heads, num_labels, pooler)
+    model = family.model(config, heads, num_labels, pooler)
     model.initialize(0)
     fill(model, plan, {name: original.tensors[name].read() for names in plan.sources.values() for name in names})
-    labels = tuple(f"LABEL_{index}" for index in range(num_labels)) if num_labels != len(UNNAMED_LABELS) else ()
-    return ModelFolder(family, model, tokenizer, labels or (UNNAMED_LABELS if num_labels else ()))
+    return ModelFolder(family, model, tokenizer, tuple(f"LABEL_{index}" for index in range(num_labels)))
 
 
 def _heads(family: Family, names: Mapping[str, tuple[int, ...]]) -> frozenset[str]:
-    """The heads of which the checkpoint holds every weight."""
-    found = set()
-    for head, record in family.heads.items():
-        theirs = {
-            part for value in record.name_map.values() for part in ((value,) if isinstance(value, str) else value)
-        }
-        if theirs <= set(names):
-            found.add(head)
-    if frozenset(found) not in family.architectures:
-        raise UserError(f"the heads {', '.join(sorted(found))} do not occur together in a {family.model_type}")
-    return frozenset(found)
+    """The heads of the first class that accounts for all that stands on the encoder.
+
+    A layer named `classifier` may stand on the first token or on every token: the checkpoint does not say, and it is
+    read as the first of these.
+    """
+    present = {head: record.weights for head, record in family.heads.items() if record.weights <= set(names)}
+    weights = frozenset().union(*present.values())
+    for heads in family.architectures:
+        if heads <= present.keys() and frozenset().union(*(present[head] for head in heads)) == weights:
+            return heads
+    raise UserError(f"the heads {', '.join(sorted(present))} do not occur together in a {family.model_type}")
 
 
 def _num_labels(family: Family, heads: frozenset[str], shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -66,7 +66,11 @@ def load(path: str | Path) -> Predictor:
             f"{path}: the model has no classification head with labels (heads: {heads}); "
             "fine-tune it first, with a [finetune] table in a recipe"
         )
-    longest = folder.model.config.max_position_embeddings
+    if folder.problem_type not in (None, "single_label_classification"):
+        raise UserError(
+            f"{path}: problem_type = {folder.problem_type!r}, but only single_label_classification can be predicted"
+        )
+    longest = folder.model.config.num_positions
     stated = folder.info.get("max_seqlen", longest)
     if not isinstance(stated, int) or stated < MIN_SEQLEN:
         raise UserError(

@@ -12,6 +12,7 @@ from rich.text import Text
 from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json
 from encodery.errors import UserError
+from encodery.families import FAMILIES
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.stages.engine import RUN_FILE
 from encodery.text.tokenizer import Tokenizer
@@ -71,7 +72,9 @@ def _model(path: Path) -> dict[str, Any]:
     config = read_json(path / "config.json")
     shapes = WeightFiles(path).shapes
     parameters = sum(math.prod(shape) for shape in shapes.values())
-    facts = {key: config[key] for key in CONFIG_KEYS if key in config}
+    family = FAMILIES.get(str(config.get("model_type")))
+    their_keys = {key: family.their_key(key) if family else key for key in CONFIG_KEYS}
+    facts = {key: config[theirs] for key, theirs in their_keys.items() if theirs in config}
     return {**facts, WEIGHTS: f"{len(shapes)} tensors, {parameters:,} numbers"}
 
 

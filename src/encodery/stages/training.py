@@ -17,7 +17,6 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
-from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
@@ -51,7 +50,9 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         )
         for split in ("train", "valid")
     )
-    model = Model(recipe.model.encoder(tokenizer.vocab_size), ("mlm", "nsp") if table.objective.nsp else ("mlm",))
+    family = FAMILIES[recipe.model.family]
+    config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
+    model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
     model.initialize(recipe.seed)
     valid_batches = list(valid.validation_batches(table.valid_max_tokens))
     trainer = Trainer(
@@ -69,7 +70,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
     if table.objective.nsp:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
-    folder = ModelFolder(FAMILIES[recipe.model.family], model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
+    folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
     inputs = [source.path for source in recipe.corpus.inputs]
     _save(into, work, folder, metrics, ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs))
     return metrics
@@ -103,7 +104,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     }
     labels = table.task.labels or labels_of(examples["train"], files["train"])
     start = starting_point(run, table, labels, seed)
-    positions = start.model.config.max_position_embeddings
+    positions = start.model.config.num_positions
     if table.task.max_seqlen > positions:
         raise UserError(
             f"finetune.{name}.task.max_seqlen = {table.task.max_seqlen} is longer than the positions of "
@@ -135,7 +136,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         metrics["test"] = task.score(predictions, examples["test"])
         write_predictions(into / PREDICTIONS, examples["test"], predictions)
     info = {"task": task.name, "max_seqlen": task.max_seqlen}
-    folder = ModelFolder(start.family, start.model, start.tokenizer, labels, info)
+    folder = replace(start, labels=tuple(labels), info=info, problem_type="single_label_classification")
     card = ModelCard(
         f"{run.recipe.name}-{name}",
         start.family.model_type,
@@ -153,9 +154,11 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
     """The model that fine-tuning starts from: pretrained here, fresh, or from a folder."""
     if table.source == SCRATCH:
         tokenizer = Tokenizer.load(run.artifact("tokenizer"))
-        model = Model(run.recipe.model.encoder(tokenizer.vocab_size), TextClassification.heads, len(labels))
+        family = FAMILIES[run.recipe.model.family]
+        config = run.recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
+        model = family.model(config, TextClassification.heads, len(labels))
         model.initialize(seed)
-        return ModelFolder(FAMILIES[run.recipe.model.family], model, tokenizer, tuple(labels))
+        return ModelFolder(family, model, tokenizer, tuple(labels))
     path = run.artifact(PRETRAIN) if table.source == PRETRAIN else resolve(table.source, run.base)
     return load_folder(path, TextClassification.heads, labels, seed)
 

@@ -83,8 +83,7 @@ class TextClassification:
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
-        logits: Tensor = model.heads["sequence"](model.pool(model.encoder(batch, batch.first_tokens)))
-        return logits
+        return model.logits("sequence", batch)
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """Cross entropy summed over the sequences."""
