@@ -19,7 +19,7 @@ from encodery.families.family import (
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.objectives.objective import ObjectiveConfig
-from encodery.text.tokenizer import TokenizerSpec
+from encodery.text.tokenizer import parse_spec
 from tests.families.conftest import TINY, Case
 
 
@@ -85,7 +85,7 @@ def test_heads_that_stand_on_the_pooler_get_one(family: Family) -> None:
 
 
 def test_defaults_are_those_of_real_tables(family: Family) -> None:
-    assert TokenizerSpec.parse(family.tokenizer, family.model_type).type == family.tokenizer["type"]
+    assert parse_spec(family.tokenizer, family.model_type).type == family.tokenizer["type"]
     ObjectiveConfig.parse(family.objective, family.model_type)
 
 

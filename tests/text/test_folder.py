@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from encodery.errors import UserError
-from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+from encodery.text.wordpiece import WordPieceSpec
 from tests.text.test_tokenizer import make
-from tests.text.test_wordpiece import text_of
+from tests.text.test_wordpiece_vocabulary import text_of
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -75,7 +76,7 @@ def test_saved_files_and_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", ["tokenizer.json", "vocab.txt"])
 def test_load_gives_the_saved_tokenizer_from_either_file(tmp_path: Path, keep: str) -> None:
     lines = text_of(1009)
-    ours = train_tokenizer(TokenizerSpec(vocab_size=307, lowercase=False), lines)
+    ours = train_tokenizer(WordPieceSpec(vocab_size=307, lowercase=False), lines)
     ours.save(tmp_path)
     (tmp_path / ({"tokenizer.json", "vocab.txt"} - {keep}).pop()).unlink()
     loaded = Tokenizer.load(tmp_path)
@@ -129,7 +130,10 @@ def fails(folder: Path) -> str:
 
 
 def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
-    needed = "tokenizer.json, or vocab.txt and tokenizer_config.json, is needed"
+    needed = (
+        "tokenizer.json, vocab.txt and tokenizer_config.json, vocab.json and merges.txt, or sentencepiece.bpe.model "
+        "is needed"
+    )
     assert fails(tmp_path) == f"{tmp_path}: no tokenizer in it; {needed}"
     assert fails(tmp_path / "absent") == f"{tmp_path / 'absent'}: no tokenizer in it; {needed}"
 
@@ -175,7 +179,8 @@ def test_another_kind_of_tokenizer(tmp_path: Path) -> None:
 
     tokenizers.Tokenizer(tokenizers.models.BPE()).save(str(tmp_path / "tokenizer.json"))
     assert fails(tmp_path) == (
-        f"{tmp_path}/tokenizer.json: the model is BPE; only WordPiece with the prefix ## can be read"
+        f"{tmp_path}/tokenizer.json: the model is BPE with the pre-tokenizer none; WordPiece with the prefix ##, "
+        "byte-level BPE as RoBERTa has it, and Unigram as XLM-RoBERTa has it can be read"
     )
 
 
