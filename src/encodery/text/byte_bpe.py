@@ -91,7 +91,7 @@ class ByteBpe(LibraryKind):
         pre_tokenizer = stored["pre_tokenizer"] or {"type": "none"}
         if pre_tokenizer["type"] != "ByteLevel" or not pre_tokenizer["use_regex"]:
             return f"the model is BPE with the pre-tokenizer {pre_tokenizer['type']}"
-        if stored["normalizer"] not in (None, {"type": "NFC"}):
+        if stored["normalizer"]:
             return f"the model is BPE with the normalizer {stored['normalizer']['type']}"
         return None
 

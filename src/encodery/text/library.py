@@ -55,12 +55,17 @@ class LibraryKind(ABC):
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
         for start, piece in cut(text, self.boundary):
-            encoding = self.backend.encode(piece, add_special_tokens=False)
-            ids += encoding.ids
-            offsets += [(start + first, start + last) for first, last in encoding.offsets]
+            new, spans = self.encode_piece(piece)
+            ids += new
+            offsets += [(start + first, start + last) for first, last in spans]
             if limit is not None and len(ids) > limit:
                 break
         return ids, offsets
+
+    def encode_piece(self, piece: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids and offsets of a piece of text."""
+        encoding = self.backend.encode(piece, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text; all cores, one call of the library per million characters."""

@@ -7,18 +7,20 @@ Trained by `sentencepiece`, run by `tokenizers` as `transformers` does. Ids are 
 import base64
 import io
 import json
+import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.text.alignment import Span, align
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
 from encodery.text.library import LibraryKind
 from encodery.text.pieces import BEFORE_SPACE
@@ -52,7 +54,7 @@ class UnigramSpec(Config):
         Raises:
             UserError: `sentencepiece` is not installed, there is no text, or it supports another size only.
         """
-        data = _train_model(self, _lines(texts))
+        data = _train_model(self, _draw(_lines(texts), self.input_sentence_size))
         return Unigram(build_backend(parse_model(data), SPECIAL_TOKENS), SPECIAL_TOKENS)
 
 
@@ -61,6 +63,15 @@ class Unigram(LibraryKind):
 
     boundary = BEFORE_SPACE
     default_tokens = SPECIAL_TOKENS
+
+    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str]) -> None:
+        backend.model = _exact(backend)
+        super().__init__(backend, special_tokens)
+        self._added = {index: token.content for index, token in backend.get_added_tokens_decoder().items()}
+        self._plain = tokenizers.Tokenizer(backend.model)
+        self._plain.pre_tokenizer = backend.pre_tokenizer
+        normalizer = backend.normalizer
+        self._normalize: Callable[[str], str] = normalizer.normalize_str if normalizer else str
 
     @staticmethod
     def unfit(backend: tokenizers.Tokenizer) -> str | None:
@@ -80,6 +91,29 @@ class Unigram(LibraryKind):
         """`<s> A </s> </s> B </s>`."""
         cls, sep = (self.vocabulary[self.special_tokens[name]] for name in ("cls_token", "sep_token"))
         return plain_layout((cls, FIRST, sep), (cls, FIRST, sep, sep, SECOND, sep))
+
+    def encode_piece(self, piece: str) -> tuple[list[int], list[Span]]:
+        """Ids and offsets of a piece of text; the offsets are our own where the text is not its normal form."""
+        encoding = self.backend.encode(piece, add_special_tokens=False)
+        if self._normalize(piece) == piece:
+            return encoding.ids, encoding.offsets
+        offsets: list[Span] = []
+        start = 0
+        for index, (first, last) in zip(encoding.ids, encoding.offsets, strict=True):
+            if index in self._added and piece[first:last].strip() == self._added[index]:
+                offsets += [*self._aligned(piece, start, first), (first, last)]
+                start = last
+        offsets += self._aligned(piece, start, len(piece))
+        assert len(offsets) == len(encoding.ids), f"{len(offsets)} offsets for {len(encoding.ids)} tokens"
+        return encoding.ids, offsets
+
+    def _aligned(self, piece: str, start: int, end: int) -> list[Span]:
+        """The offsets of a stretch without special tokens: those in its normal form, carried back."""
+        text = piece[start:end]
+        sources = align(text, self._normalize)
+        encoding = self._plain.encode(self._normalize(text), add_special_tokens=False)
+        spans = [sources[first:last] for first, last in encoding.offsets]
+        return [(start + min(span)[0], start + max(end for _, end in span)) for span in spans]
 
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
@@ -106,6 +140,19 @@ class Unigram(LibraryKind):
         special = set(self.special_tokens.values())
         pieces = tuple((piece, score) for piece, score in stored["model"]["vocab"] if piece not in special)
         return SentencePieceModel(pieces, base64.b64decode(tables[0]) if tables else b"")
+
+
+def _exact(backend: tokenizers.Tokenizer) -> models.Unigram:
+    """The model with scores of single precision, as SentencePiece has them; other scores stay what they are.
+
+    The library's JSON reader may be off in the last bit, which decides between segmentations of equal score.
+    """
+    stored = json.loads(backend.to_str())["model"]
+    scores = np.array([score for _, score in stored["vocab"]], dtype=np.float64)
+    single = scores.astype(np.float32).astype(np.float64)
+    scores = np.where(np.abs(single - scores) <= 1e-15 * np.abs(scores), single, scores)
+    vocabulary = [(piece, float(score)) for (piece, _), score in zip(stored["vocab"], scores, strict=True)]
+    return models.Unigram(vocabulary, unk_id=stored["unk_id"], byte_fallback=False)
 
 
 def build_backend(model: SentencePieceModel, names: Mapping[str, str]) -> tokenizers.Tokenizer:
@@ -153,7 +200,7 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> Unigram:
         raise UserError(f"{path}: not a usable model ({error}); fetch or write it again") from None
 
 
-def _train_model(spec: UnigramSpec, lines: Iterator[str]) -> bytes:
+def _train_model(spec: UnigramSpec, lines: Sequence[str]) -> bytes:
     """The file's bytes of a model trained on lines."""
     try:
         import sentencepiece
@@ -162,21 +209,17 @@ def _train_model(spec: UnigramSpec, lines: Iterator[str]) -> bytes:
             'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
             "try: pip install 'encodery[unigram]'"
         ) from None
-    first = next(lines, None)
-    if first is None:
+    if not lines:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-    sentencepiece.set_random_generator_seed(1)
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=chain([first], lines),
+            sentence_iterator=iter(lines),
             model_writer=written,
             model_type="unigram",
             vocab_size=spec.vocab_size - _ADDED,
             character_coverage=spec.character_coverage,
             normalization_rule_name="nmt_nfkc",
-            input_sentence_size=spec.input_sentence_size,
-            shuffle_input_sentence=True,
             max_sentence_length=_MAX_SENTENCE_BYTES,
             num_threads=_THREADS,
             minloglevel=2,
@@ -184,6 +227,18 @@ def _train_model(spec: UnigramSpec, lines: Iterator[str]) -> bytes:
     except RuntimeError as error:
         raise UserError(_reason(spec, str(error))) from None
     return written.getvalue()
+
+
+def _draw(lines: Iterator[str], most: int) -> list[str]:
+    """At most so many lines, each equally likely; the same ones each time (the trainer's own draw has no seed)."""
+    drawn: list[str] = []
+    generator = random.Random(1)
+    for seen, line in enumerate(lines):
+        if seen < most:
+            drawn.append(line)
+        elif (index := generator.randrange(seen + 1)) < most:
+            drawn[index] = line
+    return drawn
 
 
 def _reason(spec: UnigramSpec, message: str) -> str:
