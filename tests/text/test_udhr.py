@@ -11,10 +11,10 @@ from encodery.text.wordpiece import WordPieceSpec
 from tests.text.peers import peer_of
 
 KINDS = [
-    pytest.param(WordPieceSpec(vocab_size=4001, limit_alphabet=1500), "bert", id="uncased"),
-    pytest.param(WordPieceSpec(vocab_size=4001, limit_alphabet=1500, lowercase=False), "bert", id="cased"),
+    pytest.param(WordPieceSpec(vocab_size=2503, limit_alphabet=1000), "bert", id="uncased"),
+    pytest.param(WordPieceSpec(vocab_size=2503, limit_alphabet=1000, lowercase=False), "bert", id="cased"),
     pytest.param(ByteBpeSpec(vocab_size=4001), "roberta", id="byte-bpe"),
-    pytest.param(UnigramSpec(vocab_size=8009), "xlm-roberta", id="unigram"),
+    pytest.param(UnigramSpec(vocab_size=2503, character_coverage=0.999), "xlm-roberta", id="unigram"),
 ]
 
 

@@ -84,6 +84,27 @@ class ByteBpe(LibraryKind):
     boundary = BEFORE_SPACE
     default_tokens = SPECIAL_TOKENS
 
+    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str]) -> None:
+        super().__init__(backend, special_tokens)
+        self._untrimmed = tokenizers.Tokenizer(backend.model)
+        self._untrimmed.pre_tokenizer = backend.pre_tokenizer
+        added = sorted(backend.get_added_tokens_decoder().items())
+        self._untrimmed.add_tokens([token for _, token in added])
+
+    def encode_piece(self, piece: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids and offsets of a piece of text; spaces at the ends of a token are not in its offsets.
+
+        The library trims them by the look of the token, and loses a character where the space was only assumed.
+        """
+        encoding = self._untrimmed.encode(piece, add_special_tokens=False)
+        offsets = []
+        for index, token, (start, end) in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True):
+            if index not in self.special_ids:
+                start = end - len(piece[start:end].lstrip(" "))
+                end = start if token.strip(_SPACE) == "" else start + len(piece[start:end].rstrip(" "))
+            offsets.append((start, end))
+        return encoding.ids, offsets
+
     @staticmethod
     def unfit(backend: tokenizers.Tokenizer) -> str | None:
         """Why a tokenizer of this model cannot be used, if so."""
