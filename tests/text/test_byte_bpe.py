@@ -189,6 +189,16 @@ def broken(tokenizer: Tokenizer, folder: Path, name: str, text: str | None) -> s
             '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 5}',
             "FOLDER/vocab.json: the ids of 5 tokens do not run from 0 without a gap; number them so",
         ),
+        (
+            "vocab.json",
+            '{"<s>": 0, "the</w>": 1}',
+            "FOLDER/vocab.json: tokens end in </w>, as XLM's do; only byte-level BPE can be read",
+        ),
+        (
+            "vocab.json",
+            '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "!": 5}',
+            "FOLDER/vocab.json: 255 of the 256 bytes are no tokens, '\"' for one; only byte-level BPE can be read",
+        ),
         ("vocab.json", "[]", "FOLDER/vocab.json: a JSON object is expected; repair or remove it"),
     ],
 )

@@ -1,5 +1,6 @@
 """Folders of tokenizers: what we write opens in `transformers` with the same ids, what people have opens here."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from encodery.errors import UserError
+from encodery.text import stored
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.wordpiece import WordPieceSpec
 from tests.text.test_tokenizer import make
@@ -206,3 +208,22 @@ def test_ids_of_the_original_implementation(shared_data: Path, tmp_path: Path, c
     for ids, row in zip(got, rows, strict=True):
         assert ids.tolist() == row["ids"]
         assert [tokenizer.id_to_token(int(index)) for index in ids] == row["tokens"]
+
+
+def test_a_panic_of_the_library_is_a_message(tmp_path: Path, unigram: Tokenizer) -> None:
+    unigram.save(tmp_path)
+    stored_json = json.loads((tmp_path / "tokenizer.json").read_text())
+    for table in ("AAAA", "/////w==", "", "AQAAAP///38A"):
+        stored_json["normalizer"]["precompiled_charsmap"] = table
+        (tmp_path / "tokenizer.json").write_text(json.dumps(stored_json))
+        with contextlib.suppress(UserError):
+            Tokenizer.load(tmp_path).encode("ﬁ é a\u0303 x")
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make().save(tmp_path)
+    size = (tmp_path / "tokenizer.json").stat().st_size
+    monkeypatch.setattr(stored, "MAX_BYTES", size - 1)
+    assert fails(tmp_path) == (
+        f"{tmp_path}/tokenizer.json: {size:,} bytes; a tokenizer's file has at most {size - 1:,}"
+    )

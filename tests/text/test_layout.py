@@ -1,5 +1,7 @@
 """Where special tokens stand, read off a tokenizer."""
 
+from typing import Any
+
 import pytest
 from tokenizers import processors
 
@@ -15,7 +17,7 @@ BERT = Layout(
 )
 
 
-def wordpiece(processor: object) -> WordPiece:
+def wordpiece(processor: Any) -> WordPiece:
     backend = build_backend([*SPECIALS, "a", "b"], SPECIALS, True, None, True)
     backend.post_processor = processor
     return WordPiece(backend, BERT_SPECIAL_TOKENS)

@@ -31,15 +31,16 @@ from encodery.text.stored import (
 )
 from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent, repeated
 
+_END_OF_WORD = "</w>"
 _SPACE, _TAB, _NEWLINE, _RETURN = "Ġ", "ĉ", "Ċ", "č"  # as the byte alphabet writes white space
-_BYTES = 256
+_BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
 
 
 class ByteBpeSpec(Config):
     """How a byte-level BPE vocabulary is trained; names are those of `transformers` and `tokenizers`."""
 
     type: Literal["byte-bpe"] = "byte-bpe"
-    vocab_size: int = Field(default=50_265, ge=_BYTES + len(SPECIAL_TOKENS), le=1_000_000)
+    vocab_size: int = Field(default=50_265, ge=len(_BYTES) + len(SPECIAL_TOKENS), le=1_000_000)
     min_frequency: int = Field(default=2, ge=1)
     """A pair of pieces that occurs less often is not merged."""
     add_prefix_space: bool = True
@@ -63,7 +64,7 @@ class ByteBpeSpec(Config):
             vocab_size=self.vocab_size - 1,
             min_frequency=self.min_frequency,
             special_tokens=opening,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            initial_alphabet=sorted(_BYTES),
             show_progress=False,
         )
         backend.train_from_iterator(repeated(counts), trainer)
@@ -112,6 +113,8 @@ class ByteBpe(LibraryKind):
         pre_tokenizer = stored["pre_tokenizer"] or {"type": "none"}
         if pre_tokenizer["type"] != "ByteLevel" or not pre_tokenizer["use_regex"]:
             return f"the model is BPE with the pre-tokenizer {pre_tokenizer['type']}"
+        if not _BYTES.issubset(backend.get_vocab()):
+            return "the model is BPE whose vocabulary lacks single bytes"
         if stored["normalizer"]:
             return f"the model is BPE with the normalizer {stored['normalizer']['type']}"
         return None
@@ -166,8 +169,16 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> ByteBpe:
     vocabulary = read_table(path)
     if not all(type(index) is int for index in vocabulary.values()):
         raise UserError(f"{path}: each token must have one whole number as its id; fetch or write it again")
+    if any(token.endswith(_END_OF_WORD) for token in vocabulary):
+        raise UserError(f"{path}: tokens end in {_END_OF_WORD}, as XLM's do; only byte-level BPE can be read")
     names = special_tokens(settings, SPECIAL_TOKENS)
     check_special_tokens(path, vocabulary, names)
+    missing = sorted(_BYTES - vocabulary.keys())
+    if missing:
+        raise UserError(
+            f"{path}: {len(missing)} of the 256 bytes are no tokens, {missing[0]!r} for one; "
+            "only byte-level BPE can be read"
+        )
     merges = read_merges(path.with_name("merges.txt"), vocabulary)
     return ByteBpe(build_backend(vocabulary, merges, names, bool(settings.get("add_prefix_space", False))), names)
 
