@@ -13,6 +13,8 @@ from encodery.errors import UserError
 from encodery.text import stored
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.wordpiece import WordPieceSpec
+from tests.text.peers import peer_of
+from tests.text.scripts import SENTENCES
 from tests.text.test_tokenizer import make
 from tests.text.test_wordpiece_vocabulary import text_of
 
@@ -227,3 +229,19 @@ def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
     assert fails(tmp_path) == (
         f"{tmp_path}/tokenizer.json: {size:,} bytes; a tokenizer's file has at most {size - 1:,}"
     )
+
+
+@pytest.mark.parametrize(("kind", "model_type"), [("byte_bpe", "roberta"), ("unigram", "xlm-roberta")])
+def test_what_transformers_saves_opens_here(
+    kind: str, model_type: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ours: Tokenizer = request.getfixturevalue(kind)
+    peer_of(ours, model_type, tmp_path / "ours").save_pretrained(tmp_path / "theirs")
+    for keep in ([], ["tokenizer.json"]):
+        for path in (tmp_path / "theirs").iterdir():
+            if keep and path.name not in keep:
+                path.unlink()
+        loaded = Tokenizer.load(tmp_path / "theirs")
+        assert loaded.special_ids == ours.special_ids
+        for text in (*SENTENCES, "a <mask> ﬁ</s>"):
+            assert loaded.encode(text, "the") == ours.encode(text, "the")
