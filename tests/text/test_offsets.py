@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
+from encodery.text import pieces
+from encodery.text.alignment import align
 from encodery.text.pieces import PIECE_CHARS
 from encodery.text.tokenizer import Tokenizer
 from encodery.text.unigram import Unigram
@@ -94,6 +97,19 @@ def test_ids_with_and_without_offsets_agree(byte_bpe: Tokenizer, unigram: Tokeni
         assert tokenizer.encode(text).input_ids[1:-1] == tokenizer.encode_batch([text])[0].tolist()
 
 
+@settings(deadline=None, max_examples=400)
+@given(st.lists(TEXTS).map(" ".join))
+@example("a \n\n b")
+@example("ﬁ \r\n")
+@example("x <mask>  <mask>\n\u0301 y")
+def test_cutting_changes_no_token(byte_bpe: Tokenizer, unigram: Tokenizer, text: str) -> None:
+    for tokenizer in (byte_bpe, unigram):
+        whole = tokenizer.kind.encode(text, None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pieces, "PIECE_CHARS", 1)
+            assert tokenizer.kind.encode(text, None) == whole
+
+
 def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> int:
     lines = [line for text in texts.values() for line in text.splitlines()]
     for line in lines:
@@ -105,6 +121,16 @@ def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -
 def test_offsets_in_some_languages(udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
     some = {name: text[:2003] for name, text in list(udhr.items())[::5]}
     assert check_udhr(some, byte_bpe, unigram) > 1000
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_spans_of_whole_texts_stay_narrow(udhr: dict[str, str], unigram: Tokenizer, line_end: str) -> None:
+    """Characters that interact are next to each other: no text makes the alignment fall back to words."""
+    assert isinstance(unigram.kind, Unigram)
+    normalize: Callable[[str], str] = unigram.kind.backend.normalizer.normalize_str
+    for text in list(udhr.values())[::7]:
+        spans = align(line_end.join(text[:3001].splitlines()), normalize)
+        assert max([end - start for start, end in spans], default=0) <= 3
 
 
 @pytest.mark.slow

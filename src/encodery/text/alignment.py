@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 # Besides marks, what is never the start of a cluster: joiners, Hangul letters, half-width voicing marks, skin tones.
 _JOINING = re.compile(r"[\u200c\u200d\u1160-\u11ff\ud7b0-\ud7ff\uff9e\uff9f\U0001f3fb-\U0001f3ff]")
-_WORD = re.compile(r"\s|\S+")
+_WORD = re.compile(r"\r\n|\s|\S+")
 
 
 def align(text: str, normalize: Callable[[str], str]) -> list[Span]:
@@ -33,7 +33,11 @@ def align(text: str, normalize: Callable[[str], str]) -> list[Span]:
 
 
 def _clusters(text: str) -> list[str]:
-    starts = [index for index, character in enumerate(text) if not (index and _extends(character))]
+    starts = [
+        index
+        for index, character in enumerate(text)
+        if not (index and (_extends(character) or text[index - 1 : index + 1] == "\r\n"))
+    ]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 

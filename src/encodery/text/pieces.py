@@ -7,8 +7,9 @@ PIECE_CHARS = 1 << 15
 
 MARKS = re.compile(r"(?<=[ \t\n\r.,;:!?。，、！？؟।])")
 """After white space and marks that BERT's pre-tokenizer sets apart. Not `\\s`: the normaliser deletes some of it."""
-BEFORE_SPACE = re.compile(r"(?<=\S)(?=[ \n])")
-"""Where white space begins: it belongs to the word behind it (byte-level BPE) or to none (unigram)."""
+BEFORE_SPACE = re.compile(r"(?<=\S)(?= )")
+"""Where white space begins, with a space: it belongs to the word behind it (byte-level BPE) or to none (unigram).
+Not a line's end: byte-level BPE would assume a space before it."""
 
 
 def cut(text: str, boundary: re.Pattern[str] = MARKS) -> Iterator[tuple[int, str]]:

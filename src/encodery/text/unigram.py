@@ -34,7 +34,7 @@ _ADDED = len(_SHIFTED) + 1 - 3
 """So many tokens are ours and not in the SentencePiece model."""
 _MAX_SENTENCE_BYTES = 4096
 _THREADS = 8
-"""Of the trainer, on any machine: sums, and with them the vocabulary, depend on it."""
+"""Of the trainer, on any machine: sums, and with them the scores, depend on it."""
 _CLASSES = (None, "XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
