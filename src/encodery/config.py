@@ -36,15 +36,18 @@ class Config(BaseModel):
 
 def _explain(config: type[BaseModel], problem: Any) -> str:
     """One pydantic error as a sentence: the dotted key, what was wrong and what is allowed."""
-    location = [str(part) for part in problem["loc"]]
+    location, tables = _locate(config, [str(part) for part in problem["loc"]])
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        allowed = sorted(_fields_at(config, location[:-1]))
+        allowed = sorted({name for table in tables for name, _ in _fields_of(table)})
         near = difflib.get_close_matches(location[-1], allowed, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
         return f"unknown key {key!r}; {hint}"
     if problem["type"] == "missing":
         return f"missing key {key!r}"
+    if problem["type"] == "union_tag_invalid":
+        tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+        return f"{key}.type = {tag!r:.80}: one of {allowed_tags} is allowed"
     if problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
         if isinstance(problem["input"], Mapping):  # about several keys of a table: the message names them
@@ -54,14 +57,26 @@ def _explain(config: type[BaseModel], problem: Any) -> str:
     return f"{key} = {problem['input']!r:.80}: {message}"
 
 
-def _fields_at(config: type[BaseModel], path: list[str]) -> set[str]:
-    """Names of the fields of the table(s) that the dotted path leads to."""
-    tables = [config]
+def _locate(config: type[BaseModel], path: list[str]) -> tuple[list[str], list[type[BaseModel]]]:
+    """The path without the tags of unions, and the tables in which its last part stands."""
+    tables = parents = [config]
+    located: list[str] = []
     for part in path:
+        tagged = [table for table in tables if len(tables) > 1 and part in _tags(table)]
+        if tagged:
+            tables = tagged
+            continue
+        located.append(part)
+        parents = tables
         fields = [field.annotation for table in tables for name, field in _fields_of(table) if name == part]
-        # a part that is no field is a dictionary key, a list index or a union tag: stay where we are
+        # a part that is no field is a dictionary key or a list index: stay where we are
         tables = [model for field in fields for model in _models_in(field)] or tables
-    return {name for table in tables for name, _ in _fields_of(table)}
+    return located, parents
+
+
+def _tags(table: type[BaseModel]) -> tuple[Any, ...]:
+    """The values of `type` by which a union knows this table."""
+    return get_args(table.model_fields["type"].annotation) if "type" in table.model_fields else ()
 
 
 def _fields_of(table: type[BaseModel]) -> list[tuple[str, FieldInfo]]:

@@ -20,7 +20,8 @@ from encodery.families.family import Family, config_to_theirs
 from encodery.families.folder import load_folder
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
-from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+from encodery.text.wordpiece import WordPieceSpec
 
 LABELS = ("bad", "good", "neither")
 LENGTHS = (5, 1, 29, 13)
@@ -105,7 +106,7 @@ def tokenizer() -> Tokenizer:
     draw = random.Random(5)
     words = ["".join(draw.choices("aeioulmnrst", k=draw.randint(2, 7))) for _ in range(211)]
     texts = [" ".join(draw.choices(words, k=13)) for _ in range(101)]
-    return train_tokenizer(TokenizerSpec(vocab_size=97, min_frequency=1), texts)
+    return train_tokenizer(WordPieceSpec(vocab_size=97, min_frequency=1), texts)
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from encodery.artifact import read_manifest, verify
+from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.stages import Planned, Run, open_run, plan, run
 from encodery.stages.graph import selected, stages_of
+from encodery.text.tokenizer import Tokenizer
 from encodery.train.log import read_log
 
 STAGES = ["tokenizer", "shards", "pretrain", "finetune.mood.3", "finetune.mood.5", "report"]
@@ -163,3 +165,17 @@ def test_two_at_once_are_refused(done: Path, encodery: Command) -> None:
         code, _, err = encodery("run", "tiny.toml")
     assert code == 2
     assert "another `encodery run` is at work here" in err
+
+
+@pytest.mark.parametrize("spec", ['{ type = "byte-bpe", vocab_size = 331 }', '{ type = "unigram", vocab_size = 53 }'])
+def test_other_kinds_of_tokenizers_make_shards(project: Path, spec: str) -> None:
+    text = (project / "tiny.toml").read_text()
+    text = text.replace("[tokenizer]\nvocab_size = 90\nmin_frequency = 1\n", "")
+    (project / "tiny.toml").write_text(text.replace("[model]", f"tokenizer = {spec}\n[model]", 1))
+    this = opened(project)
+    run(this, selected(stages_of(this), ["shards"]))
+    tokenizer = Tokenizer.load(this.artifact("tokenizer"))
+    shards = Shards.open(this.artifact("shards") / "train")
+    assert tokenizer.vocab_size == this.recipe.tokenizer.vocab_size  # type: ignore[union-attr]
+    assert shards.num_tokens > 3000
+    assert verify(this.artifact("tokenizer")).metrics == {"vocab_size": tokenizer.vocab_size}

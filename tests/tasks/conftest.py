@@ -6,8 +6,8 @@ import torch
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.tasks.classification import TextClassification
-from encodery.text.folder import build_backend
-from encodery.text.tokenizer import BERT_SPECIAL_TOKENS, Tokenizer
+from encodery.text.tokenizer import Tokenizer
+from encodery.text.wordpiece import BERT_SPECIAL_TOKENS, WordPiece, build_backend
 
 WORDS = tuple("the a river city farmer baker sees finds bright happy dull broken and or not very".split())  # noqa: SIM905
 LABELS = ("bad", "good", "neither")
@@ -24,7 +24,7 @@ CONFIG = EncoderConfig(
 def make_tokenizer() -> Tokenizer:
     special_tokens = list(BERT_SPECIAL_TOKENS.values())
     backend = build_backend([*special_tokens, *WORDS], special_tokens, True, None, True)
-    return Tokenizer(backend, BERT_SPECIAL_TOKENS)
+    return Tokenizer(WordPiece(backend, BERT_SPECIAL_TOKENS))
 
 
 def make_model(num_labels: int) -> Model:

@@ -1,5 +1,31 @@
-"""The real data of tests/corpus, for the tests here that want it."""
+"""One trained tokenizer of each kind, and the real data of tests/corpus for the tests here that want it."""
 
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+from encodery.text.unigram import UnigramSpec
 from tests.corpus.conftest import shared_data
+from tests.text.scripts import SENTENCES
 
 __all__ = ["shared_data"]
+
+
+@pytest.fixture(scope="session")
+def byte_bpe() -> Tokenizer:
+    return train_tokenizer(ByteBpeSpec(vocab_size=541), SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def unigram() -> Tokenizer:
+    return train_tokenizer(UnigramSpec(vocab_size=421, character_coverage=0.99), SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def udhr(shared_data: Path) -> dict[str, str]:
+    """The Universal Declaration of Human Rights in 388 versions."""
+    with zipfile.ZipFile(shared_data / "text/udhr/udhr2.zip") as file:
+        return {name: file.read(name).decode("utf-8") for name in file.namelist() if name.endswith(".txt")}

@@ -1,5 +1,6 @@
 """Folders of tokenizers: what we write opens in `transformers` with the same ids, what people have opens here."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -9,9 +10,13 @@ from typing import Any
 import pytest
 
 from encodery.errors import UserError
-from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
+from encodery.text import stored
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+from encodery.text.wordpiece import WordPieceSpec
+from tests.text.peers import peer_of
+from tests.text.scripts import SENTENCES
 from tests.text.test_tokenizer import make
-from tests.text.test_wordpiece import text_of
+from tests.text.test_wordpiece_vocabulary import text_of
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -75,7 +80,7 @@ def test_saved_files_and_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", ["tokenizer.json", "vocab.txt"])
 def test_load_gives_the_saved_tokenizer_from_either_file(tmp_path: Path, keep: str) -> None:
     lines = text_of(1009)
-    ours = train_tokenizer(TokenizerSpec(vocab_size=307, lowercase=False), lines)
+    ours = train_tokenizer(WordPieceSpec(vocab_size=307, lowercase=False), lines)
     ours.save(tmp_path)
     (tmp_path / ({"tokenizer.json", "vocab.txt"} - {keep}).pop()).unlink()
     loaded = Tokenizer.load(tmp_path)
@@ -129,7 +134,10 @@ def fails(folder: Path) -> str:
 
 
 def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
-    needed = "tokenizer.json, or vocab.txt and tokenizer_config.json, is needed"
+    needed = (
+        "tokenizer.json, vocab.txt and tokenizer_config.json, vocab.json and merges.txt, or sentencepiece.bpe.model "
+        "is needed"
+    )
     assert fails(tmp_path) == f"{tmp_path}: no tokenizer in it; {needed}"
     assert fails(tmp_path / "absent") == f"{tmp_path / 'absent'}: no tokenizer in it; {needed}"
 
@@ -175,7 +183,8 @@ def test_another_kind_of_tokenizer(tmp_path: Path) -> None:
 
     tokenizers.Tokenizer(tokenizers.models.BPE()).save(str(tmp_path / "tokenizer.json"))
     assert fails(tmp_path) == (
-        f"{tmp_path}/tokenizer.json: the model is BPE; only WordPiece with the prefix ## can be read"
+        f"{tmp_path}/tokenizer.json: the model is BPE with the pre-tokenizer none; WordPiece with the prefix ##, "
+        "byte-level BPE as RoBERTa has it, and Unigram as XLM-RoBERTa has it can be read"
     )
 
 
@@ -201,3 +210,38 @@ def test_ids_of_the_original_implementation(shared_data: Path, tmp_path: Path, c
     for ids, row in zip(got, rows, strict=True):
         assert ids.tolist() == row["ids"]
         assert [tokenizer.id_to_token(int(index)) for index in ids] == row["tokens"]
+
+
+def test_a_panic_of_the_library_is_a_message(tmp_path: Path, unigram: Tokenizer) -> None:
+    unigram.save(tmp_path)
+    stored_json = json.loads((tmp_path / "tokenizer.json").read_text())
+    for table in ("AAAA", "/////w==", "", "AQAAAP///38A"):
+        stored_json["normalizer"]["precompiled_charsmap"] = table
+        (tmp_path / "tokenizer.json").write_text(json.dumps(stored_json))
+        with contextlib.suppress(UserError):
+            Tokenizer.load(tmp_path).encode("ﬁ é a\u0303 x")
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make().save(tmp_path)
+    size = (tmp_path / "tokenizer.json").stat().st_size
+    monkeypatch.setattr(stored, "MAX_BYTES", size - 1)
+    assert fails(tmp_path) == (
+        f"{tmp_path}/tokenizer.json: {size:,} bytes; a tokenizer's file has at most {size - 1:,}"
+    )
+
+
+@pytest.mark.parametrize(("kind", "model_type"), [("byte_bpe", "roberta"), ("unigram", "xlm-roberta")])
+def test_what_transformers_saves_opens_here(
+    kind: str, model_type: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ours: Tokenizer = request.getfixturevalue(kind)
+    peer_of(ours, model_type, tmp_path / "ours").save_pretrained(tmp_path / "theirs")
+    for keep in ([], ["tokenizer.json"]):
+        for path in (tmp_path / "theirs").iterdir():
+            if keep and path.name not in keep:
+                path.unlink()
+        loaded = Tokenizer.load(tmp_path / "theirs")
+        assert loaded.special_ids == ours.special_ids
+        for text in (*SENTENCES, "a <mask> ﬁ</s>"):
+            assert loaded.encode(text, "the") == ours.encode(text, "the")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from encodery.text.folder import build_backend
 from encodery.text.pieces import PIECE_CHARS
-from encodery.text.tokenizer import BERT_SPECIAL_TOKENS, Tokenizer, TokenizerSpec
+from encodery.text.tokenizer import Tokenizer
+from encodery.text.wordpiece import BERT_SPECIAL_TOKENS, WordPiece, WordPieceSpec, build_backend
 
 SPECIALS = list(BERT_SPECIAL_TOKENS.values())
 LETTERS = "abcdeéiosßuzäøñ漢字あд!.,'😀\u0301"
@@ -21,7 +21,9 @@ VOCABULARY = [*SPECIALS, *LETTERS, *(f"##{letter}" for letter in LETTERS), *WORD
 
 
 def make(lowercase: bool = True, strip_accents: bool | None = None) -> Tokenizer:
-    return Tokenizer(build_backend(VOCABULARY, SPECIALS, lowercase, strip_accents, True), BERT_SPECIAL_TOKENS)
+    return Tokenizer(
+        WordPiece(build_backend(VOCABULARY, SPECIALS, lowercase, strip_accents, True), BERT_SPECIAL_TOKENS)
+    )
 
 
 TOKENIZER = make()
@@ -222,4 +224,4 @@ assert os.waitpid(child, 0)[1] == 0 and "TOKENIZERS_PARALLELISM" not in os.envir
 @pytest.mark.parametrize("vocab_size", [15, 1_000_001])
 def test_the_size_of_the_vocabulary_has_bounds(vocab_size: int) -> None:
     with pytest.raises(ValueError, match="vocab_size"):
-        TokenizerSpec(vocab_size=vocab_size)
+        WordPieceSpec(vocab_size=vocab_size)

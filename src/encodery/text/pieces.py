@@ -5,20 +5,23 @@ from collections.abc import Iterator
 
 PIECE_CHARS = 1 << 15
 
-# White space and marks that BERT's pre-tokenizer sets apart. Not `\s`: the normaliser deletes some of its characters.
-_BOUNDARY = re.compile(r"[ \t\n\r.,;:!?。，、！？؟।]")
+MARKS = re.compile(r"(?<=[ \t\n\r.,;:!?。，、！？؟।])")
+"""After white space and marks that BERT's pre-tokenizer sets apart. Not `\\s`: the normaliser deletes some of it."""
+BEFORE_SPACE = re.compile(r"(?<=\S)(?= )")
+"""Where white space begins, with a space: it belongs to the word behind it (byte-level BPE) or to none (unigram).
+Not a line's end: byte-level BPE would assume a space before it."""
 
 
-def cut(text: str) -> Iterator[tuple[int, str]]:
+def cut(text: str, boundary: re.Pattern[str] = MARKS) -> Iterator[tuple[int, str]]:
     """The pieces of a text with the offset (in characters) at which each starts; a short text is one piece.
 
-    Encoding the pieces gives the tokens of the whole. A stretch without white space or marks is never cut.
+    Encoding the pieces gives the tokens of the whole. A stretch without a `boundary` (an empty match) is never cut.
     """
     start = 0
     while len(text) - start > PIECE_CHARS:
-        boundary = _BOUNDARY.search(text, start + PIECE_CHARS - 1)
-        if boundary is None:
+        end = boundary.search(text, start + PIECE_CHARS)
+        if end is None or end.start() == len(text):
             break
-        yield start, text[start : boundary.end()]
-        start = boundary.end()
+        yield start, text[start : end.start()]
+        start = end.start()
     yield start, text[start:]

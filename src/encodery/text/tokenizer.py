@@ -1,171 +1,142 @@
-"""The tokenizer of BERT: WordPiece over the `tokenizers` library, in the folder layout of Hugging Face."""
+"""The tokenizer: text to ids and back, whatever the kind, in the folder layout of Hugging Face."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
 import numpy as np
-import tokenizers
 from jaxtyping import Bool, Int32
-from pydantic import Field
+from pydantic import Discriminator, Tag
 
 from encodery.config import Config
-from encodery.text.folder import build_backend, read_folder, write_folder
-from encodery.text.pieces import cut
-from encodery.text.wordpiece import CONTINUING_PREFIX, train_vocabulary
-
-BERT_SPECIAL_TOKENS = {
-    "pad_token": "[PAD]",
-    "unk_token": "[UNK]",
-    "cls_token": "[CLS]",
-    "sep_token": "[SEP]",
-    "mask_token": "[MASK]",
-}
-# Characters handed to the library in one call: its full encodings take about a hundred times the text.
-_CALL_CHARS = 1 << 20
+from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.folder import read_folder
+from encodery.text.kind import Kind
+from encodery.text.layout import FIRST, SECOND
+from encodery.text.unigram import UnigramSpec
+from encodery.text.wordpiece import WordPieceSpec
 
 
-class TokenizerSpec(Config):
-    """How a vocabulary is trained; names are those of `transformers` and `tokenizers`."""
+def _type_of(values: Any) -> Any:
+    """The tag of a specification; without one it is WordPiece."""
+    return values.get("type", "wordpiece") if isinstance(values, dict) else getattr(values, "type", None)
 
-    type: Literal["wordpiece"] = "wordpiece"
-    vocab_size: int = Field(default=30_000, ge=16, le=1_000_000)
-    lowercase: bool = True
-    strip_accents: bool | None = None
-    """None: accents go when text is lower-cased, as in the original BERT."""
-    split_cjk: bool = True
-    """Every Chinese character is a word."""
-    min_frequency: int = Field(default=2, ge=1)
-    """A pair of pieces that occurs less often is not merged."""
-    limit_alphabet: int = Field(default=1000, ge=1)
-    """Characters kept, the most frequent first; a word with any other is [UNK]."""
+
+TokenizerSpec = Annotated[
+    Annotated[WordPieceSpec, Tag("wordpiece")]
+    | Annotated[ByteBpeSpec, Tag("byte-bpe")]
+    | Annotated[UnigramSpec, Tag("unigram")],
+    Discriminator(_type_of),
+]
+"""How a vocabulary is trained: one table for each `type`, which is WordPiece if not given."""
+
+
+class _Wrapped(Config):
+    tokenizer: TokenizerSpec
+
+
+def parse_spec(values: Mapping[str, Any], source: str) -> TokenizerSpec:
+    """A specification from plain values; `source` opens the message when they are wrong.
+
+    Raises:
+        UserError: the type, a key or a value is not allowed.
+    """
+    return _Wrapped.parse({"tokenizer": values}, source).tokenizer
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """One input as the model takes it, [CLS] and [SEP] included.
+    """One input as the model takes it, special tokens included.
 
-    `offsets` are characters (code points, half-open) of the text that the token came from: of `text` where
-    `token_type_ids` is 0, of `pair` where it is 1; (0, 0) for special tokens that were added.
+    `sequence_ids` tell where a token is from: 0 for `text`, 1 for `pair`, None for special tokens that were added.
+    `offsets` are characters (code points, half-open) of that text; (0, 0) where there is none.
     """
 
     input_ids: list[int]
     token_type_ids: list[int]
     offsets: list[tuple[int, int]]
+    sequence_ids: list[int | None]
     truncated: bool
 
 
 class Tokenizer:
-    """Text to ids and back. `backend` is the library's tokenizer, `special_tokens` as in `BERT_SPECIAL_TOKENS`."""
+    """Text to ids and back. `cls_token_id` opens every input and `sep_token_id` closes every text, in all kinds."""
 
-    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str]) -> None:
-        backend.no_truncation()
-        backend.no_padding()
-        self._backend = backend
-        self._special_tokens = dict(special_tokens)
-        vocabulary = backend.get_vocab(with_added_tokens=True)
-        ids = {name: vocabulary[token] for name, token in special_tokens.items()}
-        self.vocab_size = len(vocabulary)
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        ids = {name: kind.vocabulary[token] for name, token in kind.special_tokens.items()}
+        self.vocab_size = len(kind.vocabulary)
         self.pad_token_id = ids["pad_token"]
         self.unk_token_id = ids["unk_token"]
-        self.cls_token_id = ids["cls_token"]
-        self.sep_token_id = ids["sep_token"]
+        self.cls_token_id = kind.layout.single[0][0]
+        self.sep_token_id = kind.layout.single[-1][0]
         self.mask_token_id = ids["mask_token"]
-        self.special_ids = frozenset(ids.values())
+        self.special_ids = kind.special_ids
+        self._tokens = sorted(kind.vocabulary, key=kind.vocabulary.__getitem__)
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
-        """Read `tokenizer.json`, else `vocab.txt` with `tokenizer_config.json`. Nothing in the folder is executed.
+        """Read `tokenizer.json`, else the classic files of the kind. Nothing in the folder is executed.
 
         Raises:
-            UserError: neither is there, a file is broken, or it is not a WordPiece tokenizer with BERT's specials.
+            UserError: there is no tokenizer, a file is broken or too large, or it is of a kind that is not supported.
         """
-        return cls(*read_folder(folder, BERT_SPECIAL_TOKENS))
+        return cls(read_folder(folder))
 
     def save(self, folder: Path) -> None:
-        """Write the files that `transformers.AutoTokenizer` opens, and BERT's classic `vocab.txt`."""
-        write_folder(folder, self._backend, self._special_tokens)
+        """Write the files that `transformers.AutoTokenizer` opens, and the classic ones of the kind."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.kind.save(folder)
 
     @property
     def continues_word(self) -> Bool[np.ndarray, " vocab_size"]:
-        """True for the pieces that go on with the word before them (`##ing`), by id."""
-        prefix, size = CONTINUING_PREFIX, len(CONTINUING_PREFIX)
-        tokens = (self.id_to_token(index) for index in range(self.vocab_size))
-        return np.array([token.startswith(prefix) and len(token) > size for token in tokens], dtype=np.bool_)
+        """True for the tokens that go on with the word before them (`##ing`), by id; never for special tokens."""
+        marks = [self.kind.continues_word(token) for token in self._tokens]
+        marks = [mark and index not in self.special_ids for index, mark in enumerate(marks)]
+        return np.array(marks, dtype=np.bool_)
 
     def token_to_id(self, token: str) -> int | None:
         """The id of a token, None if the vocabulary lacks it."""
-        index: int | None = self._backend.token_to_id(token)
-        return index
+        return self.kind.vocabulary.get(token)
 
     def id_to_token(self, index: int) -> str:
         """The token of an id below `vocab_size`."""
-        token: str | None = self._backend.id_to_token(index)
-        assert token is not None, f"id {index} outside a vocabulary of {self.vocab_size}"
-        return token
+        assert 0 <= index < self.vocab_size, f"id {index} outside a vocabulary of {self.vocab_size}"
+        return self._tokens[index]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens left out; what normalisation removed does not come back."""
-        text: str = self._backend.decode(list(ids), skip_special_tokens=True)
-        return text
+        return self.kind.decode(ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
-        """Ids of each text, without special tokens; all cores, one call of the library per million characters."""
-        parts: list[list[list[int]]] = [[] for _ in texts]
-        for call in self._calls(texts):
-            encodings = self._backend.encode_batch_fast([piece for _, piece in call], add_special_tokens=False)
-            for (index, _), encoding in zip(call, encodings, strict=True):
-                parts[index].append(encoding.ids)
-        return [np.concatenate([np.array(ids, dtype=np.int32) for ids in lists]) for lists in parts]
-
-    @staticmethod
-    def _calls(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-        """Pieces of the texts, each with the index of its text, in groups of bounded size."""
-        group: list[tuple[int, str]] = []
-        size = 0
-        for index, text in enumerate(texts):
-            for _, piece in cut(text):
-                group.append((index, piece))
-                size += len(piece)
-                if size >= _CALL_CHARS:
-                    yield group
-                    group, size = [], 0
-        if group:
-            yield group
+        """Ids of each text, without special tokens."""
+        return [np.array(ids, dtype=np.int32) for ids in self.kind.encode_batch(texts)]
 
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
-        """`[CLS] text [SEP]` or `[CLS] text [SEP] pair [SEP]`, at most `max_length` tokens.
+        """One text or a pair with the special tokens that the kind's layout adds, at most `max_length` tokens.
 
         What is too long loses tokens from its end, the longer text first (`longest_first` in `transformers`).
         """
-        budget = None if max_length is None else max_length - (2 if pair is None else 3)
+        layout = self.kind.layout
+        budget = None if max_length is None else max_length - layout.added(pair is not None)
         assert budget is None or budget >= 0, f"max_length = {max_length} leaves no room for special tokens"
-        first, offsets = self._encode_text(text, budget)
-        second, pair_offsets = ([], []) if pair is None else self._encode_text(pair, budget)
+        first, offsets = self.kind.encode(text, budget)
+        second, pair_offsets = ([], []) if pair is None else self.kind.encode(pair, budget)
         keep, keep_pair = _longest_first(len(first), len(second), budget)
-        ids = [self.cls_token_id, *first[:keep], self.sep_token_id]
-        token_type_ids = [0] * len(ids)
-        all_offsets = [(0, 0), *offsets[:keep], (0, 0)]
-        if pair is not None:
-            ids += [*second[:keep_pair], self.sep_token_id]
-            token_type_ids += [1] * (keep_pair + 1)
-            all_offsets += [*pair_offsets[:keep_pair], (0, 0)]
-        truncated = keep < len(first) or keep_pair < len(second)
-        return Encoding(ids, token_type_ids, all_offsets, truncated)
-
-    def _encode_text(self, text: str, limit: int | None) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids and offsets, without special tokens; stops after the piece in which there are more than `limit`."""
-        ids: list[int] = []
-        offsets: list[tuple[int, int]] = []
-        for start, piece in cut(text):
-            encoding = self._backend.encode(piece, add_special_tokens=False)
-            ids += encoding.ids
-            offsets += [(start + first, start + last) for first, last in encoding.offsets]
-            if limit is not None and len(ids) > limit:
-                break
-        return ids, offsets
+        parts: dict[int, tuple[int, list[int], list[tuple[int, int]]]] = {
+            FIRST: (0, first[:keep], offsets[:keep]),
+            SECOND: (1, second[:keep_pair], pair_offsets[:keep_pair]),
+        }
+        encoding = Encoding([], [], [], [], truncated=keep < len(first) or keep_pair < len(second))
+        for index, token_type in layout.single if pair is None else layout.pair:
+            sequence, ids, spans = parts.get(index, (None, [index], [(0, 0)]))
+            encoding.input_ids.extend(ids)
+            encoding.token_type_ids.extend([token_type] * len(ids))
+            encoding.offsets.extend(spans)
+            encoding.sequence_ids.extend([sequence] * len(ids))
+        return encoding
 
 
 def _longest_first(first: int, second: int, budget: int | None) -> tuple[int, int]:
@@ -184,13 +155,7 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
     Raises:
         UserError: there is no text, or the text supports a smaller vocabulary only.
     """
-    special_tokens = list(BERT_SPECIAL_TOKENS.values())
-    untrained = build_backend(special_tokens, special_tokens, spec.lowercase, spec.strip_accents, spec.split_cjk)
-    tokens = train_vocabulary(
-        texts, untrained.normalizer, special_tokens, spec.vocab_size, spec.min_frequency, spec.limit_alphabet
-    )
-    backend = build_backend(tokens, special_tokens, spec.lowercase, spec.strip_accents, spec.split_cjk)
-    return Tokenizer(backend, BERT_SPECIAL_TOKENS)
+    return Tokenizer(spec.train(texts))
 
 
 def _quiet_forks() -> None:

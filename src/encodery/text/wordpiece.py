@@ -1,135 +1,146 @@
-"""Training a WordPiece vocabulary: the same text gives the same vocabulary, in bounded memory.
+"""WordPiece, the tokenizer of BERT and DistilBERT: its settings, how it is built, its files."""
 
-The trainer of `tokenizers` breaks ties between equally frequent merges by the ids of their parts, and numbers the
-parts `##x` in the order of a hash map, so its result changes from run to run. Here words are counted first; the
-alphabet then follows from the counts and enters the trainer already numbered, which leaves it nothing to choose.
-"""
-
-import re
-import sys
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import tokenizers
-from tokenizers import models, pre_tokenizers, trainers
+from pydantic import Field
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
+from encodery.config import Config
 from encodery.errors import UserError
-from encodery.text.pieces import cut
+from encodery.text.layout import FIRST, SECOND, Layout
+from encodery.text.library import LibraryKind
+from encodery.text.stored import by_id, read_text, special_tokens, write_lines, write_settings
+from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, train_vocabulary
 
-CONTINUING_PREFIX = "##"
-MAX_WORD_CHARS = 100
-"""A longer word is unknown as a whole (BERT's `max_input_chars_per_word`)."""
-_MAX_COUNTED_WORDS = 4_000_000
-_FEED_CHARS = 1 << 16
+BERT_SPECIAL_TOKENS = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
 
 
-def train_vocabulary(
-    texts: Iterable[str],
-    normalizer: tokenizers.normalizers.Normalizer,
-    special_tokens: list[str],
-    vocab_size: int,
-    min_frequency: int,
-    limit_alphabet: int,
-) -> list[str]:
-    """The tokens of a vocabulary of exactly `vocab_size`, by id: special tokens, alphabet, then merges by frequency.
+class WordPieceSpec(Config):
+    """How a WordPiece vocabulary is trained; names are those of `transformers` and `tokenizers`."""
+
+    type: Literal["wordpiece"] = "wordpiece"
+    vocab_size: int = Field(default=30_000, ge=16, le=1_000_000)
+    lowercase: bool = True
+    strip_accents: bool | None = None
+    """None: accents go when text is lower-cased, as in the original BERT."""
+    split_cjk: bool = True
+    """Every Chinese character is a word."""
+    min_frequency: int = Field(default=2, ge=1)
+    """A pair of pieces that occurs less often is not merged."""
+    limit_alphabet: int = Field(default=1000, ge=1)
+    """Characters kept, the most frequent first; a word with any other is [UNK]."""
+
+    def train(self, texts: Iterable[str]) -> "WordPiece":
+        """A vocabulary of exactly `vocab_size`.
+
+        Raises:
+            UserError: there is no text, or it supports a smaller vocabulary only.
+        """
+        names = list(BERT_SPECIAL_TOKENS.values())
+        untrained = build_backend(names, names, self.lowercase, self.strip_accents, self.split_cjk)
+        tokens = train_vocabulary(
+            texts, untrained.normalizer, names, self.vocab_size, self.min_frequency, self.limit_alphabet
+        )
+        backend = build_backend(tokens, names, self.lowercase, self.strip_accents, self.split_cjk)
+        return WordPiece(backend, BERT_SPECIAL_TOKENS)
+
+
+class WordPiece(LibraryKind):
+    """BERT's tokenizer: white space and punctuation separate words, `##` marks the pieces that continue one."""
+
+    default_tokens = BERT_SPECIAL_TOKENS
+
+    @staticmethod
+    def unfit(backend: tokenizers.Tokenizer) -> str | None:
+        """Why a tokenizer of this model cannot be used, if so."""
+        prefix = backend.model.continuing_subword_prefix
+        return None if prefix == CONTINUING_PREFIX else f"the model is WordPiece with the prefix {prefix!r}"
+
+    def default_layout(self) -> Layout:
+        """`[CLS] A [SEP] B [SEP]`, the second text of type 1."""
+        cls, sep = (self.vocabulary[self.special_tokens[name]] for name in ("cls_token", "sep_token"))
+        single = ((cls, 0), (FIRST, 0), (sep, 0))
+        return Layout(single, (*single, (SECOND, 1), (sep, 1)))
+
+    def continues_word(self, token: str) -> bool:
+        """Whether the token goes on with the word before it."""
+        return token.startswith(CONTINUING_PREFIX) and token != CONTINUING_PREFIX
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json."""
+        normalizer = json.loads(self.backend.to_str())["normalizer"] or {}
+        config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        if normalizer.get("type") == "BertNormalizer":
+            config = {
+                "tokenizer_class": "BertTokenizer",
+                "do_lower_case": normalizer["lowercase"],
+                "strip_accents": normalizer["strip_accents"],
+                "tokenize_chinese_chars": normalizer["handle_chinese_chars"],
+            }
+        write_settings(folder, self.backend, self.special_tokens, config)
+        write_lines(folder / "vocab.txt", by_id(self.vocabulary))
+
+
+def build_backend(
+    tokens: Sequence[str],
+    special_tokens: Sequence[str],
+    lowercase: bool,
+    strip_accents: bool | None,
+    split_cjk: bool,
+) -> tokenizers.Tokenizer:
+    """BERT's tokenizer over a vocabulary; `special_tokens` in the order pad, unk, cls, sep, mask."""
+    ids = {token: index for index, token in enumerate(tokens)}
+    _, unk, cls, sep, _ = special_tokens
+    backend = tokenizers.Tokenizer(models.WordPiece(ids, unk_token=unk))
+    backend.normalizer = normalizers.BertNormalizer(
+        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=split_cjk
+    )
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece()
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{cls}:0 $A:0 {sep}:0",
+        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+        special_tokens=[(cls, ids[cls]), (sep, ids[sep])],
+    )
+    backend.add_special_tokens(list(special_tokens))
+    return backend
+
+
+def read_original(path: Path, settings: Mapping[str, Any]) -> WordPiece:
+    """The tokenizer of a `vocab.txt` and the settings beside it.
 
     Raises:
-        UserError: there is no text, it supports fewer tokens, or single characters alone are more.
+        UserError: the settings do not tell the case, or the vocabulary is broken.
     """
-    counts = count_words(texts, normalizer)
-    if not counts:
-        raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-    alphabet = _alphabet(counts, limit_alphabet)
-    reserved = special_tokens + _character_tokens(counts, alphabet)
-    if len(reserved) > vocab_size:
+    if "do_lower_case" not in settings and not (path.parent / "tokenizer_config.json").is_file():
         raise UserError(
-            f"vocab_size = {vocab_size} is too small: special tokens and single characters take "
-            f"{len(reserved):,}; raise vocab_size or lower limit_alphabet = {limit_alphabet}"
+            f"{path.parent}: vocab.txt does not say whether text is lower-cased; "
+            'add tokenizer_config.json with {"do_lower_case": true} or false'
         )
-    backend = tokenizers.Tokenizer(models.WordPiece(unk_token=special_tokens[0]))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size, min_frequency=min_frequency, special_tokens=reserved, show_progress=False
+    names = special_tokens(settings, BERT_SPECIAL_TOKENS)
+    tokens = read_text(path).removesuffix("\n").split("\n")
+    first_line: dict[str, int] = {}
+    for line, token in enumerate(tokens, start=1):
+        if first_line.setdefault(token, line) != line:
+            raise UserError(f"{path}:{line}: {token!r} is already on line {first_line[token]}; each token has one id")
+    for name in names.values():
+        if name not in first_line:
+            raise UserError(f"{path}: the special token {name!r} is not in it; name yours in tokenizer_config.json")
+    backend = build_backend(
+        tokens,
+        list(names.values()),
+        settings.get("do_lower_case", True),
+        settings.get("strip_accents"),
+        settings.get("tokenize_chinese_chars", True),
     )
-    known = {word: count for word, count in counts.items() if alphabet.issuperset(word)}
-    backend.train_from_iterator(_repeated(known), trainer)
-    vocabulary = backend.get_vocab(with_added_tokens=True)
-    if len(vocabulary) < vocab_size:
-        raise UserError(
-            f"vocab_size = {vocab_size} is more than the text supports: {len(vocabulary):,} tokens found; "
-            "lower vocab_size or add text"
-        )
-    return sorted(vocabulary, key=vocabulary.__getitem__)
-
-
-def count_words(texts: Iterable[str], normalizer: tokenizers.normalizers.Normalizer) -> Counter[str]:
-    """How often each word (BERT's: white space and punctuation separate) occurs after normalisation.
-
-    At most four million words are kept: past that, the rarest are dropped. Words over `MAX_WORD_CHARS` do not count.
-    """
-    spaced: Counter[str] = Counter()
-    for text in texts:
-        for _, piece in cut(text):
-            spaced.update(normalizer.normalize_str(piece).split())
-        if len(spaced) > _MAX_COUNTED_WORDS:
-            spaced = _most_frequent(spaced, _MAX_COUNTED_WORDS // 2)
-    # Punctuation is cut off last, once per distinct word: the expression is slow, the words are few.
-    words = re.compile(f"[{_PUNCTUATION}]|[^{_PUNCTUATION}]+")
-    counts: Counter[str] = Counter()
-    for word, count in spaced.items():
-        for part in words.findall(word):
-            if len(part) <= MAX_WORD_CHARS:
-                counts[part] += count
-    return counts
-
-
-def _most_frequent(counts: Counter[str], limit: int) -> Counter[str]:
-    """The counts above the lowest threshold that leaves at most `limit` of them."""
-    threshold = 0
-    while len(counts) > limit:
-        threshold += 1
-        counts = Counter({word: count for word, count in counts.items() if count > threshold})
-    return counts
-
-
-def _alphabet(counts: Counter[str], limit: int) -> frozenset[str]:
-    """The `limit` most frequent characters; a word with any other is unknown as a whole and teaches nothing."""
-    characters: Counter[str] = Counter()
-    for word, count in counts.items():
-        for character in word:
-            characters[character] += count
-    ranked = sorted(characters, key=lambda character: (-characters[character], character))
-    return frozenset(ranked[:limit])
-
-
-def _character_tokens(counts: Iterable[str], alphabet: frozenset[str]) -> list[str]:
-    """Each character as the start of a word and, where it occurs so, as its continuation."""
-    inside = {character for word in counts for character in word[1:]}
-    return sorted(alphabet) + [CONTINUING_PREFIX + character for character in sorted(alphabet & inside)]
-
-
-def _repeated(counts: dict[str, int]) -> Iterator[str]:
-    """Text in which each word occurs as often as counted: the one way to hand counts to the trainer."""
-    parts: list[str] = []
-    size = 0
-    for word, count in counts.items():
-        unit = word + " "
-        most = max(1, _FEED_CHARS // len(unit))
-        while count > 0:
-            parts.append(unit * min(count, most))
-            size += len(parts[-1])
-            count -= most
-            if size >= _FEED_CHARS:
-                yield "".join(parts)
-                parts, size = [], 0
-    yield "".join(parts)
-
-
-def _is_punctuation(character: str) -> bool:
-    """BERT's punctuation: Unicode's, and everything in ASCII that is neither letter, digit, space nor control."""
-    ascii_sign = character.isascii() and character.isprintable() and not (character.isalnum() or character == " ")
-    return ascii_sign or unicodedata.category(character).startswith("P")
-
-
-_PUNCTUATION = "".join(re.escape(chr(i)) for i in range(sys.maxunicode + 1) if _is_punctuation(chr(i)))
+    return WordPiece(backend, names)

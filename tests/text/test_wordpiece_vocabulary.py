@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers
 
 from encodery.errors import UserError
-from encodery.text import wordpiece
-from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer
+from encodery.text import wordpiece_vocabulary
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
+from encodery.text.wordpiece import WordPieceSpec
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -33,7 +34,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> list[str]:
 
 
 def test_exact_vocabulary_of_a_small_text() -> None:
-    tokens = wordpiece.train_vocabulary(
+    tokens = wordpiece_vocabulary.train_vocabulary(
         ["Abab abab", "abc!"], normalizers.BertNormalizer(lowercase=True), SPECIALS, 15, 1, 1000
     )
     assert tokens == [*SPECIALS, "!", "a", "b", "c", "##a", "##b", "##c", "ab", "##ab", "abab"]
@@ -42,12 +43,13 @@ def test_exact_vocabulary_of_a_small_text() -> None:
 def test_the_same_text_gives_the_same_vocabulary_in_any_process_and_order() -> None:
     script = """
 import sys
-from encodery.text.tokenizer import TokenizerSpec, train_tokenizer
-from tests.text.test_wordpiece import text_of, vocabulary_of
+from encodery.text.tokenizer import train_tokenizer
+from encodery.text.wordpiece import WordPieceSpec
+from tests.text.test_wordpiece_vocabulary import text_of, vocabulary_of
 lines = text_of(3001)
 if sys.argv[1] == "reversed":
     lines.reverse()
-print(*vocabulary_of(train_tokenizer(TokenizerSpec(vocab_size=601), lines)))
+print(*vocabulary_of(train_tokenizer(WordPieceSpec(vocab_size=601), lines)))
 """
     runs = [
         subprocess.run(
@@ -66,12 +68,12 @@ print(*vocabulary_of(train_tokenizer(TokenizerSpec(vocab_size=601), lines)))
 def test_a_vocabulary_larger_than_the_text_supports_is_refused() -> None:
     message = "vocab_size = 30000 is more than the text supports: 1[0-9] tokens found; lower vocab_size or add text"
     with pytest.raises(UserError, match=f"^{message}$"):
-        train_tokenizer(TokenizerSpec(vocab_size=30_000), ["abc abc abd"])
+        train_tokenizer(WordPieceSpec(vocab_size=30_000), ["abc abc abd"])
 
 
 def test_a_vocabulary_smaller_than_the_alphabet_is_refused() -> None:
     with pytest.raises(UserError) as caught:
-        train_tokenizer(TokenizerSpec(vocab_size=29), ["the quick brown fox jumps over a lazy dog"])
+        train_tokenizer(WordPieceSpec(vocab_size=29), ["the quick brown fox jumps over a lazy dog"])
     assert str(caught.value) == (
         "vocab_size = 29 is too small: special tokens and single characters take 50; "
         "raise vocab_size or lower limit_alphabet = 1000"
@@ -81,29 +83,29 @@ def test_a_vocabulary_smaller_than_the_alphabet_is_refused() -> None:
 @pytest.mark.parametrize("texts", [[], [""], ["  \n\t", "\u200b"]])
 def test_no_text_is_refused(texts: list[str]) -> None:
     with pytest.raises(UserError, match=r"^there is no text to train the vocabulary on; add text to the corpus$"):
-        train_tokenizer(TokenizerSpec(vocab_size=101), texts)
+        train_tokenizer(WordPieceSpec(vocab_size=101), texts)
 
 
 def test_rare_characters_are_left_out_with_their_words() -> None:
     texts = ["abab baba"] * 13 + ["abq abq", "aby"]
-    tokens = wordpiece.train_vocabulary(texts, normalizers.BertNormalizer(), SPECIALS, 11, 1, 2)
+    tokens = wordpiece_vocabulary.train_vocabulary(texts, normalizers.BertNormalizer(), SPECIALS, 11, 1, 2)
     assert tokens[5:9] == ["a", "b", "##a", "##b"]
     with pytest.raises(UserError, match="more than the text supports: 14 tokens found"):
-        train_tokenizer(TokenizerSpec(vocab_size=16, limit_alphabet=2, min_frequency=1), texts)
+        train_tokenizer(WordPieceSpec(vocab_size=16, limit_alphabet=2, min_frequency=1), texts)
 
 
 def test_case_and_accents_follow_the_spec() -> None:
     texts = ["Éa éA"] * 5
-    kept = train_tokenizer(TokenizerSpec(vocab_size=23, lowercase=False, min_frequency=1), [*texts, "bcdefg bcdefg"])
+    kept = train_tokenizer(WordPieceSpec(vocab_size=23, lowercase=False, min_frequency=1), [*texts, "bcdefg bcdefg"])
     assert {"É", "é", "A", "##A"} & set(vocabulary_of(kept)) == {"É", "é", "A", "##A"}
-    folded = train_tokenizer(TokenizerSpec(vocab_size=23, min_frequency=1), [*texts, "bcdefg bcdefg"])
+    folded = train_tokenizer(WordPieceSpec(vocab_size=23, min_frequency=1), [*texts, "bcdefg bcdefg"])
     assert "É" not in vocabulary_of(folded)
     assert "é" not in vocabulary_of(folded)
 
 
 def test_a_trained_tokenizer_encodes_its_text_without_unknowns() -> None:
     lines = text_of(1009)
-    tokenizer = train_tokenizer(TokenizerSpec(vocab_size=307), lines)
+    tokenizer = train_tokenizer(WordPieceSpec(vocab_size=307), lines)
     for ids in tokenizer.encode_batch(lines):
         assert tokenizer.unk_token_id not in ids.tolist()
 
@@ -113,22 +115,15 @@ def test_a_trained_tokenizer_encodes_its_text_without_unknowns() -> None:
 def test_words_are_counted_as_bert_splits_them(text: str) -> None:
     normalizer = normalizers.BertNormalizer(lowercase=True)
     words = pre_tokenizers.BertPreTokenizer().pre_tokenize_str(normalizer.normalize_str(text))
-    assert wordpiece.count_words([text], normalizer) == Counter(word for word, _ in words)
+    assert wordpiece_vocabulary.count_words([text], normalizer) == Counter(word for word, _ in words)
 
 
 def test_counting_drops_the_rarest_words_past_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wordpiece, "_MAX_COUNTED_WORDS", 6)
-    counts = wordpiece.count_words(["a a a b b c", "d f g h", "e e i j k l"], normalizers.BertNormalizer())
+    monkeypatch.setattr(wordpiece_vocabulary, "MAX_COUNTED_WORDS", 6)
+    counts = wordpiece_vocabulary.count_words(["a a a b b c", "d f g h", "e e i j k l"], normalizers.BertNormalizer())
     assert counts == Counter({"a": 3, "b": 2, "e": 2})
 
 
 def test_words_too_long_to_be_known_do_not_count() -> None:
-    counts = wordpiece.count_words(["x" * 101 + " " + "y" * 100], normalizers.BertNormalizer())
+    counts = wordpiece_vocabulary.count_words(["x" * 101 + " " + "y" * 100], normalizers.BertNormalizer())
     assert counts == Counter({"y" * 100: 1})
-
-
-def test_repeated_text_holds_every_word_as_often_as_counted() -> None:
-    counts = {"a": 100_003, "bcd": 7, "long" * 20: 997}
-    pieces = list(wordpiece._repeated(counts))
-    assert Counter(word for piece in pieces for word in piece.split()) == Counter(counts)
-    assert max(map(len, pieces)) < 3 * 65_536

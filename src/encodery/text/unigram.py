@@ -1,0 +1,277 @@
+"""SentencePiece unigram (Kudo, 2018; Kudo and Richardson, 2018), the tokenizer of XLM-RoBERTa.
+
+Trained by `sentencepiece`, run by `tokenizers` as `transformers` does. Ids are shifted as fairseq has them: `<s>` 0,
+`<pad>` 1, `</s>` 2, `<unk>` 3, then the pieces of the model, `<mask>` last.
+"""
+
+import base64
+import io
+import json
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tokenizers
+from pydantic import Field
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from encodery.config import Config
+from encodery.errors import UserError
+from encodery.text.alignment import Span, align
+from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
+from encodery.text.library import LibraryKind
+from encodery.text.pieces import BEFORE_SPACE
+from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, read_model, write_model
+from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
+
+WORD_START = "▁"
+_SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
+"""The ids 0 to 3, in place of SentencePiece's own three."""
+_ADDED = len(_SHIFTED) + 1 - 3
+"""So many tokens are ours and not in the SentencePiece model."""
+_MAX_SENTENCE_BYTES = 4096
+_THREADS = 8
+"""Of the trainer, on any machine: sums, and with them the scores, depend on it."""
+_CLASSES = (None, "XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
+
+
+class UnigramSpec(Config):
+    """How a unigram vocabulary is trained; names are those of `sentencepiece`."""
+
+    type: Literal["unigram"] = "unigram"
+    vocab_size: int = Field(default=250_002, ge=16, le=1_000_000)
+    character_coverage: float = Field(default=0.9995, gt=0.9, le=1.0)
+    """Share of the text's characters that get a piece of their own; the rest is `<unk>`."""
+    input_sentence_size: int = Field(default=1_000_000, ge=100, le=100_000_000)
+    """At most this many lines, drawn evenly from the whole text, are held in memory."""
+
+    def train(self, texts: Iterable[str]) -> "Unigram":
+        """A vocabulary of exactly `vocab_size`.
+
+        Raises:
+            UserError: `sentencepiece` is not installed, there is no text, or it supports another size only.
+        """
+        data = _train_model(self, _draw(_lines(texts), self.input_sentence_size))
+        return Unigram(build_backend(parse_model(data), SPECIAL_TOKENS), SPECIAL_TOKENS)
+
+
+class Unigram(LibraryKind):
+    """XLM-RoBERTa's tokenizer."""
+
+    boundary = BEFORE_SPACE
+    default_tokens = SPECIAL_TOKENS
+
+    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: Mapping[str, str]) -> None:
+        backend.model = _exact(backend)
+        super().__init__(backend, special_tokens)
+        self._added = {index: token.content for index, token in backend.get_added_tokens_decoder().items()}
+        self._plain = tokenizers.Tokenizer(backend.model)
+        self._plain.pre_tokenizer = backend.pre_tokenizer
+        normalizer = backend.normalizer
+        self._normalize: Callable[[str], str] = normalizer.normalize_str if normalizer else str
+
+    @staticmethod
+    def unfit(backend: tokenizers.Tokenizer) -> str | None:
+        """Why a tokenizer of this model cannot be used, if so."""
+        stored = json.loads(backend.to_str())
+        split = [part["type"] for part in _parts(stored["pre_tokenizer"], "pretokenizers")]
+        if split not in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
+            return f"the model is Unigram with the pre-tokenizer {' + '.join(split) or 'none'}"
+        changes = [part["type"] for part in _parts(stored["normalizer"], "normalizers")]
+        if changes not in ([], ["Precompiled"]):
+            return f"the model is Unigram with the normalizer {' + '.join(changes)}"
+        if stored["model"].get("byte_fallback"):
+            return "the model is Unigram with byte_fallback"
+        return None
+
+    def default_layout(self) -> Layout:
+        """`<s> A </s> </s> B </s>`."""
+        cls, sep = (self.vocabulary[self.special_tokens[name]] for name in ("cls_token", "sep_token"))
+        return plain_layout((cls, FIRST, sep), (cls, FIRST, sep, sep, SECOND, sep))
+
+    def encode_piece(self, piece: str) -> tuple[list[int], list[Span]]:
+        """Ids and offsets of a piece of text; the offsets are our own where the text is not its normal form."""
+        encoding = self.backend.encode(piece, add_special_tokens=False)
+        if self._normalize(piece) == piece:
+            return encoding.ids, encoding.offsets
+        offsets: list[Span] = []
+        start = 0
+        for index, (first, last) in zip(encoding.ids, encoding.offsets, strict=True):
+            if index in self._added and piece[first:last].strip() == self._added[index]:
+                offsets += [*self._aligned(piece, start, first), (first, last)]
+                start = last
+        offsets += self._aligned(piece, start, len(piece))
+        assert len(offsets) == len(encoding.ids), f"{len(offsets)} offsets for {len(encoding.ids)} tokens"
+        return encoding.ids, offsets
+
+    def _aligned(self, piece: str, start: int, end: int) -> list[Span]:
+        """The offsets of a stretch without special tokens: those in its normal form, carried back."""
+        text = piece[start:end]
+        sources = align(text, self._normalize)
+        encoding = self._plain.encode(self._normalize(text), add_special_tokens=False)
+        spans = [sources[first:last] for first, last in encoding.offsets]
+        return [(start + min(span)[0], start + max(end for _, end in span)) for span in spans]
+
+    def continues_word(self, token: str) -> bool:
+        """Whether the token goes on with the word before it."""
+        return not token.startswith(WORD_START)
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json, sentencepiece.bpe.model, tokenizer_config.json and special_tokens_map.json.
+
+        The `.model` file can only hold vocabularies whose ids are shifted as fairseq's; it is left out for others.
+        """
+        names = self.special_tokens
+        shifted = [self.vocabulary[names[name]] for name in _SHIFTED] == list(range(len(_SHIFTED)))
+        shifted = shifted and self.vocabulary[names["mask_token"]] == len(self.vocabulary) - 1
+        config: dict[str, Any] = {"tokenizer_class": "XLMRobertaTokenizer" if shifted else "PreTrainedTokenizerFast"}
+        write_settings(
+            folder, self.backend, names, config | {"bos_token": names["cls_token"], "eos_token": names["sep_token"]}
+        )
+        if shifted:
+            write_model(folder / "sentencepiece.bpe.model", self._sentencepiece())
+
+    def _sentencepiece(self) -> SentencePieceModel:
+        stored = json.loads(self.backend.to_str())
+        tables = [part["precompiled_charsmap"] for part in _parts(stored["normalizer"], "normalizers")]
+        special = set(self.special_tokens.values())
+        pieces = tuple((piece, score) for piece, score in stored["model"]["vocab"] if piece not in special)
+        return SentencePieceModel(pieces, base64.b64decode(tables[0]) if tables else b"")
+
+
+def _exact(backend: tokenizers.Tokenizer) -> models.Unigram:
+    """The model with scores of single precision, as SentencePiece has them; other scores stay what they are.
+
+    The library's JSON reader may be off in the last bit, which decides between segmentations of equal score.
+    """
+    stored = json.loads(backend.to_str())["model"]
+    scores = np.array([score for _, score in stored["vocab"]], dtype=np.float64)
+    single = scores.astype(np.float32).astype(np.float64)
+    scores = np.where(np.abs(single - scores) <= 1e-15 * np.abs(scores), single, scores)
+    vocabulary = [(piece, float(score)) for (piece, _), score in zip(stored["vocab"], scores, strict=True)]
+    return models.Unigram(vocabulary, unk_id=stored["unk_id"], byte_fallback=False)
+
+
+def build_backend(model: SentencePieceModel, names: Mapping[str, str]) -> tokenizers.Tokenizer:
+    """XLM-RoBERTa's tokenizer over a SentencePiece model."""
+    tokens = [(names[name], 0.0) for name in _SHIFTED]
+    tokens += [*model.pieces, (names["mask_token"], 0.0)]
+    backend = tokenizers.Tokenizer(models.Unigram(tokens, unk_id=_SHIFTED.index("unk_token"), byte_fallback=False))
+    if model.charsmap:
+        backend.normalizer = normalizers.Precompiled(model.charsmap)
+    space = pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
+    backend.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    cls, sep = names["cls_token"], names["sep_token"]
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} {sep} $B {sep}",
+        special_tokens=[(cls, _SHIFTED.index("cls_token")), (sep, _SHIFTED.index("sep_token"))],
+    )
+    add_special_tokens(backend, names)
+    return backend
+
+
+def read_original(path: Path, settings: Mapping[str, Any]) -> Unigram:
+    """The tokenizer of a `sentencepiece.bpe.model`.
+
+    Raises:
+        UserError: the file is broken, or belongs to a tokenizer that numbers its pieces in another way.
+    """
+    name = settings.get("tokenizer_class")
+    if name not in _CLASSES:
+        raise UserError(
+            f"{path}: it belongs to a {name!r:.80}; only XLMRobertaTokenizer's numbering of pieces is known"
+        )
+    names = special_tokens(settings, SPECIAL_TOKENS)
+    model = read_model(path)
+    doubles = {piece for piece, _ in model.pieces} & set(names.values())
+    if doubles or len(set(names.values())) < len(names):
+        raise UserError(
+            f"{path}: the special tokens {' '.join(names.values())} repeat a token or a piece of the model; "
+            "name yours in tokenizer_config.json"
+        )
+    try:
+        return Unigram(build_backend(model, names), names)
+    except Exception as error:  # the library raises nothing narrower
+        raise UserError(f"{path}: not a usable model ({error}); fetch or write it again") from None
+
+
+def _train_model(spec: UnigramSpec, lines: Sequence[str]) -> bytes:
+    """The file's bytes of a model trained on lines."""
+    try:
+        import sentencepiece
+    except ImportError:
+        raise UserError(
+            'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
+            "try: pip install 'encodery[unigram]'"
+        ) from None
+    if not lines:
+        raise UserError("there is no text to train the vocabulary on; add text to the corpus")
+    written = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=written,
+            model_type="unigram",
+            vocab_size=spec.vocab_size - _ADDED,
+            character_coverage=spec.character_coverage,
+            normalization_rule_name="nmt_nfkc",
+            max_sentence_length=_MAX_SENTENCE_BYTES,
+            num_threads=_THREADS,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise UserError(_reason(spec, str(error))) from None
+    return written.getvalue()
+
+
+def _draw(lines: Iterator[str], most: int) -> list[str]:
+    """At most so many lines, each equally likely; the same ones each time (the trainer's own draw has no seed)."""
+    drawn: list[str] = []
+    generator = random.Random(1)
+    for seen, line in enumerate(lines):
+        if seen < most:
+            drawn.append(line)
+        elif (index := generator.randrange(seen + 1)) < most:
+            drawn[index] = line
+    return drawn
+
+
+def _reason(spec: UnigramSpec, message: str) -> str:
+    """What the trainer says of a vocabulary's size, in our words."""
+    most = re.search(r"less than or equal to (\d+)|set it to a value <= (\d+)", message)
+    least = re.search(r"smaller than required_chars\. (\d+) vs (\d+)", message)
+    if most:
+        limit = int(next(filter(None, most.groups()))) + _ADDED
+        return f"vocab_size = {spec.vocab_size} is more than the text supports: at most {limit}; lower it or add text"
+    if least:
+        needed = int(least[2]) + _ADDED
+        return (
+            f"vocab_size = {spec.vocab_size} is too small: special tokens and single characters take {needed:,}; "
+            f"raise vocab_size or lower character_coverage = {spec.character_coverage}"
+        )
+    return f"sentencepiece could not train on this text ({' '.join(message.split())}); look at the corpus"
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """The lines that the trainer reads; it would drop long ones, so these are cut, at white space if there is any."""
+    for text in texts:
+        for line in text.splitlines():
+            while len(line.encode("utf-8", "replace")) > _MAX_SENTENCE_BYTES:
+                end = line.rfind(" ", 1, _MAX_SENTENCE_BYTES // 4)
+                end = end if end > 0 else _MAX_SENTENCE_BYTES // 4
+                yield line[:end]
+                line = line[end:]
+            if line.strip():
+                yield line
+
+
+def _parts(step: dict[str, Any] | None, name: str) -> Sequence[dict[str, Any]]:
+    """A step of the library, or the steps of a sequence."""
+    if step is None:
+        return []
+    return step[name] if step["type"] == "Sequence" else [step]

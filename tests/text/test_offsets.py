@@ -1,0 +1,138 @@
+"""Offsets in all kinds, over all scripts: `text[start:end]` of a token covers what produced it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
+
+from encodery.text import pieces
+from encodery.text.alignment import align
+from encodery.text.pieces import PIECE_CHARS
+from encodery.text.tokenizer import Tokenizer
+from encodery.text.unigram import Unigram
+from tests.text.scripts import SENTENCES, TEXTS
+
+KINDS = ["byte_bpe", "unigram"]
+BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+
+
+def as_bytes(text: str) -> str:
+    """Text as byte-level BPE writes it."""
+    return "".join(word for word, _ in BYTES.pre_tokenize_str(text))
+
+
+def check_unigram(tokenizer: Tokenizer, text: str) -> None:
+    kind = tokenizer.kind
+    assert isinstance(kind, Unigram)
+    normalize: Callable[[str], str] = kind.backend.normalizer.normalize_str
+    ids, offsets = kind.encode(text, None)
+    covered = check_order(text, offsets)
+    for index, (start, end) in zip(ids, offsets, strict=True):
+        token = tokenizer.id_to_token(index)
+        assert start < end
+        if index not in tokenizer.special_ids:
+            assert token.removeprefix("▁") in normalize(text[start:end])
+    for position, character in enumerate(text):
+        assert position in covered or not normalize(character).strip(), f"{character!r} at {position} has no token"
+
+
+def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
+    ids, offsets = tokenizer.kind.encode(text, None)
+    covered = check_order(text, offsets)
+    for index, (start, end) in zip(ids, offsets, strict=True):
+        token = tokenizer.id_to_token(index)
+        if index not in tokenizer.special_ids:
+            # spaces are trimmed from offsets, as RoBERTa's tokenizer in `transformers` does
+            assert token.strip("Ġ") in as_bytes(text[start:end])
+    for position, character in enumerate(text):
+        assert position in covered or character == " ", f"{character!r} at {position} has no token"
+
+
+def check_order(text: str, offsets: list[tuple[int, int]]) -> set[int]:
+    """Offsets lie in the text and never go back; the characters that they cover."""
+    last = 0
+    for start, end in offsets:
+        assert 0 <= last <= start <= end <= len(text)
+        last = start
+    return {position for start, end in offsets for position in range(start, end)}
+
+
+@settings(deadline=None, max_examples=400)
+@given(TEXTS)
+@example("a\u0303 p\u0303")
+@example("ﬁ…½ ㍿<mask>ﬁ")
+@example(" <mask> Ａ</s>\u200b")
+def test_unigram(unigram: Tokenizer, text: str) -> None:
+    check_unigram(unigram, text)
+
+
+@settings(deadline=None, max_examples=400)
+@given(TEXTS)
+@example("👩🏽a\u0303")
+@example("<mask>a <mask> ﬁ")
+def test_byte_bpe(byte_bpe: Tokenizer, text: str) -> None:
+    check_byte_bpe(byte_bpe, text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_texts_give_the_ids_and_offsets_of_the_whole(kind: str, request: pytest.FixtureRequest) -> None:
+    tokenizer: Tokenizer = request.getfixturevalue(kind)
+    text = "\n".join([*SENTENCES, "ﬁ  a\u0303 <mask>, \n don't"] * (2 * PIECE_CHARS // 1000))
+    backend: Any = tokenizer.kind.backend  # type: ignore[attr-defined]
+    ids, offsets = tokenizer.kind.encode(text, None)
+    assert len(text) > 2 * PIECE_CHARS
+    assert ids == backend.encode(text, add_special_tokens=False).ids
+    assert ids == tokenizer.encode_batch([text])[0].tolist()
+    shift = len(text) - len("don't")
+    assert offsets[-2:] == [(a + shift, b + shift) for a, b in tokenizer.kind.encode("don't", None)[1]][-2:]
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXTS)
+def test_ids_with_and_without_offsets_agree(byte_bpe: Tokenizer, unigram: Tokenizer, text: str) -> None:
+    for tokenizer in (byte_bpe, unigram):
+        assert tokenizer.encode(text).input_ids[1:-1] == tokenizer.encode_batch([text])[0].tolist()
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(TEXTS).map(" ".join))
+@example("a \n\n b")
+@example("ﬁ \r\n")
+@example("x <mask>  <mask>\n\u0301 y")
+def test_cutting_changes_no_token(byte_bpe: Tokenizer, unigram: Tokenizer, text: str) -> None:
+    for tokenizer in (byte_bpe, unigram):
+        whole = tokenizer.kind.encode(text, None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pieces, "PIECE_CHARS", 1)
+            assert tokenizer.kind.encode(text, None) == whole
+
+
+def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> int:
+    lines = [line for text in texts.values() for line in text.splitlines()]
+    for line in lines:
+        check_unigram(unigram, line)
+        check_byte_bpe(byte_bpe, line)
+    return len(lines)
+
+
+def test_offsets_in_some_languages(udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
+    some = {name: text[:2003] for name, text in list(udhr.items())[::5]}
+    assert check_udhr(some, byte_bpe, unigram) > 1000
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_spans_of_whole_texts_stay_narrow(udhr: dict[str, str], unigram: Tokenizer, line_end: str) -> None:
+    """Characters that interact are next to each other: no text makes the alignment fall back to words."""
+    assert isinstance(unigram.kind, Unigram)
+    normalize: Callable[[str], str] = unigram.kind.backend.normalizer.normalize_str
+    for text in list(udhr.values())[::7]:
+        spans = align(line_end.join(text[:3001].splitlines()), normalize)
+        assert max([end - start for start, end in spans], default=0) <= 3
+
+
+@pytest.mark.slow
+def test_offsets_in_all_languages(udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
+    assert check_udhr(udhr, byte_bpe, unigram) == 81_831
