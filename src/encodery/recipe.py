@@ -123,6 +123,17 @@ class Recipe(Config):
 
     @model_validator(mode="before")
     @classmethod
+    def _vocabulary_is_the_familys(cls, values: Any) -> Any:
+        """A vocabulary without a `type` is of the family's kind."""
+        try:
+            family = FAMILIES[values.get("model", {}).get("family", "bert")]
+            kind = {} if "type" in values["tokenizer"] else family.tokenizer
+            return {**values, "tokenizer": {**kind, **values["tokenizer"]}}
+        except (AttributeError, KeyError, TypeError):
+            return values  # a table is missing or is none: said by the checks of the tables
+
+    @model_validator(mode="before")
+    @classmethod
     def _objective_is_the_familys(cls, values: Any) -> Any:
         """What the objective leaves out is as the family's paper has it."""
         try:

@@ -14,6 +14,7 @@ from encodery.families.family import Family, config_from_theirs, config_to_their
 from encodery.families.name_map import canonical_name, has_pooler, names, state_to_theirs
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
+from encodery.text.tokenizer import parse_spec
 from tests.families.conftest import Case, tiny
 
 
@@ -186,3 +187,10 @@ def test_a_pooler_is_recognised_with_and_without_prefix() -> None:
     assert has_pooler(bert, ["pooler.dense.weight", "pooler.dense.bias", "embeddings.LayerNorm.weight"])
     assert has_pooler(bert, ["bert.pooler.dense.weight", "bert.pooler.dense.bias"])
     assert not has_pooler(bert, ["bert.pooler.dense.weight", "bert.embeddings.LayerNorm.weight"])
+
+
+def test_the_vocabulary_is_a_real_table(family: Family) -> None:
+    if not family.tokenizer:
+        assert family.model_type == "xlm", "only XLM's Moses BPE cannot be trained yet"
+        return
+    assert parse_spec(family.tokenizer, family.model_type).type == family.tokenizer["type"]

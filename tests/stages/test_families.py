@@ -19,6 +19,16 @@ from tests.stages.test_run import complete
 TEXTS = ["The happy river finds a city.", "A dull % baker", "The teacher admires a broken forest and a market."]
 
 
+VOCABULARIES = {
+    "bert": ("BertTokenizer", 90, 0),
+    "distilbert": ("BertTokenizer", 90, 0),
+    "roberta": ("RobertaTokenizer", 300, 1),
+    "xlm": ("BertTokenizer", 90, 0),  # its own kind cannot be trained yet: WordPiece stands in
+    "xlm-roberta": ("XLMRobertaTokenizer", 50, 1),
+}
+"""The class that `transformers` opens, a size, and the padding id."""
+
+
 def overrides(family: str, *more: str) -> list[str]:
     config = "{ num_hidden_layers = 1, hidden_size = 32, num_attention_heads = 2, max_position_embeddings = 48 }"
     preset = next(iter(FAMILIES[family].presets))
@@ -26,6 +36,7 @@ def overrides(family: str, *more: str) -> list[str]:
         f"model.family={family}",
         f'model.preset="{preset}"',
         f"model.config={config}",
+        f"tokenizer={{ vocab_size = {VOCABULARIES[family][1]} }}",
         "pretrain.steps=4",
         "finetune.mood.seeds=[3]",
         "finetune.mood.epochs=1",
@@ -39,7 +50,9 @@ def test_a_recipe_of_any_family_ends_in_a_model_for_transformers(family: str, pr
     folder = project / "runs" / "tiny" / "finetune" / "mood" / "3"
     written = read_json(folder / "config.json")
     assert written["model_type"] == family
-    assert written["pad_token_id"] == 0  # the tokenizer's, not the published one
+    tokenizer_class, _, pad_token_id = VOCABULARIES[family]
+    assert written["pad_token_id"] == pad_token_id  # the tokenizer's
+    assert read_json(folder / "tokenizer_config.json")["tokenizer_class"] == tokenizer_class
     assert read_json(folder.parents[2] / "pretrain" / "config.json")["architectures"] == [
         FAMILIES[family].architectures[frozenset({"mlm"})]
     ]
