@@ -114,7 +114,7 @@ def evaluate(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="the checkpoint's file or folder", show_default=False)],
-    family: Annotated[str, typer.Option(help="whose original it is: bert", show_default=False)],
+    family: Annotated[str, typer.Option(help="whose original it is: bert, roberta, xlm-roberta", show_default=False)],
     to: Annotated[Path, typer.Option(help="the model folder to write", show_default=False)],
 ) -> None:
     """An original checkpoint, as its authors published it, as a model folder."""

@@ -1,15 +1,20 @@
 """`encodery import`: an original checkpoint → a published model folder."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from encodery.artifact import artifact_key, publish
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, save_folder
-from encodery.originals import bert
+from encodery.originals import bert, fairseq
 from encodery.originals.original import Original, to_folder
 
-READERS: Mapping[str, Callable[[Path], Original | None]] = {"bert": bert.find}
+READERS: Mapping[str, Callable[[Path], Original | None]] = {
+    "bert": bert.find,
+    "roberta": partial(fairseq.find, family="roberta"),
+    "xlm-roberta": partial(fairseq.find, family="xlm-roberta"),
+}
 """Family → what finds its original checkpoint at a path."""
 
 

@@ -37,8 +37,8 @@ class Original:
     """As Hugging Face's `config.json`."""
     tensors: Mapping[str, TensorSource]
     """Under Hugging Face's names and in its orientation."""
-    tokenizer_files: Mapping[str, str | Mapping[str, Any]]
-    """Classic vocabulary files by name: text, or a table to be written as JSON."""
+    tokenizer_files: Mapping[str, str | bytes | Mapping[str, Any]]
+    """Classic vocabulary files by name: text, bytes, or a table to be written as JSON."""
 
 
 def to_folder(original: Original) -> ModelFolder:
@@ -93,7 +93,9 @@ def _num_labels(family: Family, heads: frozenset[str], shapes: Mapping[str, tupl
 def _tokenizer(original: Original) -> Tokenizer:
     with tempfile.TemporaryDirectory(prefix="encodery-import-") as name:
         for file, content in original.tokenizer_files.items():
-            if isinstance(content, str):
+            if isinstance(content, bytes):
+                (Path(name) / file).write_bytes(content)
+            elif isinstance(content, str):
                 (Path(name) / file).write_text(content, encoding="utf-8")
             else:
                 write_json(Path(name) / file, dict(content))
