@@ -23,7 +23,7 @@ from transformers import (
 from encodery.batch import Sequence, pack
 from encodery.errors import UserError
 from encodery.families.folder import save_folder
-from encodery.originals.fairseq import find
+from encodery.originals.importing import READERS
 from encodery.originals.original import to_folder
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -129,7 +129,7 @@ def test_roberta_gives_the_same_logits(tmp_path: Path, side: str, joined: bool) 
     theirs = random_roberta()
     state = original_state(theirs, side, joined)
     state[f"{side}.sentence_encoder.version"] = torch.tensor([3.0])
-    original = find(write_release(tmp_path / "roberta", state), "roberta")
+    original = READERS["roberta"](write_release(tmp_path / "roberta", state))
     assert original is not None
     folder = to_folder(original)
     folder.model.eval()
@@ -141,7 +141,7 @@ def test_roberta_gives_the_same_logits(tmp_path: Path, side: str, joined: bool) 
 
 
 def test_the_ids_are_those_of_the_dictionary(tmp_path: Path) -> None:
-    original = find(write_release(tmp_path / "roberta", original_state(random_roberta())), "roberta")
+    original = READERS["roberta"](write_release(tmp_path / "roberta", original_state(random_roberta())))
     assert original is not None
     folder = to_folder(original)
     the = 4 + len(GPT2) - 1 - GPT2["the"]  # the dictionary lists GPT-2's ids from the last to the first
@@ -155,7 +155,7 @@ def test_the_ids_are_those_of_the_dictionary(tmp_path: Path) -> None:
 def test_a_fine_tuned_roberta_brings_its_classifier(tmp_path: Path) -> None:
     theirs = random_roberta(RobertaForSequenceClassification, num_labels=3)
     state = original_state(random_roberta()) | original_state(theirs)
-    original = find(write_release(tmp_path / "mnli", state), "roberta")
+    original = READERS["roberta"](write_release(tmp_path / "mnli", state))
     assert original is not None
     folder = to_folder(original)
     folder.model.eval()
@@ -185,7 +185,7 @@ def test_xlm_r_gives_the_same_logits_and_ids(tmp_path: Path) -> None:
     entries = [pieces.id_to_piece(index) for index in range(3, pieces.vocab_size())]
     (folder / "dict.txt").write_text("".join(f"{entry} 1\n" for entry in entries))
     (folder / "sentencepiece.bpe.model").write_bytes(trained.getvalue())
-    original = find(folder / "model.pt", "xlm-roberta")
+    original = READERS["xlm-roberta"](folder / "model.pt")
     assert original is not None
     imported = to_folder(original)
     imported.model.eval()
@@ -206,7 +206,7 @@ class Malicious:
 def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
     torch.save({"args": Namespace(), "model": {}, "extra": Malicious()}, tmp_path / "model.pt")
     with pytest.raises(UserError, match=r"model\.pt: holds a .*exec, .*; a file that could run code is never read"):
-        find(tmp_path, "roberta")
+        READERS["roberta"](tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
 def test_damage_is_a_message(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(UserError, match=message):
-        find(tmp_path, "roberta")
+        READERS["roberta"](tmp_path)
 
 
 def test_every_cut_of_a_file_is_a_message(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_every_cut_of_a_file_is_a_message(tmp_path: Path) -> None:
     for end in range(0, len(content), 37):
         whole.write_bytes(content[:end])
         with pytest.raises(UserError, match=r"model\.pt: "):
-            find(whole, "roberta")
+            READERS["roberta"](whole)
 
 
 @pytest.mark.parametrize(
@@ -243,13 +243,13 @@ def test_another_checkpoint(tmp_path: Path, saved: Any, message: str) -> None:
     write_release(tmp_path, {})
     torch.save(saved, tmp_path / "model.pt")
     with pytest.raises(UserError, match=message):
-        find(tmp_path, "roberta")
+        READERS["roberta"](tmp_path)
 
 
 def test_two_heads_are_one_too_many(tmp_path: Path) -> None:
     state = {f"classification_heads.{name}.dense.weight": torch.zeros(2, 2) for name in ("mnli", "rte")}
     with pytest.raises(UserError, match="holds the heads mnli, rte; a model folder has one"):
-        find(write_release(tmp_path, state), "roberta")
+        READERS["roberta"](write_release(tmp_path, state))
 
 
 @pytest.mark.parametrize("name", ["dict.txt", "encoder.json", "vocab.bpe"])
@@ -257,4 +257,4 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = write_release(tmp_path / "r", original_state(random_roberta()))
     (folder / name).unlink()
     with pytest.raises(UserError, match=rf"{name}: no such file; the tokenizer's files must lie beside"):
-        find(folder, "roberta")
+        READERS["roberta"](folder)

@@ -78,9 +78,9 @@ print(resident_bytes() - before)
 
 def growth(mode: str) -> int:
     command = [sys.executable, "-c", SHAPES, mode]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith("_CACHE_CAPACITY")}
+    environment = inherited | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return int(done.stdout)
 
 

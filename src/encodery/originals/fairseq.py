@@ -7,7 +7,7 @@ RoBERTa's tokenizer is GPT-2's (`encoder.json`, `vocab.bpe`), its ids renumbered
 import json
 import re
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,11 @@ _NO_WEIGHT = re.compile(r"(?:\.version|\._float_tensor)$")
 _JOINED = re.compile(r"^(.*\.self_attn\.)in_proj_(weight|bias)$")
 
 
-def find(path: Path, family: str) -> Original | None:
+Vocabulary = tuple[list[str], dict[str, Any]]
+"""Tokens by id, and the tokenizer's files as Hugging Face names them."""
+
+
+def find(path: Path, family: str, read_vocabulary: Callable[[Path], Vocabulary]) -> Original | None:
     """The checkpoint at `path`, a `.pt` file or the folder of `model.pt`; None if it is no such thing.
 
     Raises:
@@ -71,8 +75,7 @@ def find(path: Path, family: str) -> Original | None:
     if any(name.startswith("classification_heads.") for name in weights):
         weights = {name: value for name, value in weights.items() if ".lm_head." not in name}
     tensors = dict(_tensors(weights))
-    read = _byte_bpe if family == "roberta" else _sentencepiece
-    tokens, files = read(file.parent)
+    tokens, files = read_vocabulary(file.parent)
     return Original(
         family, str(file), _config(checkpoint["args"], family, tensors, len(tokens), file), tensors, files
     )
@@ -135,7 +138,8 @@ def _dictionary(folder: Path) -> list[str]:
     return [*FIRST, *(line.rsplit(" ", 1)[0] for line in path.read_text("utf-8").splitlines()), "<mask>"]
 
 
-def _byte_bpe(folder: Path) -> tuple[list[str], dict[str, Any]]:
+def byte_bpe(folder: Path) -> Vocabulary:
+    """GPT-2's tokens and merges in the order of the dictionary."""
     names = {str(index): token for token, index in read_json(_beside(folder, "encoder.json")).items()}
     tokens = [names.get(entry, entry) for entry in _dictionary(folder)]
     vocabulary = json.dumps({token: index for index, token in enumerate(tokens)}, ensure_ascii=False)
@@ -143,7 +147,8 @@ def _byte_bpe(folder: Path) -> tuple[list[str], dict[str, Any]]:
     return tokens, {"vocab.json": vocabulary, "merges.txt": merges}
 
 
-def _sentencepiece(folder: Path) -> tuple[list[str], dict[str, Any]]:
+def unigram(folder: Path) -> Vocabulary:
+    """The SentencePiece model as it is."""
     model = _beside(folder, "sentencepiece.bpe.model").read_bytes()
     return _dictionary(folder), {"sentencepiece.bpe.model": model}
 

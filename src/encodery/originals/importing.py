@@ -12,8 +12,8 @@ from encodery.originals.original import Original, to_folder
 
 READERS: Mapping[str, Callable[[Path], Original | None]] = {
     "bert": bert.find,
-    "roberta": partial(fairseq.find, family="roberta"),
-    "xlm-roberta": partial(fairseq.find, family="xlm-roberta"),
+    "roberta": partial(fairseq.find, family="roberta", read_vocabulary=fairseq.byte_bpe),
+    "xlm-roberta": partial(fairseq.find, family="xlm-roberta", read_vocabulary=fairseq.unigram),
 }
 """Family → what finds its original checkpoint at a path."""
 
