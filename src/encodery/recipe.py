@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config
 from encodery.corpus.readers import CorpusInput
@@ -98,6 +98,10 @@ class FinetuneTable(TrainerConfig):
     fields: ExampleFields = ExampleFields()
     epochs: PositiveInt = 3
     tokens_per_step: PositiveInt = 1024
+    reinit_pooler: bool = False
+    """Draw the pooler anew: it was pretrained for another question (Zhang et al. 2021)."""
+    reinit_layers: NonNegativeInt = 0
+    """Draw this many of the last layers anew."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One model each; the report gives mean and spread."""
 

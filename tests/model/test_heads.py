@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from encodery.batch import IGNORE_INDEX, Batch
+from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from tests.model.conftest import TINY, assert_same_gradients, make_batch, make_model, to_theirs
 
@@ -218,3 +219,36 @@ def test_fresh_weights_have_the_width_of_the_config() -> None:
             assert parameter.std().item() == pytest.approx(0.07, rel=0.3), name
         else:
             assert set(parameter.tolist()) == {1.0 if "norm.weight" in name else 0.0}, name
+
+
+@pytest.mark.parametrize(("pooler", "layers"), [(False, 0), (True, 0), (False, 1), (True, 2), (False, 3)])
+def test_only_what_is_named_is_drawn_anew(pooler: bool, layers: int) -> None:
+    config = EncoderConfig(
+        vocab_size=31, hidden_size=14, num_hidden_layers=3, num_attention_heads=2, intermediate_size=19
+    )
+    model = Model(config, ("sequence",), 2)
+    model.initialize(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.reinitialize(pooler, layers, seed=5)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    fresh = tuple(f"encoder.layers.{number}." for number in range(3 - layers, 3)) + (("pooler.",) if pooler else ())
+    assert changed == {name for name in before if name.startswith(fresh)}
+    assert all(
+        value.abs().max() < 0.2
+        for name, value in model.state_dict().items()
+        if name in changed and "norm" not in name
+    )
+
+
+def test_what_is_not_there_cannot_be_drawn_anew() -> None:
+    config = EncoderConfig(
+        vocab_size=31, hidden_size=14, num_hidden_layers=3, num_attention_heads=2, intermediate_size=19
+    )
+    model = Model(config, ("mlm",))
+    with pytest.raises(ValueError, match="this model has 3 layers and no pooler"):
+        model.reinitialize(True, 0, seed=1)
+    with pytest.raises(ValueError, match="this model has 3 layers and no pooler"):
+        model.reinitialize(False, 4, seed=1)

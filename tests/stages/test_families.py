@@ -103,3 +103,11 @@ def test_what_a_family_cannot_express_is_said_before_anything_runs(project: Path
     with pytest.raises(UserError) as error:
         load_recipe(project / "tiny.toml", overrides("xlm", "model.config.intermediate_size=100"))
     assert str(error.value).endswith("model: model.config: intermediate_size = 100 does not exist in xlm; 128 does")
+
+
+def test_a_pooler_that_is_not_there_cannot_be_drawn_anew(project: Path) -> None:
+    with pytest.raises(UserError) as error:
+        complete(project, *overrides("distilbert", "finetune.mood.reinit_pooler=true"))
+    assert str(error.value).endswith(
+        "reinit_pooler = true, reinit_layers = 0: this model has 1 layers and no pooler (pretrain)"
+    )

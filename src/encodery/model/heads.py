@@ -151,6 +151,22 @@ class Model(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         initialize(self, self.config.initializer_range, generator, self.config.embed_init_std)
 
+    def reinitialize(self, pooler: bool, layers: int, seed: int) -> None:
+        """Draw the pooler and the last `layers` layers anew: what stands nearest to one objective may serve another
+        badly (Zhang et al., "Revisiting few-sample BERT fine-tuning", 2021, sec. 5).
+
+        Raises `ValueError` if there is no pooler or there are fewer layers.
+        """
+        count = self.config.num_hidden_layers
+        if layers > count or (pooler and self.pooler is None):
+            raise ValueError(f"this model has {count} layers and {'a' if self.pooler else 'no'} pooler")
+        parts: list[nn.Module] = [*self.encoder.layers[count - layers :]]
+        if pooler and self.pooler is not None:
+            parts.append(self.pooler)
+        generator = torch.Generator().manual_seed(seed)
+        for part in parts:
+            initialize(part, self.config.initializer_range, generator)
+
     def pool(self, first: Float[Tensor, "sequences hidden"]) -> Float[Tensor, "sequences hidden"]:
         """Pools the last hidden states of the first token of each sequence (`batch.first_tokens`)."""
         assert self.pooler is not None, "this model was built without a pooler"

@@ -160,7 +160,15 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
         model.initialize(seed)
         return ModelFolder(family, model, tokenizer, tuple(labels))
     path = run.artifact(PRETRAIN) if table.source == PRETRAIN else resolve(table.source, run.base)
-    return load_folder(path, TextClassification.heads, labels, seed)
+    folder = load_folder(path, TextClassification.heads, labels, seed)
+    try:
+        folder.model.reinitialize(table.reinit_pooler, table.reinit_layers, seed)
+    except ValueError as error:
+        raise UserError(
+            f"finetune: reinit_pooler = {str(table.reinit_pooler).lower()}, reinit_layers = {table.reinit_layers}: "
+            f"{error} ({table.source})"
+        ) from None
+    return folder
 
 
 def write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> None:
