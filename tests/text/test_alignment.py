@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from encodery.text.alignment import align
+from encodery.text.tokenizer import Tokenizer
 from tests.text.scripts import TEXTS
 
 
@@ -50,3 +51,13 @@ def test_each_character_comes_from_its_span(text: str) -> None:
     for character, (start, end) in zip(normal, spans, strict=True):
         assert 0 <= start < end <= len(text)
         assert character in nfkc(text[start:end])
+
+
+def test_a_mark_before_its_letter_widens_nothing_else(unigram: Tokenizer) -> None:
+    """U+0600 is one cluster with the letter behind it; the ligatures before it keep their own spans."""
+    assert tokens_of(unigram, "ﬁﬁ \u0600é") == [(0, 1), (0, 1), (1, 2), (1, 2)]
+
+
+def tokens_of(unigram: Tokenizer, text: str) -> list[tuple[int, int]]:
+    normalize = unigram.kind.backend.normalizer.normalize_str  # type: ignore[attr-defined]
+    return align(text, normalize)[:4]

@@ -13,6 +13,8 @@ Span = tuple[int, int]
 
 # Besides marks, what is never the start of a cluster: joiners, Hangul letters, half-width voicing marks, skin tones.
 _JOINING = re.compile(r"[\u200c\u200d\u1160-\u11ff\ud7b0-\ud7ff\uff9e\uff9f\U0001f3fb-\U0001f3ff]")
+# Marks that are written before what they belong to (Unicode's grapheme class Prepend).
+_PREPENDED = re.compile(r"[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd]")
 _WORD = re.compile(r"\r\n|\s|\S+")
 
 
@@ -36,7 +38,10 @@ def _clusters(text: str) -> list[str]:
     starts = [
         index
         for index, character in enumerate(text)
-        if not (index and (_extends(character) or text[index - 1 : index + 1] == "\r\n"))
+        if not (
+            index
+            and (_extends(character) or text[index - 1 : index + 1] == "\r\n" or _PREPENDED.match(text, index - 1))
+        )
     ]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
