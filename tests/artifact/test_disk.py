@@ -16,7 +16,7 @@ def full(path: str | None = None) -> OSError:
     return OSError(errno.ENOSPC, "No space left on device", path)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(content=st.binary(max_size=97), at=st.integers(0, 3))
 def test_short_writes_are_completed(content: bytes, at: int) -> None:
     with scratch() as folder:

@@ -40,13 +40,13 @@ def test_artifact_key_is_a_known_hash() -> None:
     assert artifact_key({"lr": 0.001}, {"corpus": "c"}) == key
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables)
 def test_artifact_key_does_not_depend_on_order(config: dict[str, Any]) -> None:
     assert artifact_key(dict(reversed(config.items())), {}) == artifact_key(config, {})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables, tables)
 def test_artifact_key_tells_configs_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert (artifact_key(one, {}) == artifact_key(other, {})) == (canonical_json(one) == canonical_json(other))
@@ -58,7 +58,7 @@ def test_artifact_key_tells_what_json_tells_apart() -> None:
     assert artifact_key({"a": "x"}, {}) != artifact_key({}, {"a": "x"})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables, tables)
 def test_manifest_round_trip(config: dict[str, Any], metrics: dict[str, Any]) -> None:
     files = {"model.safetensors": {"sha256": HASH, "size": 7}, "shards/000.bin": {"sha256": HASH, "size": 0}}

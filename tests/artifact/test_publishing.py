@@ -65,7 +65,7 @@ def test_publish_writes_files_and_manifest(tmp_path: Path) -> None:
     assert names(tmp_path / "deep" / "er") == ["out", "out/a.bin", "out/manifest.json"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(files=st.dictionaries(st.text("abc./-ü", min_size=1, max_size=7), st.binary(max_size=13), max_size=5))
 def test_any_files_come_back(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     folder = tmp_path_factory.mktemp("any")

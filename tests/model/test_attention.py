@@ -47,7 +47,7 @@ def test_it_is_the_textbook_formula_forward_and_backward(lengths: Sequence[int])
     torch.testing.assert_close(found, wanted, atol=2e-6, rtol=1e-5)
 
 
-@settings(max_examples=23, deadline=None)
+@settings(max_examples=23)
 @given(st.lists(st.integers(1, 29), min_size=1, max_size=13))
 def test_any_mixture_of_lengths(lengths: list[int]) -> None:
     batch = make_batch(TINY, lengths)

@@ -258,3 +258,27 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(UserError, match=rf"{name}: no such file; the tokenizer's files must lie beside"):
         READERS["roberta"](folder)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"decoder.lm_head.bias": 7}, "'decoder.lm_head.bias' is a int, but a weight is a tensor with a name"),
+        ({3: torch.zeros(2)}, "3 is a Tensor, but a weight is a tensor with a name"),
+        (
+            {"decoder.sentence_encoder.layers.0.self_attn.in_proj_bias": torch.zeros(7)},
+            r"decoder\S+in_proj_bias has shape \(7,\), but holds query, key and value",
+        ),
+    ],
+)
+def test_what_is_no_weight_is_named(tmp_path: Path, state: dict[Any, Any], message: str) -> None:
+    with pytest.raises(UserError, match=rf"model\.pt: {message}"):
+        READERS["roberta"](write_release(tmp_path, state))
+
+
+@pytest.mark.parametrize("name", ["dict.txt", "encoder.json", "vocab.bpe"])
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, name: str) -> None:
+    folder = write_release(tmp_path / "r", original_state(random_roberta()))
+    (folder / name).write_bytes(b"caf\xe9")
+    with pytest.raises(UserError, match=rf"{name}: cannot be read as"):
+        READERS["roberta"](folder)

@@ -214,7 +214,7 @@ values = st.floats(-1e9, 1e9) | st.just(math.nan) | st.just(math.inf)
 
 
 @given(st.lists(st.lists(values, max_size=11), max_size=3), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_values_make_a_well_formed_chart_that_stays_on_the_paper(data: list[list[float]], log_x: bool) -> None:
     drawing = draw(*(Series(f"s{i}", range(len(ys)), ys) for i, ys in enumerate(data)), log_x=log_x)
     for x, y in (point for curve in [*drawing.curves, *drawing.bands, drawing.dots] for point in curve):

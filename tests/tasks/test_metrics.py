@@ -71,7 +71,7 @@ PAIRS = st.integers(2, 7).flatmap(
 )
 
 
-@settings(max_examples=53, deadline=None)
+@settings(max_examples=53)
 @given(PAIRS)
 def test_scores_equal_those_of_scikit_learn(drawn: tuple[int, list[tuple[int, int]]]) -> None:
     sklearn: Any = pytest.importorskip("sklearn.metrics")

@@ -41,7 +41,7 @@ def test_where_words_interact_the_text_is_the_span() -> None:
     assert align("a b", lambda text: text.replace("a b", "cd")) == [(0, 3), (0, 3)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_each_character_comes_from_its_span(text: str) -> None:
     spans = align(text, nfkc)

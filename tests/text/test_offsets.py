@@ -60,7 +60,7 @@ def check_order(text: str, offsets: list[tuple[int, int]]) -> set[int]:
     return {position for start, end in offsets for position in range(start, end)}
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(TEXTS)
 @example("a\u0303 p\u0303")
 @example("ﬁ…½ ㍿<mask>ﬁ")
@@ -69,7 +69,7 @@ def test_unigram(unigram: Tokenizer, text: str) -> None:
     check_unigram(unigram, text)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(TEXTS)
 @example("👩🏽a\u0303")
 @example("<mask>a <mask> ﬁ")
@@ -90,14 +90,14 @@ def test_long_texts_give_the_ids_and_offsets_of_the_whole(kind: str, request: py
     assert offsets[-2:] == [(a + shift, b + shift) for a, b in tokenizer.kind.encode("don't", None)[1]][-2:]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(TEXTS)
 def test_ids_with_and_without_offsets_agree(byte_bpe: Tokenizer, unigram: Tokenizer, text: str) -> None:
     for tokenizer in (byte_bpe, unigram):
         assert tokenizer.encode(text).input_ids[1:-1] == tokenizer.encode_batch([text])[0].tolist()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(TEXTS).map(" ".join))
 @example("a \n\n b")
 @example("ﬁ \r\n")

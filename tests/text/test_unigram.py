@@ -149,7 +149,7 @@ def test_transformers_opens_what_we_write_and_agrees(unigram: Tokenizer, peer: A
         assert unigram.decode(ids) == peer.decode(ids, skip_special_tokens=True)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(text=TEXTS, pair=st.none() | TEXTS.filter(bool))
 def test_any_text_has_the_ids_of_transformers(unigram: Tokenizer, peer: Any, text: str, pair: str | None) -> None:
     check_same(unigram, peer, text, pair, None)

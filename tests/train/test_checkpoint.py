@@ -106,7 +106,7 @@ def test_tied_transposed_empty_and_trained_tensors(root: Path) -> None:
     assert all(torch.equal(result[name], model[name]) for name in model)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     state=st.dictionaries(
         st.text(max_size=5),

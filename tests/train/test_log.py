@@ -78,7 +78,7 @@ def test_a_torn_last_line_is_dropped_and_does_not_swallow_the_next(path: Path, t
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_killed_at_any_byte_and_resumed_each_step_is_there_once(path: Path, data: st.DataObject) -> None:
     path.unlink(missing_ok=True)
     fill(path, 13)

@@ -10,6 +10,7 @@ from encodery.config import read_json
 from encodery.errors import UserError
 from encodery.originals.original import Original, TensorSource
 from encodery.originals.tensorflow import INDEX_SUFFIX, TensorFlowCheckpoint
+from encodery.text.stored import read_text
 
 CONFIG = "bert_config.json"
 VOCABULARY = "vocab.txt"
@@ -85,10 +86,7 @@ def _today(name: str) -> str:
 def _vocabulary(path: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; BERT's vocabulary lies beside its checkpoint, fetch it, too")
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); fetch it again") from None
+    return read_text(path).removesuffix("\n").split("\n")
 
 
 def _has_capitals(tokens: list[str]) -> bool:

@@ -14,10 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
-from encodery.config import read_json
 from encodery.errors import UserError
 from encodery.originals.original import Original, TensorSource
 from encodery.originals.pickled import read_pickle
+from encodery.text.stored import read_bytes, read_table, read_text
 
 MODEL = "model.pt"
 FIRST = ("<s>", "<pad>", "</s>", "<unk>")
@@ -69,6 +69,7 @@ def find(path: Path, family: str, read_vocabulary: Callable[[Path], Vocabulary])
     checkpoint = read_pickle(file)
     if not isinstance(checkpoint.get("model"), dict) or not isinstance(checkpoint.get("args"), Namespace):
         raise UserError(f"{file}: not a checkpoint of fairseq, which holds `args` and `model`")
+    _check_tensors(checkpoint["model"], file)
     weights = {name: value for name, value in checkpoint["model"].items() if not _NO_WEIGHT.search(name)}
     _check_heads(weights, file)
     # a fine-tuned checkpoint keeps the head it was pretrained with; what it was fine-tuned for is what it is
@@ -79,6 +80,14 @@ def find(path: Path, family: str, read_vocabulary: Callable[[Path], Vocabulary])
     return Original(
         family, str(file), _config(checkpoint["args"], family, tensors, len(tokens), file), tensors, files
     )
+
+
+def _check_tensors(weights: Mapping[Any, Any], file: Path) -> None:
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise UserError(f"{file}: {name!r:.80} is a {type(value).__name__}, but a weight is a tensor with a name")
+        if _JOINED.match(name) and (not value.ndim or value.shape[0] % 3):
+            raise UserError(f"{file}: {name} has shape {tuple(value.shape)}, but holds query, key and value")
 
 
 def _check_heads(weights: Mapping[str, Any], file: Path) -> None:
@@ -108,11 +117,9 @@ def _config(
     }
 
 
-def _tensors(weights: Mapping[str, Any]) -> Iterator[tuple[str, TensorSource]]:
+def _tensors(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, TensorSource]]:
     """Today's name → the tensor. fairseq has no token types; today's one of them adds nothing."""
     for name, value in weights.items():
-        if not isinstance(value, Tensor):
-            raise UserError(f"{name} is a {type(value).__name__}, but a weight is a tensor")
         if joined := _JOINED.match(name):
             for part, chunk in zip("qkv", value.chunk(3), strict=True):
                 yield _source(f"{joined[1]}{part}_proj.{joined[2]}", chunk)
@@ -120,7 +127,7 @@ def _tensors(weights: Mapping[str, Any]) -> Iterator[tuple[str, TensorSource]]:
             yield _source(name, value)
     word = weights.get("decoder.sentence_encoder.embed_tokens.weight")
     word = weights.get("encoder.sentence_encoder.embed_tokens.weight") if word is None else word
-    if isinstance(word, Tensor) and word.ndim == 2:
+    if word is not None and word.ndim == 2:
         zeros = word.new_zeros(1, word.shape[1])
         yield "roberta.embeddings.token_type_embeddings.weight", TensorSource(tuple(zeros.shape), lambda: zeros)
 
@@ -134,22 +141,22 @@ def _source(name: str, value: Tensor) -> tuple[str, TensorSource]:
 
 def _dictionary(folder: Path) -> list[str]:
     """The entries of `dict.txt` in the order of their ids, fairseq's own around them."""
-    path = _beside(folder, "dict.txt")
-    return [*FIRST, *(line.rsplit(" ", 1)[0] for line in path.read_text("utf-8").splitlines()), "<mask>"]
+    lines = read_text(_beside(folder, "dict.txt")).removesuffix("\n").split("\n")
+    return [*FIRST, *(line.rsplit(" ", 1)[0] for line in lines), "<mask>"]
 
 
 def byte_bpe(folder: Path) -> Vocabulary:
     """GPT-2's tokens and merges in the order of the dictionary."""
-    names = {str(index): token for token, index in read_json(_beside(folder, "encoder.json")).items()}
+    names = {str(index): token for token, index in read_table(_beside(folder, "encoder.json")).items()}
     tokens = [names.get(entry, entry) for entry in _dictionary(folder)]
     vocabulary = json.dumps({token: index for index, token in enumerate(tokens)}, ensure_ascii=False)
-    merges = _beside(folder, "vocab.bpe").read_text("utf-8")
+    merges = read_text(_beside(folder, "vocab.bpe"))
     return tokens, {"vocab.json": vocabulary, "merges.txt": merges}
 
 
 def unigram(folder: Path) -> Vocabulary:
     """The SentencePiece model as it is."""
-    model = _beside(folder, "sentencepiece.bpe.model").read_bytes()
+    model = read_bytes(_beside(folder, "sentencepiece.bpe.model"))
     return _dictionary(folder), {"sentencepiece.bpe.model": model}
 
 

@@ -50,7 +50,7 @@ def to_folder(original: Original) -> ModelFolder:
     family = FAMILIES[original.family]
     config = config_from_theirs(family, original.config_json, original.source)
     shapes = {name: tensor.shape for name, tensor in original.tensors.items()}
-    heads = _heads(family, shapes)
+    heads = _heads(family, shapes, original.source)
     pooler = not heads and has_pooler(family, shapes)
     num_labels = _num_labels(family, heads, shapes)
     with torch.device("meta"):  # shapes only: compared with the file before memory is taken
@@ -68,7 +68,7 @@ def to_folder(original: Original) -> ModelFolder:
     return ModelFolder(family, model, tokenizer, tuple(f"LABEL_{index}" for index in range(num_labels)))
 
 
-def _heads(family: Family, names: Mapping[str, tuple[int, ...]]) -> frozenset[str]:
+def _heads(family: Family, names: Mapping[str, tuple[int, ...]], source: str) -> frozenset[str]:
     """The heads of the first class that accounts for all that stands on the encoder.
 
     A layer named `classifier` may stand on the first token or on every token: the checkpoint does not say, and it is
@@ -79,7 +79,8 @@ def _heads(family: Family, names: Mapping[str, tuple[int, ...]]) -> frozenset[st
     for heads in family.architectures:
         if heads <= present.keys() and frozenset().union(*(present[head] for head in heads)) == weights:
             return heads
-    raise UserError(f"the heads {', '.join(sorted(present))} do not occur together in a {family.model_type}")
+    found = ", ".join(sorted(present))
+    raise UserError(f"{source}: the heads {found} do not occur together in a {family.model_type}")
 
 
 def _num_labels(family: Family, heads: frozenset[str], shapes: Mapping[str, tuple[int, ...]]) -> int:

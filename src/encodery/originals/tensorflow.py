@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from encodery.errors import UserError
+from encodery.files.protobuf import MalformedError, fields, varint
 
 INDEX_SUFFIX = ".index"
 _MAGIC = 0xDB4775248B80FB57
@@ -23,13 +24,8 @@ _TRAILER_BYTES = 5
 _LARGEST_INDEX = 1 << 28
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 """The numbers of `DataType` in tensorflow/core/framework/types.proto."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Fields = Mapping[int, list[int | bytes]]
-
-
-class DamagedError(ValueError):
-    """Bytes that are no checkpoint; the caller knows the file's name."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +54,14 @@ class TensorFlowCheckpoint:
             raise UserError(f"{index}: no such file; a TensorFlow checkpoint is NAME.index beside NAME.data-*")
         try:
             if index.stat().st_size > _LARGEST_INDEX:
-                raise DamagedError("far longer than any index")
+                raise MalformedError("far longer than any index")
             records = dict(_table(index.read_bytes()))
             header = _fields(records.pop(b"", b""))
             self._num_shards = _int(header, 1, default=1)
             if _int(header, 2, default=0):
                 raise UserError(f"{index}: written on a big-endian machine, which is not supported")
             self.entries = {key.decode(): _entry(value) for key, value in records.items()}
-        except (DamagedError, UnicodeDecodeError) as error:
+        except (MalformedError, UnicodeDecodeError) as error:
             raise UserError(
                 f"{index}: not the index of a TensorFlow checkpoint ({error}); fetch the file again"
             ) from None
@@ -117,7 +113,7 @@ class TensorFlowCheckpoint:
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The keys and values of a sorted table."""
     if len(data) < _FOOTER_BYTES or struct.unpack_from("<Q", data, len(data) - 8)[0] != _MAGIC:
-        raise DamagedError("its last bytes are not those of a table")
+        raise MalformedError("its last bytes are not those of a table")
     footer = data[-_FOOTER_BYTES:]
     _, at = _handle(footer, 0)
     index, _ = _handle(footer, at)
@@ -128,17 +124,17 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
     """A block's offset and size, and where the reading stopped."""
-    offset, at = _varint(data, at)
-    size, at = _varint(data, at)
+    offset, at = varint(data, at)
+    size, at = varint(data, at)
     return (offset, size), at
 
 
 def _block(data: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]]:
     offset, size = handle
     if offset + size + _TRAILER_BYTES > len(data) or size < 4:
-        raise DamagedError(f"a block of {size} bytes at {offset} lies outside the file")
+        raise MalformedError(f"a block of {size} bytes at {offset} lies outside the file")
     if data[offset + size]:
-        raise DamagedError(
+        raise MalformedError(
             f"its blocks are compressed (kind {data[offset + size]}), as TensorFlow does not write them"
         )
     block = data[offset : offset + size]
@@ -146,68 +142,42 @@ def _block(data: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]
     end = size - 4 - 4 * restarts
     at, key = 0, b""
     while at < end:
-        shared, at = _varint(block, at)
-        own, at = _varint(block, at)
-        length, at = _varint(block, at)
+        shared, at = varint(block, at)
+        own, at = varint(block, at)
+        length, at = varint(block, at)
         if shared > len(key) or at + own + length > end:
-            raise DamagedError("a key or a value reaches beyond its block")
+            raise MalformedError("a key or a value reaches beyond its block")
         key = key[:shared] + block[at : at + own]
         yield key, block[at + own : at + own + length]
         at += own + length
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 64:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-    raise DamagedError("a number without an end")
-
-
 def _fields(message: bytes) -> Fields:
     """Field number → its values; nested messages stay bytes."""
-    fields: dict[int, list[int | bytes]] = {}
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        value: int | bytes
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-        elif kind in (_BYTES, _FIXED32, _FIXED64):
-            length = {_FIXED32: 4, _FIXED64: 8}.get(kind, -1)
-            if kind == _BYTES:
-                length, at = _varint(message, at)
-            if at + length > len(message):
-                raise DamagedError("a field reaches beyond its message")
-            value, at = message[at : at + length], at + length
-        else:
-            raise DamagedError(f"a field of the unknown kind {kind}")
-        fields.setdefault(tag >> 3, []).append(value)
-    return fields
+    found: dict[int, list[int | bytes]] = {}
+    for number, value in fields(message):
+        found.setdefault(number, []).append(value)
+    return found
 
 
-def _int(fields: Fields, number: int, default: int = 0) -> int:
-    value = fields.get(number, [default])[-1]
+def _int(message: Fields, number: int, default: int = 0) -> int:
+    value = message.get(number, [default])[-1]
     if not isinstance(value, int):
-        raise DamagedError(f"field {number} is no number")
+        raise MalformedError(f"field {number} is no number")
     return value
 
 
 def _entry(message: bytes) -> Entry:
     """`BundleEntryProto` of tensorflow/core/protobuf/tensor_bundle.proto."""
-    fields = _fields(message)
-    if 7 in fields:
-        raise DamagedError("a tensor stored in slices, as only partitioned variables are")
+    entry = _fields(message)
+    if 7 in entry:
+        raise MalformedError("a tensor stored in slices, as only partitioned variables are")
     shape = []
-    for nested in fields.get(2, []):
+    for nested in entry.get(2, []):
         if not isinstance(nested, bytes):
-            raise DamagedError("a shape that is none")
+            raise MalformedError("a shape that is none")
         for size in _fields(nested).get(2, []):
             shape.append(_int(_fields(size), 1) if isinstance(size, bytes) else -1)
     if any(not 0 <= size < 1 << 40 for size in shape):
-        raise DamagedError(f"a tensor of shape {tuple(shape)}")
-    return Entry(_int(fields, 1), tuple(shape), _int(fields, 3), _int(fields, 4), _int(fields, 5))
+        raise MalformedError(f"a tensor of shape {tuple(shape)}")
+    return Entry(_int(entry, 1), tuple(shape), _int(entry, 3), _int(entry, 4), _int(entry, 5))

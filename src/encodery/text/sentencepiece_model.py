@@ -1,24 +1,23 @@
 """The file format of SentencePiece (`sentencepiece_model.proto`), as far as unigram models need it.
 
-A protocol buffer is a list of (field number, value). Read here by hand: thirty lines against a dependency, and a file
-from a stranger meets no other code.
+A protocol buffer, read and written without a library for them.
 """
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from encodery.errors import UserError
+from encodery.files.protobuf import MalformedError, fields
 from encodery.text.stored import read_bytes
 
 CONTROLS = ("<unk>", "<s>", "</s>")
 """The first three pieces; the file gives them the types `_UNKNOWN` and `_CONTROL`."""
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3
 _UNIGRAM = 1
-_VARINT, _EIGHT_BYTES, _SIZED, _FOUR_BYTES = 0, 1, 2, 5
+_VARINT, _SIZED, _FOUR_BYTES = 0, 2, 5
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def read_model(path: Path) -> SentencePieceModel:
     data = read_bytes(path)
     try:
         return parse_model(data)
-    except (IndexError, KeyError, TypeError, AttributeError, struct.error, UnicodeDecodeError):
+    except (MalformedError, KeyError, TypeError, AttributeError, struct.error, UnicodeDecodeError):
         raise UserError(f"{path}: no SentencePiece model, or a damaged one; fetch or write it again") from None
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
@@ -48,16 +47,16 @@ def parse_model(data: bytes) -> SentencePieceModel:
     """The model of a file's bytes; any other bytes are an error of some kind, `ValueError` if it has a message."""
     pieces: list[tuple[str, float, int]] = []
     charsmap = b""
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1:
-            piece = dict(_fields(value))
+            piece = dict(fields(value))
             pieces.append((piece[1].decode("utf-8"), struct.unpack("<f", piece.get(2, bytes(4)))[0], piece.get(3, 1)))
         elif number == 2:
-            model_type = dict(_fields(value)).get(3, _UNIGRAM)
+            model_type = dict(fields(value)).get(3, _UNIGRAM)
             if model_type != _UNIGRAM:
                 raise ValueError(f"a SentencePiece model of type {model_type}; only unigram (1) can be read")
         elif number == 3:
-            charsmap = dict(_fields(value)).get(2, b"")
+            charsmap = dict(fields(value)).get(2, b"")
     _check(pieces)
     return SentencePieceModel(tuple((piece, score) for piece, score, _ in pieces[len(CONTROLS) :]), bytes(charsmap))
 
@@ -88,37 +87,6 @@ def write_model(path: Path, model: SentencePieceModel) -> None:
     # name, table, add_dummy_prefix, remove_extra_whitespaces, escape_whitespaces
     normalizer = _field(1, b"nmt_nfkc") + _field(2, model.charsmap) + _field(3, 1) + _field(4, 1) + _field(5, 1)
     path.write_bytes(b"".join(data) + _field(3, normalizer))
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a message: whole numbers, or bytes of any other type."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        if key & 7 == _VARINT:
-            value, position = _varint(data, position)
-            yield key >> 3, value
-            continue
-        if key & 7 == _SIZED:
-            size, position = _varint(data, position)
-        else:
-            size = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}[key & 7]
-        if position + size > len(data):
-            raise IndexError("cut off")
-        yield key >> 3, data[position : position + size]
-        position += size
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number in groups of seven bits, and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise IndexError("no end")
 
 
 def _field(number: int, value: int | float | bytes) -> bytes:

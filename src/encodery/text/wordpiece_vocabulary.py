@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
@@ -74,7 +75,7 @@ def count_words(texts: Iterable[str], normalizer: tokenizers.normalizers.Normali
         if len(spaced) > MAX_COUNTED_WORDS:
             spaced = most_frequent(spaced, MAX_COUNTED_WORDS // 2)
     # Punctuation is cut off last, once per distinct word: the expression is slow, the words are few.
-    words = re.compile(f"[{_PUNCTUATION}]|[^{_PUNCTUATION}]+")
+    words = re.compile(f"[{_punctuation()}]|[^{_punctuation()}]+")
     counts: Counter[str] = Counter()
     for word, count in spaced.items():
         for part in words.findall(word):
@@ -105,4 +106,7 @@ def _is_punctuation(character: str) -> bool:
     return ascii_sign or unicodedata.category(character).startswith("P")
 
 
-_PUNCTUATION = "".join(re.escape(chr(i)) for i in range(sys.maxunicode + 1) if _is_punctuation(chr(i)))
+@cache
+def _punctuation() -> str:
+    """All of it, escaped for an expression. It looks at a million characters: only where a vocabulary is trained."""
+    return "".join(re.escape(chr(i)) for i in range(sys.maxunicode + 1) if _is_punctuation(chr(i)))
