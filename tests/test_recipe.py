@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from encodery.errors import UserError
+from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe import FinetuneTable, Recipe, load_recipe, resolve
 
 ROOT = Path(__file__).parents[1]
@@ -208,6 +209,17 @@ def test_text_must_fit_the_positions(path: Path) -> None:
         "run.toml: finetune.bare.task.max_seqlen = 67 is longer than the model's 61 positions; lower it, "
         "or raise model.config.max_position_embeddings"
     )
+
+
+@pytest.mark.parametrize("warmup", ["{max_seqlen=61, steps=3}", "{max_seqlen=17, steps=7}"])
+def test_a_warm_up_is_shorter_in_both_ways(path: Path, warmup: str) -> None:
+    said = warmup.replace("{", "{ ").replace("}", " }").replace("=", " = ")
+    assert complaint(path, f"pretrain.seqlen_warmup={warmup}") == (
+        f"run.toml: pretrain: seqlen_warmup = {said} must be shorter than max_seqlen = 61 and end before steps = 7"
+    )
+    recipe = load_recipe(path, ["pretrain.seqlen_warmup={max_seqlen=17, steps=3}"])
+    assert recipe.pretrain is not None
+    assert recipe.pretrain.seqlen_warmup == SeqlenWarmup(max_seqlen=17, steps=3)
 
 
 def test_the_positions_of_a_foreign_model_are_its_own(path: Path) -> None:

@@ -18,6 +18,7 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
+from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.trainer import TrainerConfig
@@ -79,10 +80,22 @@ class PretrainTable(TrainerConfig):
 
     objective: ObjectiveConfig = ObjectiveConfig()
     max_seqlen: int = Field(default=128, ge=8)
+    seqlen_warmup: SeqlenWarmup | None = None
+    """Short sequences first: a fresh model learns its first grammar from them several times as fast."""
     tokens_per_step: PositiveInt = 8192
     steps: PositiveInt
     valid_max_tokens: PositiveInt = 100_000
     """The validation loss is taken over at most this many tokens."""
+
+    @model_validator(mode="after")
+    def _warmup_is_shorter(self) -> "PretrainTable":
+        warmup = self.seqlen_warmup
+        if warmup and not (warmup.max_seqlen < self.max_seqlen and warmup.steps < self.steps):
+            raise ValueError(
+                f"seqlen_warmup = {{ max_seqlen = {warmup.max_seqlen}, steps = {warmup.steps} }} must be shorter "
+                f"than max_seqlen = {self.max_seqlen} and end before steps = {self.steps}"
+            )
+        return self
 
 
 class FinetuneTable(TrainerConfig):

@@ -34,13 +34,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pretraining(
-    shards: Shards, seed: int = SEED, tokens_per_step: int = TOKENS_PER_STEP, **config: Any
+    shards: Shards,
+    seed: int = SEED,
+    tokens_per_step: int = TOKENS_PER_STEP,
+    max_seqlen: int = MAX_SEQLEN,
+    **config: Any,
 ) -> Pretraining:
     return Pretraining(
         ObjectiveConfig.parse(config, "test"),
         shards,
         vocabulary(shards.vocab_size),
-        MAX_SEQLEN,
+        max_seqlen,
         tokens_per_step,
         seed,
     )

@@ -8,8 +8,11 @@ import pytest
 from rich.console import Console
 
 from encodery.artifact import read_manifest, verify
+from encodery.batch import Batch, LossOutput
 from encodery.data.shards import Shards
 from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
 from encodery.stages import Planned, Run, open_run, plan, run
 from encodery.stages.graph import selected, stages_of
@@ -91,6 +94,21 @@ def test_two_runs_give_the_same_bits(project: Path) -> None:
         assert other is not None
         files = {name for name in one.files if not name.endswith("log.jsonl")}
         assert {name: one.files[name] for name in files} == {name: other.files[name] for name in files}
+
+
+def test_short_sequences_come_first(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = []
+
+    def watched(self: Pretraining, model: Model, batch: Batch) -> LossOutput:
+        if model.training:
+            longest.append(batch.max_seqlen)
+        return loss(self, model, batch)
+
+    loss = Pretraining.loss
+    monkeypatch.setattr(Pretraining, "loss", watched)
+    complete(project, "pretrain.seqlen_warmup={max_seqlen=13, steps=5}")
+    assert len(longest) == 12
+    assert max(longest[:5]) <= 13 < min(longest[5:])
 
 
 def test_seeds_differ(done: Path) -> None:

@@ -39,6 +39,27 @@ assert not freed.return_excess()
 """
 
 
+STEPS = """
+import sys
+import numpy as np
+from encodery.train.allocator import FreedMemory, keep_freed_memory
+if not keep_freed_memory():
+    sys.exit("unsupported")
+freed = FreedMemory()
+for _ in range(5):
+    blocks = [np.ones(1 << 20, np.uint8) for _ in range(601)]
+    del blocks
+    print(freed.return_excess())
+"""
+
+
+def test_what_every_step_takes_again_is_not_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=False)
+    if "unsupported" in done.stderr:
+        pytest.skip("this C library has no mallopt")
+    assert done.stdout.split() == ["False"] * 5, done.stderr
+
+
 def test_holes_between_blocks_are_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=False)
     if "unsupported" in done.stderr:

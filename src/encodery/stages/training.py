@@ -18,6 +18,7 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.objectives.objective import Pretraining
+from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
 from encodery.report.model_card import ModelCard, model_card
@@ -39,17 +40,21 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     assert table is not None
     assert recipe.corpus is not None
     tokenizer = Tokenizer.load(run.artifact("tokenizer"))
-    objective, valid = (
-        Pretraining(
+
+    def objective_over(split: str, max_seqlen: int) -> Pretraining:
+        return Pretraining(
             config=table.objective,
             shards=Shards.open(run.artifact("shards") / split),
             vocabulary=vocabulary_of(tokenizer),
-            max_seqlen=table.max_seqlen,
+            max_seqlen=max_seqlen,
             tokens_per_step=table.tokens_per_step,
             seed=recipe.seed,
         )
-        for split in ("train", "valid")
-    )
+
+    objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))
+    batches = objective.batch
+    if warmup := table.seqlen_warmup:
+        batches = warmed_up(objective_over("train", warmup.max_seqlen).batch, batches, warmup.steps)
     family = FAMILIES[recipe.model.family]
     config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
     model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
@@ -58,7 +63,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     trainer = Trainer(
         model,
         objective,
-        objective.batch,
+        batches,
         table,
         table.steps,
         recipe.seed,

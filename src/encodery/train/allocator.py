@@ -41,14 +41,20 @@ class FreedMemory:
 
     def __init__(self) -> None:
         self._trim = _function("malloc_trim")
-        self._floor = resident_bytes()
+        self._in_use: int | None = None
 
     def return_excess(self) -> bool:
-        """Return unused memory to the system if the process has grown by half since the last time; whether it did."""
-        if self._trim is None or resident_bytes() < max(1.5 * self._floor, self._floor + SLACK_BYTES):
+        """Return unused memory to the system if the process has grown by half since training came to rest; whether
+        it did. What a step needs is seen at the next call only: compared with the rest after a return, the next
+        steps' own blocks would look like growth and be returned, and faulted in again, forever."""
+        resident = resident_bytes()
+        if self._trim is None or self._in_use is None:
+            self._in_use = resident
+            return False
+        if resident < max(1.5 * self._in_use, self._in_use + SLACK_BYTES):
             return False
         self._trim(0)
-        self._floor = resident_bytes()
+        self._in_use = None
         return True
 
 
