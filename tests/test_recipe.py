@@ -134,7 +134,8 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
         (
             'preset = "tiny"',
             'family = "gpt"',
-            "model: family = 'gpt'; one of bert, distilbert, roberta, xlm, xlm-roberta is allowed",
+            "model: family = 'gpt'; one of bert, distilbert, roberta, xlm, xlm-roberta, "
+            "xlm-roberta-xl, modernbert is allowed",
         ),
         (
             "max_position_embeddings = 61",

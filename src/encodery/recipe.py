@@ -62,6 +62,8 @@ class ModelTable(Config):
         fields = {**family.preset(self.preset, **self.config), "vocab_size": vocab_size}
         if pad_token_id is not None:
             fields["pad_token_id"] = pad_token_id
+        else:  # the family's stands in, unless the vocabulary is too small for it
+            fields.setdefault("pad_token_id", min(family.defaults.get("pad_token_id", 0), vocab_size - 1))
         return family.encoder(fields, "model.config")
 
 

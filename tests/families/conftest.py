@@ -26,6 +26,8 @@ from encodery.text.wordpiece import WordPieceSpec
 LABELS = ("bad", "good", "neither")
 LENGTHS = (5, 1, 29, 13)
 PADDING = 2
+HIDDEN = 42
+"""Three heads of 14, an even number: rotary positions turn pairs."""
 WEIGHTS = "model.safetensors"
 
 
@@ -34,7 +36,7 @@ def tiny(family: Family, **changes: Any) -> EncoderConfig:
     published = next(iter(family.presets.values()))
     fields = {
         "vocab_size": 101,
-        "hidden_size": 33,
+        "hidden_size": HIDDEN,
         "num_hidden_layers": 2,
         "num_attention_heads": 3,
         "intermediate_size": 37,
@@ -42,6 +44,16 @@ def tiny(family: Family, **changes: Any) -> EncoderConfig:
         "type_vocab_size": published.get("type_vocab_size", 2),
         "num_languages": 5,
         "layer_norm_eps": 1e-7,
+        "norm_bias": True,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "global_attn_every_n_layers": 2,
+        "attention_window": 7,
+        "rope_theta": 101.0,
+        "local_rope_theta": 7.0,
+        "classifier_pooling": "mean",
+        "classifier_activation": "tanh",
+        "classifier_bias": True,
         "pad_token_id": PADDING,
     }
     fields = {name: value for name, value in fields.items() if name in family.config_map}
@@ -181,9 +193,15 @@ def assert_same_outputs(found: dict[str, Tensor], expected: dict[str, Tensor], a
 
 
 def edit_config(folder: Path, **changes: Any) -> None:
-    """Change keys of config.json; None removes one."""
+    """Change keys of config.json, dotted ones in its tables; None removes one."""
     path = folder / "config.json"
-    values = json.loads(path.read_text()) | changes
+    values = json.loads(path.read_text())
+    for key, value in changes.items():
+        *tables, last = key.split(".")
+        table = values
+        for name in tables:
+            table = table.setdefault(name, {})
+        table[last] = value
     path.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
 
 

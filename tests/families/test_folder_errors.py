@@ -12,7 +12,7 @@ from encodery.families.folder import load_folder
 from encodery.text.tokenizer import Tokenizer
 from tests.families.conftest import LABELS, Case, complaint, edit_config, edit_weights, save_theirs
 
-FAMILIES_ARE = "one of bert, distilbert, roberta, xlm, xlm-roberta is"
+FAMILIES_ARE = "one of bert, distilbert, roberta, xlm, xlm-roberta, xlm-roberta-xl, modernbert is"
 
 
 def drop(*names: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
@@ -73,11 +73,11 @@ def test_the_same_weight_twice(bert_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "wanted"),
     [
-        ("bert.embeddings.word_embeddings.weight", (100, 33), (101, 33)),
-        ("bert.encoder.layer.1.attention.self.value.weight", (32, 33), (33, 33)),
+        ("bert.embeddings.word_embeddings.weight", (100, 42), (101, 42)),
+        ("bert.encoder.layer.1.attention.self.value.weight", (41, 42), (42, 42)),
         ("bert.encoder.layer.0.intermediate.dense.bias", (36,), (37,)),
-        ("classifier.weight", (2, 33), (3, 33)),
-        ("bert.pooler.dense.bias", (), (33,)),
+        ("classifier.weight", (2, 42), (3, 42)),
+        ("bert.pooler.dense.bias", (), (42,)),
     ],
 )
 def test_a_wrong_shape(bert_folder: Path, name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
@@ -89,10 +89,10 @@ def test_a_wrong_shape(bert_folder: Path, name: str, shape: tuple[int, ...], wan
 def test_joined_weights_whose_sizes_only_add_up(bert_folder: Path) -> None:
     def shift(state: dict[str, Tensor]) -> dict[str, Tensor]:
         prefix = "bert.encoder.layer.0.attention.self."
-        return state | {f"{prefix}query.bias": torch.zeros(32), f"{prefix}key.bias": torch.zeros(34)}
+        return state | {f"{prefix}query.bias": torch.zeros(41), f"{prefix}key.bias": torch.zeros(43)}
 
     edit_weights(bert_folder, shift)
-    assert "layer.0.attention.self.query.bias has shape (32,), but config.json asks for (33,)" in complaint(
+    assert "layer.0.attention.self.query.bias has shape (41,), but config.json asks for (42,)" in complaint(
         bert_folder
     )
 
@@ -125,7 +125,7 @@ def test_joined_weights_whose_sizes_only_add_up(bert_folder: Path) -> None:
         ({"vocab_size": None}, "missing key 'vocab_size'"),
         ({"vocab_size": 10**12}, "vocab_size = 1000000000000: input should be less than or equal to 16777216"),
         ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1000000, but the weights hold only 41 tensors"),
-        ({"hidden_size": 34}, "hidden_size = 34 cannot be shared by num_attention_heads = 3; choose a divisor"),
+        ({"hidden_size": 43}, "hidden_size = 43 cannot be shared by num_attention_heads = 3; choose a divisor"),
         (
             {"id2label": {"0": "a", "2": "b"}},
             "id2label = {'0': 'a', '2': 'b'}; its keys must be the numbers 0 to n-1",

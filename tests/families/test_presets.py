@@ -63,9 +63,10 @@ def test_a_preset_has_the_published_number_of_parameters(row: dict[str, str]) ->
             theirs = getattr(transformers, family.architectures[heads])(theirs_config)
         assert count(ours) == count(theirs) == number(row[column])
     assert RELEASED.get((row["family"], row["preset"]), count(ours)) == count(ours)
-    if stated := re.match(r"([\d.]+) M \(\d\)$", row["published"]):
+    if stated := re.match(r"([\d.]+) (M|B) \(\d\)$", row["published"]):
         # some papers round down, some leave out the head: each figure is one of the two counts, to a few per cent
-        millions = [number(row[column]) / 1e6 for column in ("encoder", "with_head")]
-        assert min(abs(value / float(stated[1]) - 1) for value in millions) < 0.031
+        unit = {"M": 1e6, "B": 1e9}[stated[2]]
+        counts = [number(row[column]) / unit for column in ("encoder", "with_head")]
+        assert min(abs(value / float(stated[1]) - 1) for value in counts) < 0.031
     else:
         assert row["published"] == "not stated"

@@ -1,6 +1,6 @@
 """Attention over packed tokens is softmax attention within each sequence, and nothing across."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.model.attention import attend, group_sequences
+from encodery.model.attention import attend, attend_padded, group_sequences, has_varlen_kernel
 from tests.model.conftest import LENGTHS, TINY, make_batch
 
 
@@ -17,30 +17,44 @@ def make_qkv(tokens: int, heads: int = 3, head_dim: int = 11) -> Tensor:
     return torch.randn(tokens, 3, heads, head_dim, generator=torch.Generator().manual_seed(5))
 
 
-def packed_attention(qkv: Tensor, batch: Batch, p: float = 0.0) -> Tensor:
+def packed_attention(qkv: Tensor, batch: Batch, p: float = 0.0, reach: int | None = None) -> Tensor:
     """(tokens, 3, heads, head size) to (tokens, heads, head size)."""
-    return attend(qkv.flatten(1), batch, group_sequences(batch), qkv.shape[2], p).view(qkv[:, 0].shape)
+    return attend(qkv.flatten(1), batch, group_sequences(batch), qkv.shape[2], p, reach).view(qkv[:, 0].shape)
 
 
-def textbook(qkv: Tensor, lengths: Sequence[int]) -> Tensor:
-    """Vaswani et al. 2017, equation 1, one sequence and one head at a time."""
+def padded_attention(qkv: Tensor, batch: Batch, p: float = 0.0, reach: int | None = None) -> Tensor:
+    """The same as CUDA computes it in single precision; it runs anywhere."""
+    return attend_padded(qkv.flatten(1), group_sequences(batch), qkv.shape[2], p, reach).view(qkv[:, 0].shape)
+
+
+def textbook(qkv: Tensor, lengths: Sequence[int], reach: int | None = None) -> Tensor:
+    """Vaswani et al. 2017, equation 1, one sequence and one head at a time; with a reach, one token at a time."""
     outs = []
     for part in torch.split(qkv, list(lengths)):
         query, key, value = part.unbind(1)
         heads = []
         for head in range(qkv.shape[2]):
             scores = query[:, head] @ key[:, head].T / qkv.shape[3] ** 0.5
-            heads.append(torch.softmax(scores, -1) @ value[:, head])
+            if reach is None:
+                heads.append(torch.softmax(scores, -1) @ value[:, head])
+                continue
+            seen = [range(max(0, i - reach), min(len(part), i + reach + 1)) for i in range(len(part))]
+            rows = [torch.softmax(scores[i, list(s)], -1) @ value[list(s), head] for i, s in enumerate(seen)]
+            heads.append(torch.stack(rows))
         outs.append(torch.stack(heads, 1))
     return torch.cat(outs)
 
 
+@pytest.mark.parametrize("way", [packed_attention, padded_attention])
+@pytest.mark.parametrize("reach", [None, 0, 3, 17])
 @pytest.mark.parametrize("lengths", [LENGTHS, (1,), (29,), (7, 7), (1, 1, 1), (2, 3, 5, 7, 11, 13)], ids=str)
-def test_it_is_the_textbook_formula_forward_and_backward(lengths: Sequence[int]) -> None:
+def test_it_is_the_textbook_formula_forward_and_backward(
+    lengths: Sequence[int], reach: int | None, way: Callable[..., Tensor]
+) -> None:
     batch = make_batch(TINY, lengths)
     ours, theirs = (make_qkv(batch.num_tokens).requires_grad_() for _ in range(2))
     weights = torch.randn(batch.num_tokens, 3, 11, generator=torch.Generator().manual_seed(7))
-    out, expected = packed_attention(ours, batch), textbook(theirs, lengths)
+    out, expected = way(ours, batch, reach=reach), textbook(theirs, lengths, reach)
     torch.testing.assert_close(out, expected, atol=1e-6, rtol=1e-5)
     (found,) = torch.autograd.grad((out * weights).sum(), ours)
     (wanted,) = torch.autograd.grad((expected * weights).sum(), theirs)
@@ -48,28 +62,44 @@ def test_it_is_the_textbook_formula_forward_and_backward(lengths: Sequence[int])
 
 
 @settings(max_examples=23)
-@given(st.lists(st.integers(1, 29), min_size=1, max_size=13))
-def test_any_mixture_of_lengths(lengths: list[int]) -> None:
+@given(st.lists(st.integers(1, 29), min_size=1, max_size=13), st.none() | st.integers(0, 31))
+def test_any_mixture_of_lengths(lengths: list[int], reach: int | None) -> None:
     batch = make_batch(TINY, lengths)
     qkv = make_qkv(batch.num_tokens)
-    torch.testing.assert_close(packed_attention(qkv, batch), textbook(qkv, lengths), atol=1e-6, rtol=1e-5)
+    expected = textbook(qkv, lengths, reach)
+    torch.testing.assert_close(packed_attention(qkv, batch, reach=reach), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(padded_attention(qkv, batch, reach=reach), expected, atol=1e-6, rtol=1e-5)
 
 
-def test_large_scores_do_not_overflow() -> None:
+@pytest.mark.parametrize("way", [packed_attention, padded_attention])
+def test_padding_far_from_its_sequence_spoils_no_gradient(way: Callable[..., Tensor]) -> None:
+    """One token and a group of 16: the last padding tokens have nothing but padding within reach."""
+    batch = make_batch(TINY, (1, 16, 29))
+    assert max(group.length for group in group_sequences(batch) if group.count > 1) == 16
+    qkv = make_qkv(batch.num_tokens).requires_grad_()
+    out = way(qkv, batch, reach=2)
+    (gradient,) = torch.autograd.grad(out.square().sum(), qkv)
+    assert bool(gradient.isfinite().all())
+    assert bool(gradient[:, 2].abs().amax((1, 2)).min() > 0)
+
+
+@pytest.mark.parametrize("reach", [None, 3])
+def test_large_scores_do_not_overflow(reach: int | None) -> None:
     batch = make_batch(TINY)
     qkv = make_qkv(batch.num_tokens) * 100
-    out = packed_attention(qkv, batch)
+    out = packed_attention(qkv, batch, reach=reach)
     assert bool(out.isfinite().all())
-    torch.testing.assert_close(out, textbook(qkv, LENGTHS), atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(out, textbook(qkv, LENGTHS, reach), atol=1e-3, rtol=1e-4)
 
 
-def test_dropout_keeps_the_mean_and_is_drawn_anew() -> None:
+@pytest.mark.parametrize("reach", [None, 3])
+def test_dropout_keeps_the_mean_and_is_drawn_anew(reach: int | None) -> None:
     batch = make_batch(TINY, (7, 13))
     qkv = make_qkv(batch.num_tokens)
     torch.manual_seed(11)
-    draws = torch.stack([packed_attention(qkv, batch, 0.25) for _ in range(401)])
+    draws = torch.stack([packed_attention(qkv, batch, 0.25, reach) for _ in range(401)])
     assert not torch.equal(draws[0], draws[1])
-    error = (draws.mean(0) - packed_attention(qkv, batch)).abs() / (draws.std(0) / 401**0.5)
+    error = (draws.mean(0) - packed_attention(qkv, batch, 0.0, reach)).abs() / (draws.std(0) / 401**0.5)
     assert error.max() < 6
 
 
@@ -85,12 +115,31 @@ def test_dropped_attention_is_scaled_up() -> None:
     assert kept.float().mean().item() == pytest.approx(0.75, abs=0.12)
 
 
-def test_bfloat16_in_and_out() -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("way", [packed_attention, padded_attention])
+@pytest.mark.parametrize("reach", [None, 3])
+def test_half_precision_in_and_out(reach: int | None, way: Callable[..., Tensor], dtype: torch.dtype) -> None:
     batch = make_batch(TINY)
     qkv = make_qkv(batch.num_tokens)
-    low = packed_attention(qkv.bfloat16(), batch)
-    assert low.dtype == torch.bfloat16
-    torch.testing.assert_close(low.float(), textbook(qkv, LENGTHS), atol=0.05, rtol=0.05)
+    low = way(qkv.to(dtype), batch, reach=reach)
+    assert low.dtype == dtype
+    torch.testing.assert_close(low.float(), textbook(qkv, LENGTHS, reach), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("reach", [None, 0, 3, 17])
+def test_the_kernel_of_cuda_computes_the_same(reach: int | None) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    batch = make_batch(TINY).to("cuda")
+    ours, theirs = (make_qkv(batch.num_tokens, head_dim=16).to("cuda") for _ in range(2))
+    half = ours.bfloat16().requires_grad_()
+    assert has_varlen_kernel(half, 0.0)
+    out, expected = packed_attention(half, batch, reach=reach), textbook(theirs.requires_grad_(), LENGTHS, reach)
+    torch.testing.assert_close(out.float(), expected, atol=0.05, rtol=0.05)
+    (found,) = torch.autograd.grad(out.float().square().sum(), half)
+    (wanted,) = torch.autograd.grad(expected.square().sum(), theirs)
+    torch.testing.assert_close(found.float(), wanted, atol=0.1, rtol=0.1)
 
 
 def test_gradients_follow_the_dropped_attention() -> None:

@@ -62,19 +62,21 @@ def test_no_dropout_changes_nothing() -> None:
     assert torch.equal(dropout(x, 0.0), x)
 
 
+@pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("p", [0.0, P])
-def test_the_fused_form_is_the_composed_one(p: float) -> None:
+def test_the_fused_form_is_the_composed_one(p: float, biased: bool) -> None:
     shapes = ((TOKENS, HIDDEN), (TOKENS, HIDDEN), (HIDDEN,), (HIDDEN,))
-    x, residual, weight, bias = (
+    x, residual, weight, drawn = (
         normal(*s, seed=i, dtype=torch.float64).requires_grad_() for i, s in enumerate(shapes)
     )
+    bias = drawn if biased else None
     torch.manual_seed(5)
     fused = dropout_add_norm(x, residual, weight, bias, 1e-5, p)
     torch.manual_seed(5)
     composed = F.layer_norm(residual + dropout(x, p), (HIDDEN,), weight, bias, 1e-5)
     torch.testing.assert_close(fused, composed)
     goal = normal(TOKENS, HIDDEN, seed=7, dtype=torch.float64)
-    inputs = (x, residual, weight, bias)
+    inputs = (x, residual, weight, drawn) if biased else (x, residual, weight)
     found = torch.autograd.grad((fused * goal).sum(), inputs)
     expected = torch.autograd.grad((composed * goal).sum(), inputs)
     for ours, theirs in zip(found, expected, strict=True):

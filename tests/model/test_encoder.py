@@ -1,5 +1,6 @@
 """The packed encoder is BERT: equal to `transformers` on padded batches, forward and backward."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,21 @@ from encodery.model.encoder import Encoder, initialize
 from tests.model.conftest import LENGTHS, TINY, assert_same_gradients, make_batch, make_model, randomize, to_theirs
 
 Padded = Callable[[Batch], dict[str, Tensor]]
+PRE: dict[str, object] = {"norm": "pre", "embedding_norm": False}
+MODERN: dict[str, object] = {
+    "hidden_size": 42,
+    "norm": "pre",
+    "norm_bias": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "gated_mlp": True,
+    "global_attn_every_n_layers": 2,
+    "attention_window": 7,
+    "position": "rope",
+    "rope_theta": 101.0,
+    "local_rope_theta": 7.0,
+}
+of_every_form = pytest.mark.parametrize("changes", [{}, PRE, MODERN], ids=["post", "pre", "modern"])
 
 
 def make_encoder(**changes: object) -> Encoder:
@@ -52,9 +68,10 @@ def sequences_of(batch: Batch, hidden: Tensor) -> list[Tensor]:
     return list(torch.split(hidden, batch.seqlens()))
 
 
+@of_every_form
 @torch.no_grad()
-def test_the_order_of_sequences_does_not_matter() -> None:
-    encoder, batch = make_encoder(), make_batch(TINY)
+def test_the_order_of_sequences_does_not_matter(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
     parts = batch.split(1)
     order = [3, 0, 4, 2, 1]
     lengths = [LENGTHS[index] for index in order]
@@ -68,17 +85,19 @@ def test_the_order_of_sequences_does_not_matter() -> None:
         torch.testing.assert_close(found, expected[index], atol=1e-6, rtol=1e-6)
 
 
+@of_every_form
 @torch.no_grad()
-def test_a_sequence_is_the_same_alone_and_in_company() -> None:
-    encoder, batch = make_encoder(), make_batch(TINY)
+def test_a_sequence_is_the_same_alone_and_in_company(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
     together = sequences_of(batch, encoder(batch))
     for part, expected in zip(batch.split(1), together, strict=True):
         torch.testing.assert_close(encoder(part), expected, atol=1e-6, rtol=1e-6)
 
 
+@of_every_form
 @torch.no_grad()
-def test_a_token_reaches_its_own_sequence_and_no_other() -> None:
-    encoder, batch = make_encoder(), make_batch(TINY)
+def test_a_token_reaches_its_own_sequence_and_no_other(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
     changed = batch.input_ids.clone()
     changed[11] = (changed[11] + 1) % TINY.vocab_size  # in the third sequence
     moved = (encoder(batch) - encoder(replace(batch, input_ids=changed))).abs().amax(1)
@@ -88,8 +107,83 @@ def test_a_token_reaches_its_own_sequence_and_no_other() -> None:
     assert moved.max() <= 1e-6
 
 
-def test_gradients_are_the_same_alone_and_in_company() -> None:
-    encoder, batch = make_encoder(), make_batch(TINY)
+@torch.no_grad()
+def test_a_window_is_what_a_layer_sees() -> None:
+    """Two layers with windows of 3 to either side reach 6 places; the first layer of a model sees all."""
+    encoder = make_encoder(**MODERN | {"num_hidden_layers": 3, "global_attn_every_n_layers": 5})
+    encoder.layers = encoder.layers[1:]
+    batch = make_batch(TINY, (1, 29))
+    changed = batch.input_ids.clone()
+    changed[15] = (changed[15] + 1) % TINY.vocab_size
+    moved = (encoder(batch) - encoder(replace(batch, input_ids=changed))).abs().amax(1)
+    assert torch.nonzero(moved > 1e-6)[:, 0].tolist() == list(range(9, 22))
+
+
+@torch.no_grad()
+def test_rotary_positions_have_no_table_and_no_place_of_their_own() -> None:
+    """Where a sequence begins does not matter, only how far apart its tokens are."""
+    encoder, batch = make_encoder(**MODERN), make_batch(TINY, (5, 13))
+    assert not any("position" in name for name, _ in encoder.named_parameters())
+    shifted = replace(batch, position_ids=batch.position_ids + 101)
+    torch.testing.assert_close(encoder(batch), encoder(shifted), atol=1e-4, rtol=1e-4)
+    spread = replace(batch, position_ids=batch.position_ids * 2)
+    assert not torch.allclose(encoder(batch), encoder(spread), atol=1e-2)
+
+
+def test_the_norms_of_each_form() -> None:
+    norms = {
+        form: [
+            name.removesuffix(".weight")
+            for name, _ in make_encoder(**changes).named_parameters()
+            if "norm.weight" in name
+        ]
+        for form, changes in (("post", {}), ("pre", PRE), ("modern", MODERN))
+    }
+    layers = [f"layers.{number}.{name}" for number in (0, 1) for name in ("attention_norm", "mlp_norm")]
+    assert norms == {
+        "post": ["embeddings.norm", *layers],
+        "pre": [*layers, "norm"],
+        "modern": ["embeddings.norm", *layers[1:], "norm"],
+    }
+    assert [name for name, _ in make_encoder(**MODERN).named_parameters() if name.endswith("bias")] == []
+
+
+@pytest.mark.parametrize("changes", [PRE, MODERN], ids=["pre", "modern"])
+@pytest.mark.parametrize(
+    "name", ["hidden_dropout_prob", "attention_probs_dropout_prob", "embedding_dropout", "attention_out_dropout"]
+)
+@torch.no_grad()
+def test_each_dropout_of_a_form_with_norms_first_is_drawn(name: str, changes: dict[str, object]) -> None:
+    none = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob", "embedding_dropout"), 0.0)
+    encoder, batch = make_encoder(**changes | none | {"attention_out_dropout": 0.0} | {name: 0.3}), make_batch(TINY)
+    plain = encoder(batch)
+    encoder.train()
+    first, second, again = (encoder(batch) for seed in (5, 7, 5) if torch.manual_seed(seed))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(first, plain)
+
+
+@torch.no_grad()
+def test_dropout_that_is_not_stated_is_that_of_the_hidden_states() -> None:
+    names = (
+        "embeddings.dropout_prob",
+        "layers.1.attention_dropout",
+        "layers.1.mlp_dropout",
+        "layers.1.mlp.dropout_prob",
+    )
+    for changes, expected in (
+        ({}, [0.3, 0.3, 0.3, 0.0]),
+        ({"gated_mlp": True}, [0.3, 0.3, 0.0, 0.3]),
+        ({"embedding_dropout": 0.0, "attention_out_dropout": 0.1}, [0.0, 0.1, 0.3, 0.0]),
+    ):
+        encoder = make_encoder(hidden_dropout_prob=0.3, **changes)
+        assert [operator.attrgetter(name)(encoder) for name in names] == expected
+
+
+@of_every_form
+def test_gradients_are_the_same_alone_and_in_company(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
     encoder(batch).square().sum().backward()
     together = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
@@ -231,8 +325,9 @@ def test_bfloat16_autocast_stays_near_float32() -> None:
     assert (low.float() - exact).norm() / exact.norm() < 0.02
 
 
-def test_rows_alone_are_those_of_the_whole() -> None:
-    encoder, batch = make_encoder(), make_batch(TINY)
+@of_every_form
+def test_rows_alone_are_those_of_the_whole(changes: dict[str, object]) -> None:
+    encoder, batch = make_encoder(**changes), make_batch(TINY)
     rows = torch.tensor([11, 2, 2, batch.num_tokens - 1])
     whole = encoder(batch)
     torch.testing.assert_close(encoder(batch, rows), whole[rows], atol=1e-6, rtol=1e-6)

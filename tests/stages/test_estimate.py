@@ -12,6 +12,15 @@ def test_flops_of_bert_base() -> None:
     assert flops_per_token(BASE, 128) == 6 * layers + 12 * 12 * 128 * 768 + 0.15 * 6 * (768**2 + 768 * 30522)
 
 
+def test_a_gate_is_a_third_product_and_a_window_bounds_what_is_seen() -> None:
+    """Of 12 layers, 4 see all of 1,024 tokens and 8 see 64 to either side and the token itself."""
+    modern = BASE.model_copy(update={"gated_mlp": True, "global_attn_every_n_layers": 3})
+    layers = 12 * (4 * 768**2 + 3 * 768 * 3072)
+    attention = 12 * (4 * 1024 + 8 * 129) * 768
+    assert flops_per_token(modern, 1024) == 6 * layers + attention + 0.15 * 6 * (768**2 + 768 * 30522)
+    assert flops_per_token(modern, 101) == 6 * layers + 12 * 12 * 101 * 768 + 0.15 * 6 * (768**2 + 768 * 30522)
+
+
 def test_memory_holds_at_least_the_optimizer_state() -> None:
     parameters = 110_106_428  # the pretraining model of BERT-base, as published
     assert memory_bytes(BASE, 0) == parameters * BYTES_PER_PARAMETER

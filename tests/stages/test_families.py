@@ -25,6 +25,8 @@ VOCABULARIES = {
     "roberta": ("RobertaTokenizer", 300, 1),
     "xlm": ("BertTokenizer", 90, 0),  # its own kind cannot be trained yet: WordPiece stands in
     "xlm-roberta": ("XLMRobertaTokenizer", 50, 1),
+    "xlm-roberta-xl": ("XLMRobertaTokenizer", 50, 1),
+    "modernbert": ("PreTrainedTokenizerFast", 300, 1),
 }
 """The class that `transformers` opens, a size, and the padding id."""
 

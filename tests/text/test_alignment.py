@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 
-from encodery.text.alignment import align
+from encodery.text.alignment import align, carried_back
 from encodery.text.tokenizer import Tokenizer
 from tests.text.scripts import TEXTS
 
@@ -61,3 +61,20 @@ def test_a_mark_before_its_letter_widens_nothing_else(unigram: Tokenizer) -> Non
 def tokens_of(unigram: Tokenizer, text: str) -> list[tuple[int, int]]:
     normalize = unigram.kind.backend.normalizer.normalize_str  # type: ignore[attr-defined]
     return align(text, normalize)[:4]
+
+
+def test_spans_are_carried_back() -> None:
+    """Two characters became one, one became two; an empty span stays where it is."""
+    sources = [(0, 1), (1, 3), (3, 4), (3, 4)]
+    spans = [(0, 1), (1, 2), (0, 2), (1, 4), (2, 3), (3, 4), (2, 2), (4, 4), (0, 0)]
+    assert carried_back(spans, sources, 5) == [
+        (0, 1),
+        (1, 3),
+        (0, 3),
+        (1, 4),
+        (3, 4),
+        (3, 4),
+        (3, 3),
+        (5, 5),
+        (0, 0),
+    ]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,3 +198,132 @@ def test_ids_of_the_original_vocabulary(shared_data: Path, tmp_path: Path) -> No
     for ids, row in zip(tokenizer.encode_batch([row["text"] for row in rows]), rows, strict=True):
         assert ids.tolist() == row["ids"]
         assert tokenizer.decode(ids.tolist()) == row["text"]
+
+
+@pytest.fixture(scope="module")
+def modern() -> Tokenizer:
+    """As ModernBERT has it: BERT's special tokens, characters composed."""
+    return train_tokenizer(ByteBpeSpec(vocab_size=541, special_tokens="bert", normalizer="nfc"), SENTENCES)
+
+
+def test_special_tokens_may_stand_as_in_bert(modern: Tokenizer) -> None:
+    one, two = modern.encode("the rights"), modern.encode("the", "rights")
+    the, rights = (ids.tolist() for ids in modern.encode_batch(["the", "rights"]))
+    assert vocabulary_of(modern)[:4] == ["[CLS]", "[PAD]", "[SEP]", "[UNK]"]
+    assert vocabulary_of(modern)[-1] == "[MASK]"
+    assert (one.input_ids[0], one.input_ids[-1]) == (modern.cls_token_id, modern.sep_token_id) == (0, 2)
+    assert two.input_ids == [0, *the, 2, *rights, 2]
+    assert two.token_type_ids == [0] * (len(the) + 2) + [1] * (len(rights) + 1)
+
+
+def test_words_are_counted_composed() -> None:
+    """A letter and its accent are one character of two bytes, with which a merge may begin."""
+    spec = ByteBpeSpec(vocab_size=263, min_frequency=1, special_tokens="bert", normalizer="nfc")
+    tokenizer = train_tokenizer(spec, ["e\u0301 e\u0301"])
+    assert vocabulary_of(tokenizer)[260:] == ["Ã©", "ĠÃ©", "[MASK]"]
+    assert [ids.tolist() for ids in tokenizer.encode_batch(["\u00e9", "e\u0301"])] == [[261], [261]]
+
+
+@pytest.fixture(scope="module")
+def modern_peer(modern: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return peer_of(modern, "modernbert", tmp_path_factory.mktemp("modernbert"))
+
+
+@settings(max_examples=200)
+@given(text=TEXTS, pair=st.none() | TEXTS.filter(bool), max_length=st.none() | st.integers(3, 31))
+def test_any_text_has_the_ids_of_transformers_in_this_layout(
+    modern: Tokenizer, modern_peer: Any, text: str, pair: str | None, max_length: int | None
+) -> None:
+    if pair is None or max_length is None or max_length > 3:
+        check_same(modern, modern_peer, text, pair, max_length)
+
+
+@settings(max_examples=200)
+@given(TEXTS)
+def test_offsets_are_those_of_the_text_before_it_was_composed(modern: Tokenizer, text: str) -> None:
+    """What the tokens cover, composed and put together, is the text, but for spaces at the ends of tokens."""
+    encoding = modern.encode(text)
+    assert encoding.input_ids[1:-1] == modern.encode_batch([text])[0].tolist()
+    spans = encoding.offsets[1:-1]
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+    covered = {place for start, end in spans for place in range(start, end)}
+    assert {text[place] for place in set(range(len(text))) - covered} <= {" "}
+
+
+def test_offsets_of_decomposed_characters(modern: Tokenizer) -> None:
+    text = "une re\u0301publique a\u0308 [MASK] x"
+    encoding = modern.encode(text)
+    found = [text[start:end] for start, end in encoding.offsets]
+    assert any("e\u0301" in part for part in found)
+    assert not any(part.startswith(("\u0301", "\u0308")) for part in found)
+    assert text[slice(*encoding.offsets[encoding.input_ids.index(modern.mask_token_id)])].strip() == "[MASK]"
+    composed = modern.encode("une r\u00e9publique \u00e4 [MASK] x")
+    assert encoding.input_ids == composed.input_ids
+
+
+def test_a_tokenizer_of_this_layout_is_read_back_from_the_one_file_that_holds_it(
+    modern: Tokenizer, tmp_path: Path
+) -> None:
+    modern.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(FILES) - {"vocab.json", "merges.txt"})
+    loaded = Tokenizer.load(tmp_path)
+    for text in (*SENTENCES, "a [MASK] b", "\n x", "e\u0301"):
+        assert loaded.encode(text, "the") == modern.encode(text, "the")
+
+
+def test_another_normalizer_is_refused(modern: Tokenizer, tmp_path: Path) -> None:
+    modern.save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    path.write_text(path.read_text().replace('"type": "NFC"', '"type": "NFKC"'))
+    with pytest.raises(UserError, match="the model is BPE with the normalizer NFKC; "):
+        Tokenizer.load(tmp_path)
+
+
+def published_form(tokenizer: Tokenizer, folder: Path) -> None:
+    """As ModernBERT's files are: no space assumed, runs of spaces as tokens of their own, unused special tokens."""
+    tokenizer.save(folder)
+    backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.add_tokens([tokenizers.AddedToken(" " * count, normalized=True) for count in (4, 3, 2)])
+    backend.add_special_tokens(["[unused0]", "[unused1]"])
+    backend.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps({"model_type": "modernbert"}))
+
+
+@pytest.fixture(scope="module")
+def published(modern: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, Any]:
+    folder = tmp_path_factory.mktemp("published")
+    published_form(modern, folder)
+    return Tokenizer.load(folder), transformers.AutoTokenizer.from_pretrained(folder)
+
+
+@settings(max_examples=200)
+@given(text=TEXTS, pair=st.none() | TEXTS.filter(bool))
+def test_the_published_form_has_the_ids_of_transformers(
+    published: tuple[Tokenizer, Any], text: str, pair: str | None
+) -> None:
+    ours, theirs = published
+    check_same(ours, theirs, text, pair, None)
+    assert ours.encode(text).input_ids[1:-1] == ours.encode_batch([text])[0].tolist()
+
+
+@pytest.mark.parametrize(
+    "text", ["a   b", "     ", " e\u0301  x    [MASK]  y", "def f():\n    return [unused0] 1\u0308"]
+)
+def test_runs_of_spaces_are_tokens_without_a_place_of_their_own(published: tuple[Tokenizer, Any], text: str) -> None:
+    ours, theirs = published
+    encoding = ours.encode(text)
+    assert encoding.input_ids == theirs(text)["input_ids"]
+    covered = {place for start, end in encoding.offsets for place in range(start, end)}
+    assert covered >= {place for place, character in enumerate(text) if character != " "}
+    assert not any(text[start:end].strip(" ") == "" < text[start:end] for start, end in encoding.offsets)
+
+
+def test_a_mark_behind_a_special_token_changes_no_id(tmp_path: Path) -> None:
+    """`>` and a stroke compose; the library finds the special token first, and so do we."""
+    ours = train_tokenizer(ByteBpeSpec(vocab_size=541, normalizer="nfc"), SENTENCES)
+    theirs = peer_of(ours, "roberta", tmp_path)
+    for text in ("a </s>\u0338 b", "e\u0301 <mask>\u0338", "x >\u0338"):
+        encoding = ours.encode(text)
+        assert encoding.input_ids == theirs(text)["input_ids"]
+        assert len(encoding.offsets) == len(encoding.input_ids)

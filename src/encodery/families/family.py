@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from encodery.errors import UserError
+from encodery.families.layer_types import EveryNth
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import HeadShape, Model
 
@@ -47,9 +48,9 @@ class Follows:
     times: int = 1
     plus: int = 0
 
-    def value(self, config: EncoderConfig) -> int:
+    def value(self, config: EncoderConfig) -> int | float:
         """The one value that fits the rest of `config`."""
-        base: int = getattr(config, self.field)
+        base: int | float = getattr(config, self.field)
         return self.times * base + self.plus
 
 
@@ -64,7 +65,8 @@ class Family:
     config_map: Mapping[str, str | Coded]
     """Our config field → theirs."""
     fixed: Mapping[str, Any]
-    """Their config keys that must hold this value where present: anything else is mathematics we do not have."""
+    """Their config keys that must hold this value where present: anything else is mathematics we do not have.
+    A dotted key is one in a table of theirs: checked, but not written."""
     base_prefix: str
     """Prefix of the encoder's weights in a checkpoint with heads; a bare encoder's file leaves it out."""
     name_map: NameMap
@@ -82,8 +84,14 @@ class Family:
     """What a key of `fixed` asks for, where its name does not say it."""
     old_keys: Mapping[str, str] = field(default_factory=dict)
     """Config keys of early releases → today's."""
+    new_keys: Mapping[str, str | EveryNth] = field(default_factory=dict)
+    """Config keys of later releases, dotted where they are in tables → those of `config_map`, over which they win."""
+    token_ids: Mapping[str, str] = field(default_factory=dict)
+    """Config keys of special tokens → the tokenizer's attribute, where a folder's `kept` keys do not say them."""
     kept: tuple[str, ...] = ()
     """Their config keys that pass through a model folder as they are."""
+    common: frozenset[str] = frozenset()
+    """Modules that every head has under the same names: a new head takes them from the checkpoint's head."""
     ignored: frozenset[str] = frozenset()
     """Their buffers that hold no weight."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -161,15 +169,43 @@ def config_from_theirs(family: Family, theirs: Mapping[str, Any], source: str) -
         UserError: a size is missing or impossible, or a setting asks for mathematics that is not implemented.
     """
     for key, value in family.fixed.items():
-        if key in theirs and theirs[key] != value:
-            meaning = f" ({family.meanings[key]})" if key in family.meanings else ""
-            raise UserError(f"{source}: {key} = {theirs[key]!r}{meaning} is not supported; only {value!r} is")
+        for found in _stated(theirs, key):
+            if found != value:
+                meaning = f" ({family.meanings[key]})" if key in family.meanings else ""
+                raise UserError(f"{source}: {key} = {found!r}{meaning} is not supported; only {value!r} is")
     theirs = {today: theirs[old] for old, today in family.old_keys.items() if old in theirs} | dict(theirs)
+    theirs |= _renamed(family, theirs, source)
     fields = {}
     for name, entry in family.config_map.items():
         if (key := family.their_key(name)) in theirs:
             fields[name] = _decode(entry, theirs[key], source) if isinstance(entry, Coded) else theirs[key]
     return family.encoder(fields, source)
+
+
+def _stated(theirs: Mapping[str, Any], path: str) -> list[Any]:
+    """The value of a dotted key, if there is one."""
+    table, _, rest = path.partition(".")
+    if not rest:
+        return [theirs[path]] if path in theirs else []
+    inner = theirs.get(table)
+    return _stated(inner, rest) if isinstance(inner, Mapping) else []
+
+
+def _renamed(family: Family, theirs: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What the keys of later releases say, under the keys of the map."""
+    renamed: dict[str, Any] = {}
+    for path, entry in family.new_keys.items():
+        for value in _stated(theirs, path):
+            if isinstance(entry, str):
+                renamed[entry] = value
+            elif value is not None:
+                renamed[entry.key] = entry.number(value, theirs.get(entry.key))
+                if renamed[entry.key] is None:
+                    raise UserError(
+                        f"{source}: {path} = {value!r:.80} is not supported; only {entry.first!r} at the first and "
+                        f"every n-th layer and {entry.other!r} at all others is"
+                    )
+    return renamed
 
 
 def _decode(entry: Coded, value: Any, source: str) -> Any:
@@ -200,5 +236,5 @@ def config_to_theirs(family: Family, config: EncoderConfig, heads: Collection[st
         "model_type": family.model_type,
         "architectures": [family.architectures[frozenset(heads)]],
         **written,
-        **family.fixed,
+        **{key: value for key, value in family.fixed.items() if "." not in key},
     }

@@ -184,7 +184,8 @@ def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemTyp
 def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
     model = folder.model
-    config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **folder.settings}
+    token_ids = {key: getattr(folder.tokenizer, name) for key, name in folder.family.token_ids.items()}
+    config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **token_ids, **folder.settings}
     if folder.labels:
         config_json["id2label"] = {str(index): label for index, label in enumerate(folder.labels)}
         config_json["label2id"] = {label: index for index, label in enumerate(folder.labels)}

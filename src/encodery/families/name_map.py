@@ -88,7 +88,8 @@ def assign(
     """Plan the loading of weights with these names and shapes; every foreign name is accounted for exactly once.
 
     `fresh_heads` start fresh, and so do, unless the checkpoint must be `complete`, the pooler and the heads of which
-    it holds nothing; heads that the model lacks are passed over.
+    it holds nothing; heads that the model lacks are passed over. What a family's heads have in common (`common`) is
+    taken wherever the checkpoint has it.
 
     Raises:
         UserError: weights missing, left over or of another shape; both sides are listed.
@@ -104,19 +105,16 @@ def assign(
         if ours in shapes or not ours.startswith("encoder."):  # heads that the model lacks are passed over
             expected.update(parts)
     unknown = sorted(set(by_name) - expected - family.ignored)
-    skipped = tuple(f"heads.{head}." for head in fresh_heads)
+    module = {ours: _module(family, ours) for ours in wanted}
+    skipped = {f"heads.{head}" for head in fresh_heads}
     found = {
         ours: parts
         for ours, parts in wanted.items()
-        if all(part in by_name for part in parts) and not ours.startswith(skipped)
+        if all(part in by_name for part in parts) and module[ours] not in skipped
     }
-    needed = {"encoder"} | {_module(ours) for ours in (wanted if complete else found)}
+    needed = ({"encoder"} | {module[ours] for ours in (wanted if complete else found)}) - skipped
     lost = sorted(
-        part
-        for ours, parts in wanted.items()
-        if _module(ours) in needed and not ours.startswith(skipped)
-        for part in parts
-        if part not in by_name
+        part for ours, parts in wanted.items() if module[ours] in needed for part in parts if part not in by_name
     )
     if unknown or lost:
         raise UserError(
@@ -155,9 +153,12 @@ def shared_heads(family: Family, first: Collection[str], second: Collection[str]
     return {head for head in first if family.heads[head].weights & taken}
 
 
-def _module(ours: str) -> str:
-    """What a weight of ours belongs to: `encoder`, `pooler` or a head."""
-    return ".".join(ours.split(".")[: 2 if ours.startswith("heads.") else 1])
+def _module(family: Family, ours: str) -> str:
+    """What a weight of ours belongs to, and is found or lost with: `encoder`, `pooler`, a head or its common part."""
+    first, *rest = ours.split(".")
+    if first != "heads":
+        return first
+    return f"{first}.{rest[0]} in common" if rest[1] in family.common else f"{first}.{rest[0]}"
 
 
 def _check_shapes(

@@ -1,5 +1,7 @@
 """Self-attention over packed tokens: every sequence sees itself and nothing else (Vaswani et al. 2017, 3.2).
 
+A token sees its whole sequence or, with a `reach`, only the tokens at most so far from it (Beltagy et al. 2020, 3.1).
+
 One meaning, three ways to compute it: the variable-length kernel of core PyTorch on CUDA in half precision, and
 elsewhere padding inside attention only, over groups of sequences of nearly equal length; on the CPU with products,
 softmax and dropout written out, which there is several times faster than `scaled_dot_product_attention`.
@@ -59,19 +61,25 @@ def group_sequences(batch: Batch) -> list[Group]:
 
 
 def attend(
-    qkv: Float[Tensor, "tokens three_hidden"], batch: Batch, groups: list[Group], num_heads: int, p: float
+    qkv: Float[Tensor, "tokens three_hidden"],
+    batch: Batch,
+    groups: list[Group],
+    num_heads: int,
+    p: float,
+    reach: int | None = None,
 ) -> Float[Tensor, "tokens hidden"]:
     """Softmax attention of every token to the tokens of its own sequence, dropout `p` on the probabilities.
 
-    `qkv` holds queries, keys and values side by side, each as (heads, head size).
+    `qkv` holds queries, keys and values side by side, each as (heads, head size). With a `reach`, a token sees only
+    those at most `reach` places before or behind it.
     """
     if qkv.device.type == "cpu":
         with torch.autocast("cpu", enabled=False):
-            context: Tensor = _Attend.apply(qkv, groups, num_heads, p)  # type: ignore[no-untyped-call]
+            context: Tensor = _Attend.apply(qkv, groups, num_heads, p, reach)  # type: ignore[no-untyped-call]
         return context
     if has_varlen_kernel(qkv, p):
-        return _attend_varlen(qkv, batch, num_heads)
-    return _gather_back([_attend_padded(qkv, group, num_heads, p) for group in groups], groups, qkv.shape[0])
+        return _attend_varlen(qkv, batch, num_heads, reach)
+    return attend_padded(qkv, groups, num_heads, p, reach)
 
 
 def has_varlen_kernel(qkv: Tensor, p: float) -> bool:
@@ -79,20 +87,42 @@ def has_varlen_kernel(qkv: Tensor, p: float) -> bool:
     return qkv.is_cuda and p == 0.0 and qkv.dtype in (torch.float16, torch.bfloat16)
 
 
-def _attend_varlen(qkv: Tensor, batch: Batch, num_heads: int) -> Tensor:
+def _attend_varlen(qkv: Tensor, batch: Batch, num_heads: int, reach: int | None) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     query, key, value = qkv.view(qkv.shape[0], 3, num_heads, -1).unbind(1)
     bounds, longest = batch.cu_seqlens, batch.max_seqlen
-    context = varlen_attn(query, key, value, bounds, bounds, longest, longest)
+    window = (-1, -1) if reach is None else (reach, reach)  # to the left and to the right, inclusive; -1 is no end
+    context = varlen_attn(query, key, value, bounds, bounds, longest, longest, window_size=window)
     assert isinstance(context, Tensor)
     return context.flatten(1)
 
 
-def _attend_padded(qkv: Tensor, group: Group, num_heads: int, p: float) -> Tensor:
-    query, key, value = _split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
-    mask = None if group.valid is None else group.valid[:, None, None, :]
-    return _join_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p))
+def attend_padded(
+    qkv: Float[Tensor, "tokens three_hidden"], groups: list[Group], num_heads: int, p: float, reach: int | None = None
+) -> Float[Tensor, "tokens hidden"]:
+    """`attend` for devices other than the CPU where the kernel cannot run; the CPU computes the same, more slowly."""
+    parts = []
+    for group in groups:
+        query, key, value = _split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
+        mask = None if group.valid is None else group.valid[:, None, None, :]
+        if (far := _far(group, reach, query)) is not None:  # added, not and-ed: no row may be hidden wholly
+            mask = far if mask is None else far.expand(group.count, 1, -1, -1).masked_fill(~mask, -math.inf)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
+        parts.append(_join_heads(attended))
+    return _gather_back(parts, groups, qkv.shape[0])
+
+
+def _far(group: Group, reach: int | None, like: Tensor) -> Float[Tensor, "length length"] | None:
+    """What is added to scores to hide what is out of reach; None if all is within it.
+
+    Finite, because a padding token may have nothing but padding within reach, and a row of -inf alone is NaN.
+    """
+    if reach is None or group.length <= reach + 1:
+        return None
+    place = torch.arange(group.length, device=like.device)
+    hidden = (place[:, None] - place).abs() > reach
+    return torch.zeros_like(hidden, dtype=like.dtype).masked_fill_(hidden, torch.finfo(like.dtype).min / 2)
 
 
 def _split_heads(x: Tensor, group: Group, heads: int) -> Float[Tensor, "count heads length size"]:
@@ -118,7 +148,7 @@ class _Attend(torch.autograd.Function):
     backward pass is slow in bfloat16: this is 4x as fast, forward and backward together (benchmarks/results)."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, groups: list[Group], num_heads: int, p: float) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, groups: list[Group], num_heads: int, p: float, reach: int | None) -> Tensor:
         parts: list[Tensor] = []
         saved: list[Tensor | None] = []
         for group in groups:
@@ -128,6 +158,8 @@ class _Attend(torch.autograd.Function):
             if group.valid is not None:
                 hidden = torch.zeros(group.valid.shape, dtype=scores.dtype).masked_fill_(~group.valid, -math.inf)
                 scores.view(group.count, num_heads, group.length, -1).add_(hidden[:, None, None, :])
+            if (far := _far(group, reach, scores)) is not None:
+                scores.add_(far)
             probabilities = torch.softmax(scores, -1)
             mask = keep_mask(tuple(scores.shape), p, scores.dtype) if p > 0 else None
             context = torch.bmm(probabilities if mask is None else probabilities * mask, value)
@@ -161,7 +193,7 @@ class _Attend(torch.autograd.Function):
             torch.bmm(used.transpose(1, 2), grad, out=three[2])
             heads = three.view(3, group.count, ctx.num_heads, group.length, -1)
             parts.append(heads.permute(1, 3, 0, 2, 4).reshape(group.count * group.length, -1))
-        return _gather_back(parts, ctx.groups, grad_context.shape[0]), None, None, None
+        return _gather_back(parts, ctx.groups, grad_context.shape[0]), None, None, None, None
 
 
 def _contiguous_heads(qkv: Tensor, group: Group, num_heads: int) -> tuple[Tensor, ...]:

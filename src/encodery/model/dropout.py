@@ -38,7 +38,7 @@ def dropout_add_norm(
     x: Float[Tensor, "tokens hidden"],
     residual: Float[Tensor, "tokens hidden"],
     weight: Float[Tensor, " hidden"],
-    bias: Float[Tensor, " hidden"],
+    bias: Float[Tensor, " hidden"] | None,
     eps: float,
     p: float,
 ) -> Float[Tensor, "tokens hidden"]:
@@ -54,12 +54,12 @@ class _DropoutAddNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor, eps: float, p: float
+        ctx: FunctionCtx, x: Tensor, residual: Tensor, weight: Tensor, bias: Tensor | None, eps: float, p: float
     ) -> Tensor:
         mask = keep_mask(tuple(x.shape), p, x.dtype)
         total = torch.add(residual, x * mask, alpha=1 / (1 - p))
         y, mean, rstd = torch.native_layer_norm(total, total.shape[-1:], weight, bias, eps)
-        ctx.save_for_backward(total, mean, rstd, weight, bias, mask)
+        ctx.save_for_backward(total, mean, rstd, weight, bias, mask)  # type: ignore[arg-type]  # None can be saved
         ctx.p = p  # type: ignore[attr-defined]
         return y
 
@@ -68,7 +68,7 @@ class _DropoutAddNorm(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad_y: Tensor) -> tuple[Tensor | None, ...]:
         total, mean, rstd, weight, bias, mask = ctx.saved_tensors  # type: ignore[attr-defined]
         grad_total, grad_weight, grad_bias = torch.ops.aten.native_layer_norm_backward(
-            grad_y, total, total.shape[-1:], mean, rstd, weight, bias, [True, True, True]
+            grad_y, total, total.shape[-1:], mean, rstd, weight, bias, [True, True, bias is not None]
         )
         grad_x = grad_total.to(mask.dtype) * mask
         return grad_x.mul_(1 / (1 - ctx.p)), grad_total, grad_weight, grad_bias, None, None  # type: ignore[attr-defined]

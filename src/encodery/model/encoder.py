@@ -1,4 +1,4 @@
-"""The one encoder: embeddings and a stack of post-norm layers over packed tokens (Devlin et al. 2019, 3)."""
+"""The one encoder: embeddings and a stack of layers over packed tokens (Devlin et al. 2019, 3)."""
 
 import torch
 from jaxtyping import Float, Int
@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from encodery.batch import Batch
 from encodery.model.attention import group_sequences
 from encodery.model.config import EncoderConfig
-from encodery.model.layers import Embeddings, Layer
+from encodery.model.layers import Embeddings, Layer, layer_norm
+from encodery.model.rope import rotations
 
 
 class Encoder(nn.Module):
@@ -17,7 +18,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = Embeddings(config)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(Layer(config, number) for number in range(config.num_hidden_layers))
+        self.norm = layer_norm(config) if config.norm == "pre" else nn.Identity()
+        self.rope_thetas = (config.rope_theta, config.local_rope_theta) if config.position == "rope" else ()
 
     def forward(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
         """Last hidden states, sequences seeing only themselves; of all tokens, or of `rows` alone, in their order.
@@ -26,10 +29,12 @@ class Encoder(nn.Module):
         """
         hidden: Tensor = self.embeddings(batch)
         groups = group_sequences(batch)
+        turns = rotations(batch.position_ids, self.config.head_dim, self.rope_thetas)
         last = len(self.layers) - 1
         for number, layer in enumerate(self.layers):
-            hidden = layer(hidden, batch, groups, rows if number == last else None)
-        return hidden
+            hidden = layer(hidden, batch, groups, turns, rows if number == last else None)
+        normalised: Tensor = self.norm(hidden)
+        return normalised
 
 
 def initialize(

@@ -12,25 +12,27 @@ from encodery.batch import Batch
 from encodery.model.config import EncoderConfig
 from encodery.model.cross_entropy import linear_cross_entropy
 from encodery.model.encoder import Encoder, initialize
-from encodery.model.layers import ACTIVATIONS
+from encodery.model.layers import ACTIVATIONS, layer_norm
 
 HEAD_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {**ACTIVATIONS, "tanh": torch.tanh, "none": lambda x: x}
 
 
 @dataclass(frozen=True)
 class HeadShape:
-    """What a head computes from the hidden state of a token: `[dropout] [dense, activation] [dropout] out`."""
+    """What a head computes of a token or sequence: `[dropout] [dense, activation, [norm]] [dropout] out`."""
 
     outputs: Literal["vocabulary", "labels"] | int
     """What its last layer has a number for."""
     reads: Literal["tokens", "first"] = "first"
-    """Every token, or the first of each sequence."""
+    """Every token, or the first of each sequence (the mean of all where `classifier_pooling` says so)."""
     pooled: bool = False
     """Whether the pooler comes before it."""
     dense: Literal["hidden", "labels"] | None = None
     """The width of its own dense layer, if it has one."""
-    act: Literal["hidden_act", "gelu", "relu", "tanh", "none"] = "none"
-    """What follows the dense layer."""
+    act: Literal["hidden_act", "classifier_activation", "gelu", "relu", "tanh", "none"] = "none"
+    """What follows the dense layer; or the field of the config that says it."""
+    norm: bool = False
+    """Whether a norm follows that; the head over the vocabulary always has one behind its dense layer."""
     dropout: Literal["hidden_dropout_prob", "classifier_dropout", "qa_dropout"] = "classifier_dropout"
     """The field of the config that holds its probability."""
     dropout_before: tuple[Literal["dense", "out"], ...] = ("out",)
@@ -69,10 +71,10 @@ class MaskedLMHead(nn.Module):
     def __init__(self, config: EncoderConfig, shape: HeadShape, word_embeddings: nn.Embedding) -> None:
         super().__init__()
         if shape.dense:
-            self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-            self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+            self.dense = nn.Linear(config.hidden_size, config.hidden_size, bias=config.classifier_bias)
+            self.norm = layer_norm(config)
         self.transforms = shape.dense is not None
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
         self.decoder.weight = word_embeddings.weight
         self.act = _activation(config, shape)
 
@@ -90,7 +92,9 @@ class MaskedLMHead(nn.Module):
         self, hidden: Float[Tensor, "scored hidden"], labels: Int[Tensor, " scored"]
     ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
         """Cross entropy summed over the scored tokens (nats), and how many were guessed right."""
-        return linear_cross_entropy(self.transform(hidden), self.decoder.weight, self.decoder.bias, labels)
+        weight, bias = self.decoder.weight, self.decoder.bias
+        none: Tensor = weight.new_zeros(len(weight)) if bias is None else bias
+        return linear_cross_entropy(self.transform(hidden), weight, none, labels)
 
 
 class Head(nn.Module):
@@ -100,22 +104,34 @@ class Head(nn.Module):
         super().__init__()
         sizes = {"hidden": config.hidden_size, "labels": num_labels, None: config.hidden_size}
         outputs = num_labels if shape.outputs == "labels" else int(shape.outputs)
-        self.dense = nn.Linear(config.hidden_size, sizes[shape.dense]) if shape.dense else None
+        width = sizes[shape.dense]
+        self.dense = nn.Linear(config.hidden_size, width, bias=config.classifier_bias) if shape.dense else None
         self.act = _activation(config, shape)
+        self.norm = layer_norm(config) if shape.norm else nn.Identity()
         stated = getattr(config, shape.dropout)
         self.dropout = nn.Dropout(config.hidden_dropout_prob if stated is None else stated)
         self.dropout_before = shape.dropout_before
-        self.out = nn.Linear(sizes[shape.dense], outputs)
+        self.out = nn.Linear(width, outputs)
 
     def forward(self, hidden: Float[Tensor, "rows hidden"]) -> Float[Tensor, "rows outputs"]:
         if self.dense is not None:
             hidden = self.act(self.dense(self.dropout(hidden) if "dense" in self.dropout_before else hidden))
+            hidden = self.norm(hidden)
         logits: Tensor = self.out(self.dropout(hidden) if "out" in self.dropout_before else hidden)
         return logits
 
 
+def mean_of_sequences(hidden: Float[Tensor, "tokens hidden"], batch: Batch) -> Float[Tensor, "sequences hidden"]:
+    """The mean of each sequence's rows."""
+    lengths = batch.cu_seqlens.diff()
+    owners = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    sums = hidden.new_zeros(len(lengths), hidden.shape[1]).index_add(0, owners, hidden)
+    return sums / lengths[:, None]
+
+
 def _activation(config: EncoderConfig, shape: HeadShape) -> Callable[[Tensor], Tensor]:
-    return HEAD_ACTIVATIONS[config.hidden_act if shape.act == "hidden_act" else shape.act]
+    named = {"hidden_act": config.hidden_act, "classifier_activation": config.classifier_activation}
+    return HEAD_ACTIVATIONS[named.get(shape.act, shape.act)]
 
 
 class Model(nn.Module):
@@ -174,9 +190,14 @@ class Model(nn.Module):
         return pooled
 
     def logits(self, head: str, batch: Batch) -> Float[Tensor, "rows outputs"]:
-        """What a head says of each token, or of each sequence where it reads the first token."""
+        """What a head says of each token, or of each sequence where it reads the first token or the mean of all."""
         shape = self.shapes[head]
-        hidden = self.encoder(batch, batch.first_tokens if shape.reads == "first" else None)
+        if shape.reads == "tokens":
+            hidden = self.encoder(batch)
+        elif self.config.classifier_pooling == "mean":
+            hidden = mean_of_sequences(self.encoder(batch), batch)
+        else:
+            hidden = self.encoder(batch, batch.first_tokens)
         module: Any = self.heads[head]
         logits: Tensor = module(self.pool(hidden) if shape.pooled else hidden)
         return logits

@@ -1,4 +1,4 @@
-"""The parts of one post-norm Transformer layer, over packed tokens."""
+"""The parts of one Transformer layer, over packed tokens."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,6 +11,7 @@ from encodery.batch import Batch
 from encodery.model.attention import Group, attend
 from encodery.model.config import EncoderConfig
 from encodery.model.dropout import dropout, dropout_add_norm
+from encodery.model.rope import Rotation, rotate
 
 
 def gelu_new(x: Tensor) -> Tensor:
@@ -43,23 +44,32 @@ POSITIONS: Mapping[str, Callable[[int, int], nn.Module]] = {
 }
 
 
+def layer_norm(config: EncoderConfig) -> nn.LayerNorm:
+    """The norm that the whole model uses."""
+    return nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps, bias=config.norm_bias)
+
+
 class Embeddings(nn.Module):
-    """Word + position + token type + language, normalised."""
+    """Word + position + token type + language, normalised unless the config says otherwise."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position = POSITIONS[config.position](config.max_position_embeddings, config.hidden_size)
+        table = POSITIONS.get(config.position)
+        self.position = table(config.max_position_embeddings, config.hidden_size) if table else None
         self.position_offset = config.position_offset
         self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         self.language = (
             nn.Embedding(config.num_languages, config.hidden_size) if config.has_language_embeddings else None
         )
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout_prob = config.hidden_dropout_prob
+        self.norm = layer_norm(config) if config.embedding_norm else nn.Identity()
+        stated = config.embedding_dropout
+        self.dropout_prob = config.hidden_dropout_prob if stated is None else stated
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
-        total = self.word(batch.input_ids) + self.position(batch.position_ids + self.position_offset)
+        total: Tensor = self.word(batch.input_ids)
+        if self.position is not None:
+            total = total + self.position(batch.position_ids + self.position_offset)
         if self.token_type is not None:
             token_type_ids = batch.token_type_ids
             if token_type_ids is None or self.token_type.num_embeddings == 1:
@@ -74,65 +84,95 @@ class Embeddings(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention within each sequence; query, key and value come from one product."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, number: int) -> None:
         super().__init__()
+        whole = config.is_global(number)
         self.num_heads = config.num_attention_heads
         self.dropout_prob = config.attention_probs_dropout_prob
-        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+        self.reach = None if whole else config.attention_window // 2
+        self.rope_theta = config.rope_theta if whole else config.local_rope_theta
+        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=config.attention_bias)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size, bias=config.attention_bias)
 
     def forward(
         self,
         hidden: Float[Tensor, "tokens hidden"],
         batch: Batch,
         groups: list[Group],
+        rotations: Mapping[float, Rotation],
         rows: Int[Tensor, " rows"] | None,
     ) -> Float[Tensor, "rows hidden"]:
         dropout_prob = self.dropout_prob if self.training else 0.0
-        mixed = attend(self.qkv(hidden), batch, groups, self.num_heads, dropout_prob)
+        mixed = attend(self._qkv(hidden, rotations), batch, groups, self.num_heads, dropout_prob, self.reach)
         out: Tensor = self.out(mixed if rows is None else mixed.index_select(0, rows))
         return out
 
+    def _qkv(
+        self, hidden: Float[Tensor, "tokens hidden"], rotations: Mapping[float, Rotation]
+    ) -> Float[Tensor, "tokens three_hidden"]:
+        qkv: Tensor = self.qkv(hidden)
+        return rotate(qkv, rotations[self.rope_theta], self.num_heads) if rotations else qkv
+
 
 class FeedForward(nn.Module):
-    """Up, activation, down."""
+    """Up, activation, down; or up twice, the first activated and multiplied by the second, down."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.gated = config.gated_mlp
+        width = 2 * config.intermediate_size if self.gated else config.intermediate_size
+        self.up = nn.Linear(config.hidden_size, width, bias=config.mlp_bias)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
         self.act = ACTIVATIONS[config.hidden_act]
+        self.dropout_prob = config.hidden_dropout_prob if self.gated else 0.0
 
     def forward(self, hidden: Float[Tensor, "tokens hidden"]) -> Float[Tensor, "tokens hidden"]:
-        out: Tensor = self.down(self.act(self.up(hidden)))
+        out: Tensor = self.down(self._gate(self.up(hidden)) if self.gated else self.act(self.up(hidden)))
         return out
+
+    def _gate(self, raised: Float[Tensor, "tokens twice"]) -> Float[Tensor, "tokens intermediate"]:
+        activated, gate = raised.chunk(2, -1)
+        inner = self.act(activated) * gate
+        return dropout(inner, self.dropout_prob) if self.training else inner
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, each added to its input and then normalised (post-norm)."""
+    """Attention and feed-forward, each added to its input; a norm stands behind the sum (post) or before it (pre)."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, number: int) -> None:
+        """The layer of this number, from 0: it decides what attention sees, and whether a norm stands before it."""
         super().__init__()
-        self.attention = Attention(config)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.pre = config.norm == "pre"
+        normalised = self.pre and config.embedding_norm and number == 0
+        self.attention = Attention(config, number)
+        self.attention_norm = nn.Identity() if normalised else layer_norm(config)
         self.mlp = FeedForward(config)
-        self.mlp_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout_prob = config.hidden_dropout_prob
+        self.mlp_norm = layer_norm(config)
+        stated = config.attention_out_dropout
+        self.attention_dropout = config.hidden_dropout_prob if stated is None else stated
+        self.mlp_dropout = 0.0 if config.gated_mlp else config.hidden_dropout_prob
 
     def forward(
         self,
         hidden: Float[Tensor, "tokens hidden"],
         batch: Batch,
         groups: list[Group],
+        rotations: Mapping[float, Rotation],
         rows: Int[Tensor, " rows"] | None = None,
     ) -> Float[Tensor, "rows hidden"]:
         """The layer's output for all tokens, or for `rows` alone."""
-        update = self.attention(hidden, batch, groups, rows)
-        hidden = self._add(update, hidden if rows is None else hidden.index_select(0, rows), self.attention_norm)
-        return self._add(self.mlp(hidden), hidden, self.mlp_norm)
+        taken = self.attention_norm(hidden) if self.pre else hidden
+        update = self.attention(taken, batch, groups, rotations, rows)
+        kept = hidden if rows is None else hidden.index_select(0, rows)
+        hidden = self._add(update, kept, self.attention_norm, self.attention_dropout)
+        taken = self.mlp_norm(hidden) if self.pre else hidden
+        return self._add(self.mlp(taken), hidden, self.mlp_norm, self.mlp_dropout)
 
     def _add(
-        self, update: Float[Tensor, "rows hidden"], hidden: Float[Tensor, "rows hidden"], norm: nn.LayerNorm
+        self, update: Float[Tensor, "rows hidden"], hidden: Float[Tensor, "rows hidden"], norm: nn.Module, p: float
     ) -> Float[Tensor, "rows hidden"]:
-        dropout_prob = self.dropout_prob if self.training else 0.0
-        return dropout_add_norm(update, hidden, norm.weight, norm.bias, norm.eps, dropout_prob)
+        p = p if self.training else 0.0
+        if self.pre:
+            return hidden + dropout(update, p)
+        assert isinstance(norm, nn.LayerNorm)
+        return dropout_add_norm(update, hidden, norm.weight, norm.bias, norm.eps, p)

@@ -42,9 +42,10 @@ def pretrain_cost(run: Run) -> Cost:
 
 def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
     """Six operations per weight and token (two forward, four backward), attention's products, and the vocabulary."""
-    width = config.hidden_size
-    weights = config.num_hidden_layers * (4 * width**2 + 2 * width * config.intermediate_size)
-    attention = 12 * config.num_hidden_layers * seqlen * width
+    width, layers = config.hidden_size, range(config.num_hidden_layers)
+    weights = len(layers) * (4 * width**2 + (3 if config.gated_mlp else 2) * width * config.intermediate_size)
+    seen = sum(seqlen if config.is_global(layer) else min(seqlen, config.attention_window + 1) for layer in layers)
+    attention = 12 * seen * width
     vocabulary = MASKED_SHARE * 6 * (width**2 + width * config.vocab_size)
     return 6 * weights + attention + vocabulary
 

@@ -7,7 +7,7 @@ normaliser itself says what becomes of each part.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Span = tuple[int, int]
 
@@ -32,6 +32,17 @@ def align(text: str, normalize: Callable[[str], str]) -> list[Span]:
         if "".join(changed) == normalized:
             return _spans(parts, changed)
     return [(0, len(text))] * len(normalized)
+
+
+def carried_back(spans: Sequence[Span], sources: Sequence[Span], length: int) -> list[Span]:
+    """Spans of a normalised text as spans of the text of `length` characters that it came from (`align` gives the
+    `sources`). An empty span stays empty, before what follows it."""
+    carried = []
+    for first, last in spans:
+        covered = sources[first:last]
+        start = min(covered)[0] if covered else sources[first][0] if first < len(sources) else length
+        carried.append((start, max((end for _, end in covered), default=start)))
+    return carried
 
 
 def _clusters(text: str) -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import tokenizers
 from pydantic import Field
-from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from encodery.config import Config
 from encodery.errors import UserError
-from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
+from encodery.text.alignment import Span, align, carried_back
+from encodery.text.layout import FIRST, SECOND, Layout, bert_processor, plain_layout
 from encodery.text.library import LibraryKind
 from encodery.text.pieces import BEFORE_SPACE, cut
 from encodery.text.stored import (
@@ -30,10 +31,13 @@ from encodery.text.stored import (
     write_settings,
 )
 from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent, repeated
+from encodery.text.wordpiece import BERT_SPECIAL_TOKENS
 
 _END_OF_WORD = "</w>"
+_OUTER = ("cls_token", "sep_token")
 _SPACE, _TAB, _NEWLINE, _RETURN = "Ġ", "ĉ", "Ċ", "č"  # as the byte alphabet writes white space
 _BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
+_NAMES: Mapping[str, Mapping[str, str]] = {"roberta": SPECIAL_TOKENS, "bert": BERT_SPECIAL_TOKENS}
 
 
 class ByteBpeSpec(Config):
@@ -46,6 +50,10 @@ class ByteBpeSpec(Config):
     add_prefix_space: bool = True
     """A text begins as if a space stood before it. The published RoBERTa models do not; but sentences are encoded one
     by one here, and a word should have the same tokens at the beginning of a sentence as inside."""
+    special_tokens: Literal["roberta", "bert"] = "roberta"
+    """`<s> A </s> </s> B </s>` as in RoBERTa, or `[CLS] A [SEP] B [SEP]` as in BERT and ModernBERT."""
+    normalizer: Literal["nfc"] | None = None
+    """Characters are composed (Unicode's NFC) before all else, as in ModernBERT; None: text is taken as it is."""
 
     def train(self, texts: Iterable[str]) -> "ByteBpe":
         """A vocabulary of exactly `vocab_size`: four special tokens, 256 bytes, merges by frequency, the mask token.
@@ -53,11 +61,13 @@ class ByteBpeSpec(Config):
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
         """
-        counts = count_words(texts, self.add_prefix_space)
+        normalizer = normalizers.NFC() if self.normalizer == "nfc" else None
+        normal = map(normalizer.normalize_str, texts) if normalizer else texts
+        counts = count_words(normal, self.add_prefix_space)
         if not counts:
             raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-        mask = SPECIAL_TOKENS["mask_token"]
-        opening = [SPECIAL_TOKENS[name] for name in ("cls_token", "pad_token", "sep_token", "unk_token")]
+        names = _NAMES[self.special_tokens]
+        opening = [names[name] for name in ("cls_token", "pad_token", "sep_token", "unk_token")]
         backend = tokenizers.Tokenizer(models.BPE())
         backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         trainer = trainers.BpeTrainer(
@@ -68,19 +78,23 @@ class ByteBpeSpec(Config):
             show_progress=False,
         )
         backend.train_from_iterator(repeated(counts), trainer)
-        tokens = [*by_id(backend.get_vocab()), mask]
+        tokens = [*by_id(backend.get_vocab()), names["mask_token"]]
         if len(tokens) < self.vocab_size:
             raise UserError(
                 f"vocab_size = {self.vocab_size} is more than the text supports: {len(tokens):,} tokens found; "
                 "lower vocab_size or add text"
             )
         vocabulary = {token: index for index, token in enumerate(tokens)}
-        built = build_backend(vocabulary, merges_of(backend), SPECIAL_TOKENS, self.add_prefix_space)
-        return ByteBpe(built, SPECIAL_TOKENS)
+        built = build_backend(vocabulary, merges_of(backend), names, self.add_prefix_space)
+        if normalizer:
+            built.normalizer = normalizer
+        if self.special_tokens == "bert":
+            built.post_processor = bert_processor(*((names[name], vocabulary[names[name]]) for name in _OUTER))
+        return ByteBpe(built, names)
 
 
 class ByteBpe(LibraryKind):
-    """RoBERTa's tokenizer."""
+    """RoBERTa's tokenizer, and ModernBERT's."""
 
     boundary = BEFORE_SPACE
     default_tokens = SPECIAL_TOKENS
@@ -91,11 +105,25 @@ class ByteBpe(LibraryKind):
         self._untrimmed.pre_tokenizer = backend.pre_tokenizer
         added = sorted(backend.get_added_tokens_decoder().items())
         self._untrimmed.add_tokens([token for _, token in added])
+        self._normalize = backend.normalizer.normalize_str if backend.normalizer else str
 
-    def encode_piece(self, piece: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids and offsets of a piece of text; spaces at the ends of a token are not in its offsets.
+    def encode_piece(self, piece: str) -> tuple[list[int], list[Span]]:
+        """Ids and offsets of a piece of text; spaces at the ends of a token are not in its offsets."""
+        normal = self._normalize(piece)
+        ids, offsets = self._encode_normal(normal)
+        if normal == piece:
+            return ids, offsets
+        encoding = self.backend.encode(piece, add_special_tokens=False)
+        if (
+            encoding.ids != ids
+        ):  # a mark would change a special token's last character, which the library leaves alone
+            return encoding.ids, encoding.offsets
+        return ids, carried_back(offsets, align(piece, self._normalize), len(piece))
 
-        The library trims them by the look of the token, and loses a character where the space was only assumed.
+    def _encode_normal(self, piece: str) -> tuple[list[int], list[Span]]:
+        """The same of text that is in its normal form.
+
+        The library trims spaces by the look of the token, and loses a character where the space was only assumed.
         """
         encoding = self._untrimmed.encode(piece, add_special_tokens=False)
         offsets = []
@@ -115,7 +143,7 @@ class ByteBpe(LibraryKind):
             return f"the model is BPE with the pre-tokenizer {pre_tokenizer['type']}"
         if not _BYTES.issubset(backend.get_vocab()):
             return "the model is BPE whose vocabulary lacks single bytes"
-        if stored["normalizer"]:
+        if stored["normalizer"] and stored["normalizer"]["type"] != "NFC":
             return f"the model is BPE with the normalizer {stored['normalizer']['type']}"
         return None
 
@@ -129,7 +157,8 @@ class ByteBpe(LibraryKind):
         return token[0] not in (_SPACE, _TAB, _NEWLINE, _RETURN)
 
     def save(self, folder: Path) -> None:
-        """Write tokenizer.json, vocab.json, merges.txt, tokenizer_config.json and special_tokens_map.json."""
+        """Write tokenizer.json, tokenizer_config.json, special_tokens_map.json; vocab.json and merges.txt where they
+        say it all, which is RoBERTa's layout without a normalizer."""
         stored = _without_vocabulary(self.backend)
         config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
         if stored["normalizer"] is None and (stored["post_processor"] or {}).get("type") == "RobertaProcessing":
@@ -139,6 +168,8 @@ class ByteBpe(LibraryKind):
                 "trim_offsets": stored["post_processor"]["trim_offsets"],
             }
         write_settings(folder, self.backend, self.special_tokens, config)
+        if config["tokenizer_class"] != "RobertaTokenizer":
+            return
         ids = {token: self.vocabulary[token] for token in by_id(self.vocabulary)}
         (folder / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False) + "\n", encoding="utf-8")
         write_lines(folder / "merges.txt", ["#version: 0.2", *map(" ".join, merges_of(self.backend))])
@@ -154,7 +185,7 @@ def build_backend(
     backend = tokenizers.Tokenizer(models.BPE(dict(vocabulary), list(merges)))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     backend.decoder = decoders.ByteLevel()
-    cls, sep = ((names[name], vocabulary[names[name]]) for name in ("cls_token", "sep_token"))
+    cls, sep = ((names[name], vocabulary[names[name]]) for name in _OUTER)
     backend.post_processor = processors.RobertaProcessing(sep, cls, True, add_prefix_space)
     add_special_tokens(backend, names)
     return backend

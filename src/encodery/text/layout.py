@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tokenizers
+from tokenizers import processors
 
 FIRST, SECOND = -1, -2
 """In place of an id: here stand the tokens of the first text, of the second text."""
@@ -28,6 +29,15 @@ class Layout:
 def plain_layout(single: Sequence[int], pair: Sequence[int]) -> Layout:
     """A layout without token types."""
     return Layout(tuple((index, 0) for index in single), tuple((index, 0) for index in pair))
+
+
+def bert_processor(cls: tuple[str, int], sep: tuple[str, int]) -> processors.TemplateProcessing:
+    """What the library adds to give `[CLS] A [SEP] B [SEP]`, the second text of type 1; tokens with their ids."""
+    return processors.TemplateProcessing(
+        single=f"{cls[0]}:0 $A:0 {sep[0]}:0",
+        pair=f"{cls[0]}:0 $A:0 {sep[0]}:0 $B:1 {sep[0]}:1",
+        special_tokens=[cls, sep],
+    )
 
 
 def read_layout(backend: tokenizers.Tokenizer, token: str) -> Layout | None:

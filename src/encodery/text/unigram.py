@@ -20,7 +20,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from encodery.config import Config
 from encodery.errors import UserError
-from encodery.text.alignment import Span, align
+from encodery.text.alignment import Span, align, carried_back
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
 from encodery.text.library import LibraryKind
 from encodery.text.pieces import BEFORE_SPACE
@@ -112,8 +112,8 @@ class Unigram(LibraryKind):
         text = piece[start:end]
         sources = align(text, self._normalize)
         encoding = self._plain.encode(self._normalize(text), add_special_tokens=False)
-        spans = [sources[first:last] for first, last in encoding.offsets]
-        return [(start + min(span)[0], start + max(end for _, end in span)) for span in spans]
+        spans = carried_back(encoding.offsets, sources, len(text))
+        return [(start + first, start + last) for first, last in spans]
 
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import tokenizers
 from pydantic import Field
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from encodery.config import Config
 from encodery.errors import UserError
-from encodery.text.layout import FIRST, SECOND, Layout
+from encodery.text.layout import FIRST, SECOND, Layout, bert_processor
 from encodery.text.library import LibraryKind
 from encodery.text.stored import by_id, read_text, special_tokens, write_lines, write_settings
 from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, train_vocabulary
@@ -107,11 +107,7 @@ def build_backend(
     )
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece()
-    backend.post_processor = processors.TemplateProcessing(
-        single=f"{cls}:0 $A:0 {sep}:0",
-        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-        special_tokens=[(cls, ids[cls]), (sep, ids[sep])],
-    )
+    backend.post_processor = bert_processor((cls, ids[cls]), (sep, ids[sep]))
     backend.add_special_tokens(list(special_tokens))
     return backend
 
