@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         )
 
     objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))
-    batches = objective.batch
+    batches: Callable[[int], Batch] = objective.batch
     if warmup := table.seqlen_warmup:
         batches = warmed_up(objective_over("train", warmup.max_seqlen).batch, batches, warmup.steps)
     family = FAMILIES[recipe.model.family]
