@@ -68,6 +68,8 @@ def any_config(family: Family) -> EncoderConfig:
         "classifier_dropout": 0.31,
         "qa_dropout": 0.37,
         "pad_token_id": 5,
+        "start_n_top": 7,
+        "end_n_top": 11,
     }
     assert set(fields) | {"position_offset"} == set(EncoderConfig.model_fields)
     return family.encoder({name: fields[name] for name in family.config_map}, family.model_type)
@@ -141,7 +143,7 @@ def test_heads_that_no_class_holds_together() -> None:
     with pytest.raises(UserError) as error:
         config_to_theirs(FAMILIES["xlm"], tiny(FAMILIES["xlm"]), ("span", "mlm"))
     assert str(error.value) == (
-        "xlm has no class with the heads mlm+span; there are none, mlm, sequence, token, span, choice"
+        "xlm has no class with the heads mlm+span; there are none, mlm, sequence, token, span, beam, choice"
     )
 
 

@@ -220,7 +220,9 @@ def test_a_head_that_the_class_leaves_out_but_the_file_holds(tokenizer: Tokenize
 
 def test_a_head_that_the_family_lacks(tokenizer: Tokenizer, tmp_path: Path) -> None:
     folder = build("xlm", "mlm", tokenizer, tmp_path / "theirs")
-    assert complaint(folder, heads=("nsp",)) == "xlm has no head 'nsp'; it has mlm, sequence, token, span, choice"
+    assert (
+        complaint(folder, heads=("nsp",)) == "xlm has no head 'nsp'; it has mlm, sequence, token, span, beam, choice"
+    )
 
 
 @pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification", "single_label_classification"])

@@ -59,7 +59,7 @@ def test_predictions_begin_before_the_file_is_read_to_its_end(
     assert [json.loads(next(found))["label"] in LABELS for _ in range(2)] == [True, True]
     with pytest.raises(UserError) as error:
         next(found)
-    assert str(error.value) == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label"
+    assert str(error.value) == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label, language"
 
 
 @pytest.mark.parametrize("both", [True, False])

@@ -124,8 +124,9 @@ def test_predicting_leaves_training_mode_as_it_was(predictor: Predictor) -> None
         ({"text": 7}, "text = 7; a string is needed"),
         ({"text": ["the", "river"]}, "text = ['the', 'river']; a string is needed"),
         ({"text": "a", "text_pair": 7}, "text_pair = 7; a string is needed"),
-        ({"text": "a", "txt": "b"}, "unknown key 'txt'; allowed: text, text_pair, label"),
-        ({"sentence": "a"}, "unknown key 'sentence'; allowed: text, text_pair, label"),
+        ({"text": "a", "language": 7}, "language = 7; a string is needed"),
+        ({"text": "a", "txt": "b"}, "unknown key 'txt'; allowed: text, text_pair, label, language"),
+        ({"sentence": "a"}, "unknown key 'sentence'; allowed: text, text_pair, label, language"),
     ],
 )
 def test_a_record_that_is_none(predictor: Predictor, record: Mapping[str, Any], expected: str) -> None:

@@ -38,6 +38,9 @@ class EncoderConfig(Config):
     classifier_dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Of the heads that classify; `hidden_dropout_prob` if not given."""
     qa_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    start_n_top: Annotated[int, Field(ge=1, le=1 << 10)] = 5
+    """Beginnings of an answer that a beam head goes on from; `end_n_top` ends for each."""
+    end_n_top: Annotated[int, Field(ge=1, le=1 << 10)] = 5
     pad_token_id: int = Field(default=0, ge=0)
 
     @property

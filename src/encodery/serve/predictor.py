@@ -11,8 +11,10 @@ from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.tasks.classification import MIN_SEQLEN, Encoded, TextClassification
+from encodery.tasks.languages import Languages
+from encodery.tasks.problems import make_problem
 
-FIELDS = ("text", "text_pair", "label")
+FIELDS = ("text", "text_pair", "label", "language")
 
 
 class Predictor:
@@ -24,12 +26,13 @@ class Predictor:
         self.max_tokens = max_tokens
 
     def predict(self, records: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """One prediction per record; a record is a text or a mapping with `text` and perhaps `text_pair`.
+        """One prediction per record; a record is a text or a mapping with `text` and perhaps `text_pair`, `language`.
 
         A text that did not fit into the model's positions is marked `"truncated": true`.
 
         Raises:
-            UserError: a record without text or with a key that no record has; names its number.
+            UserError: a record without text, with a key that no record has or in a language that the model does not
+                know; names its number.
         """
         return self.predict_examples(
             [to_example(record, f"record {number}") for number, record in enumerate(records, start=1)]
@@ -60,23 +63,25 @@ def load(path: str | Path) -> Predictor:
         UserError: the folder is missing, damaged, or holds a model that was not fine-tuned for a task.
     """
     folder = load_folder(Path(path))
-    if "sequence" not in folder.model.heads or len(folder.labels) < 2:
+    if "sequence" not in folder.model.heads:
         heads = ", ".join(folder.model.heads) or "none"
         raise UserError(
             f"{path}: the model has no classification head with labels (heads: {heads}); "
             "fine-tune it first, with a [finetune] table in a recipe"
         )
-    if folder.problem_type not in (None, "single_label_classification"):
-        raise UserError(
-            f"{path}: problem_type = {folder.problem_type!r}, but only single_label_classification can be predicted"
-        )
+    problem = make_problem(folder.what_labels_are, folder.labels, str(path))
     longest = folder.model.config.num_positions
     stated = folder.info.get("max_seqlen", longest)
     if not isinstance(stated, int) or stated < MIN_SEQLEN:
         raise UserError(
             f"{path}/encodery.json: max_seqlen = {stated!r}; a whole number of at least {MIN_SEQLEN} is needed"
         )
-    return Predictor(folder, TextClassification(folder.tokenizer, folder.labels, min(stated, longest)))
+    language = folder.info.get("language")
+    if not isinstance(language, str | None):
+        raise UserError(f"{path}/encodery.json: language = {language!r:.80}; a string is needed")
+    languages = Languages(folder.languages, language)
+    languages.check_default(f"{path}/encodery.json: language")
+    return Predictor(folder, TextClassification(folder.tokenizer, problem, min(stated, longest), languages))
 
 
 def to_example(record: str | Mapping[str, Any], source: str) -> Example:
@@ -89,20 +94,24 @@ def to_example(record: str | Mapping[str, Any], source: str) -> Example:
     unknown = sorted(set(values) - set(FIELDS))
     if unknown:
         raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(FIELDS)}")
-    for name in ("text", "text_pair"):
+    for name in ("text", "text_pair", "language"):
         value = values.get(name)
         if (value is None and name == "text") or not isinstance(value, str | None):
             raise UserError(f"{source}: {name} = {value!r}; a string is needed")
-    return Example(values["text"], values.get("text_pair"), None, source)
+    return Example(values["text"], values.get("text_pair"), None, source, values.get("language") or None)
 
 
 def group_by_length(encoded: Sequence[Encoded], max_tokens: int) -> list[list[int]]:
-    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence)."""
+    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence).
+
+    Texts with a language and texts without one, which get no vector, are never in one group.
+    """
+    keys = [(item.sequence.language_ids is None, len(item.sequence.input_ids)) for item in encoded]
     groups: list[list[int]] = []
     total = 0
-    for index in sorted(range(len(encoded)), key=lambda i: len(encoded[i].sequence.input_ids)):
-        length = len(encoded[index].sequence.input_ids)
-        if not groups or total + length > max_tokens:
+    for index in sorted(range(len(encoded)), key=keys.__getitem__):
+        plain, length = keys[index]
+        if not groups or total + length > max_tokens or plain != keys[groups[-1][0]][0]:
             groups.append([])
             total = 0
         groups[-1].append(index)
