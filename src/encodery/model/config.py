@@ -25,7 +25,7 @@ class EncoderConfig(Config):
     max_position_embeddings: Size = 512
     """Rows of the position table."""
     position_offset: int = Field(default=0, ge=0, le=1 << 24)
-    """The row at which a sequence begins; the rows before it are never read."""
+    """The row at which a sequence begins; the one before it is that of a padding token, as fairseq has it."""
     type_vocab_size: int = Field(default=2, ge=0, le=1 << 24)
     """0: token types are ignored; 1: every token is of the one type."""
     num_languages: int = Field(default=0, ge=0, le=1 << 24)

@@ -43,6 +43,18 @@ POSITIONS: Mapping[str, Callable[[int, int], nn.Module]] = {
 }
 
 
+def fairseq_positions(batch: Batch, pad_token_id: int) -> Int[Tensor, " tokens"]:
+    """Places in the sequence that do not count padding tokens; theirs is -1.
+
+    A batch has no padding, but a text may spell the padding token out, and the published models number it so.
+    """
+    padding = (batch.input_ids == pad_token_id).long()
+    total = padding.cumsum(0)
+    first = torch.arange(batch.num_tokens, device=total.device) - batch.position_ids
+    before = total - (total - padding)[first]
+    return torch.where(padding.bool(), -1, batch.position_ids - before)
+
+
 class Embeddings(nn.Module):
     """Word + position + token type + language, normalised."""
 
@@ -51,6 +63,7 @@ class Embeddings(nn.Module):
         self.word = nn.Embedding(config.vocab_size, config.hidden_size)
         self.position = POSITIONS[config.position](config.max_position_embeddings, config.hidden_size)
         self.position_offset = config.position_offset
+        self.pad_token_id = config.pad_token_id
         self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         self.language = (
             nn.Embedding(config.num_languages, config.hidden_size) if config.has_language_embeddings else None
@@ -59,7 +72,10 @@ class Embeddings(nn.Module):
         self.dropout_prob = config.hidden_dropout_prob
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
-        total = self.word(batch.input_ids) + self.position(batch.position_ids + self.position_offset)
+        position_ids = batch.position_ids
+        if self.position_offset:
+            position_ids = fairseq_positions(batch, self.pad_token_id) + self.position_offset
+        total = self.word(batch.input_ids) + self.position(position_ids)
         if self.token_type is not None:
             token_type_ids = batch.token_type_ids
             if token_type_ids is None or self.token_type.num_embeddings == 1:
