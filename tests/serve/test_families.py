@@ -1,5 +1,6 @@
 """Predictions on hard text are those of `transformers`, in every family, for every kind of label."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import encodery
 from encodery.families import FAMILIES
 from encodery.families.family import Family
 from encodery.families.folder import ModelFolder, ProblemType, save_folder
+from encodery.model.heads import Model
 from encodery.text.tokenizer import Tokenizer, parse_spec, train_tokenizer
 from tests.families.conftest import tiny
 from tests.text.scripts import HARD, SENTENCES
@@ -22,7 +24,7 @@ LABELS: Mapping[ProblemType, tuple[str, ...]] = {
     "multi_label_classification": ("sad", "calm", "loud", "new"),
     "regression": ("LABEL_0",),
 }
-SPECS = {
+SPECS: Mapping[str, Mapping[str, object]] = {
     "byte-bpe": {"vocab_size": 541},
     "unigram": {"vocab_size": 421, "character_coverage": 0.99},
 }
@@ -47,7 +49,7 @@ PAIRS = [
 """Never with an empty second text: `transformers` takes that for none."""
 
 
-@pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)
+@pytest.fixture(scope="module", params=list(FAMILIES.values()), ids=list(FAMILIES))
 def family(request: pytest.FixtureRequest) -> Family:
     assert isinstance(request.param, Family)
     return request.param
@@ -69,21 +71,25 @@ def ours(
     ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
     offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
     model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), ("sequence",), len(labels))
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0.0, 0.3, generator=generator)
+    draw_weights(model)
     path = tmp_path_factory.mktemp(family.model_type)
     save_folder(path, ModelFolder(family, model, tokenizer, labels, problem_type=request.param))
     return path
 
 
-def peer_of(folder: Path, family: Family) -> tuple[Any, Any]:
+def draw_weights(model: Model) -> None:
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+
+
+def peer_of(folder: Path, family: Family, auto: str = "AutoModelForSequenceClassification") -> tuple[Any, Any]:
     """The model and the tokenizer of `transformers`; to a model without token types they would be words."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     if not tiny(family).type_vocab_size:
         tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    return transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval(), tokenizer
+    return getattr(transformers, auto).from_pretrained(folder).eval(), tokenizer
 
 
 def expected_scores(folder: Path, family: Family, inputs: Sequence[Any]) -> list[dict[str, float]]:
@@ -118,6 +124,54 @@ def test_a_folder_that_transformers_wrote(ours: Path, family: Family, tmp_path: 
     for part in peer_of(ours, family):
         part.save_pretrained(tmp_path)
     assert_same(found_scores(tmp_path, TEXTS), expected_scores(ours, family, TEXTS), TEXTS)
+
+
+def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], path: Path) -> Path:
+    """A folder without a task of its own, random weights."""
+    ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
+    offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
+    model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, 0, False)
+    draw_weights(model)
+    save_folder(path, ModelFolder(family, model, tokenizer))
+    return path
+
+
+def test_the_word_behind_a_mask(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    folder = pretrained(family, tokenizer, ("mlm",), tmp_path)
+    mask = tokenizer.id_to_token(tokenizer.mask_token_id)
+    texts = [text.replace(mask, "") for text in TEXTS[:-1]]
+    texts = [f"{text[:7]}{mask}{text[7:]}" for text in texts] + [mask, f" {mask} ", f"de {mask}, the", f"a {mask}b."]
+    peer, their_tokenizer = peer_of(folder, family, "AutoModelForMaskedLM")
+    pipe = transformers.pipeline("fill-mask", model=peer, tokenizer=their_tokenizer, device="cpu")
+    found = encodery.load(folder).predict(texts)
+    firsts = set()
+    for text, prediction in zip(texts, found, strict=True):
+        expected = pipe(text, tokenizer_kwargs={"truncation": True, "max_length": POSITIONS})
+        entries = [
+            {"token": entry["token_str"], "token_id": entry["token"], "sequence": entry["sequence"]}
+            for entry in expected
+        ]
+        scores = [entry.pop("score") for entry in prediction["predictions"]]
+        assert prediction["predictions"] == entries
+        assert scores == pytest.approx([entry["score"] for entry in expected], abs=1e-5)
+        firsts.add(round(scores[0], 6))
+    assert len(firsts) > len(texts) // 2  # no constant passes
+
+
+@pytest.mark.parametrize("mode", ["mean", "cls"])
+def test_embeddings(family: Family, tokenizer: Tokenizer, tmp_path: Path, mode: str) -> None:
+    folder = pretrained(family, tokenizer, (), tmp_path)
+    modules = [{"type": "a.Transformer", "path": ""}, {"type": "a.b.Pooling", "path": "1_Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+    peer, their_tokenizer = peer_of(folder, family, "AutoModel")
+    found = encodery.load(folder).embed(TEXTS)
+    for vector, text in zip(found, TEXTS, strict=True):
+        inputs = their_tokenizer(text, truncation=True, max_length=POSITIONS, return_tensors="pt")
+        with torch.no_grad():
+            hidden = peer(**inputs).last_hidden_state[0]
+        torch.testing.assert_close(torch.from_numpy(vector), hidden.mean(0) if mode == "mean" else hidden[0])
 
 
 def test_long_texts_say_that_they_are_cut(ours: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from encodery.batch import Sequence
 from encodery.errors import UserError
 from encodery.serve.predictor import Predictor, group_by_length, load, to_example
-from encodery.tasks.classification import Encoded
+from encodery.tasks.task import Encoded
 from tests.serve.conftest import LABELS, sentence
 
 TEXTS = [sentence(number) for number in range(53)]
@@ -142,13 +142,13 @@ def test_an_example_knows_where_it_is_from() -> None:
 
 def test_a_model_that_knows_no_task(model_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertModel"]}
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForTokenClassification"]}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError) as error:
         load(folder)
     assert str(error.value) == (
-        f"{folder}: the model has no classification head with labels (heads: none); "
-        "fine-tune it first, with a [finetune] table in a recipe"
+        f"{folder}: there is no task here yet for a model with the head token; those for sequence classification, "
+        "masked LM and plain features can predict"
     )
 
 

@@ -196,7 +196,7 @@ def test_languages_reach_the_model(project: Path, xlm: Path) -> None:
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     predictor = encodery.load(folder)
     records = [{"text": "a dull river", "language": name} for name in ("sw", "de", None)]
-    ids = torch.tensor([predictor.task.tokenizer.encode("a dull river").input_ids] * 3)
+    ids = torch.tensor([predictor.folder.tokenizer.encode("a dull river").input_ids] * 3)
     langs = torch.tensor([[4], [3], [1]]).expand_as(ids)
     with torch.no_grad():
         expected = torch.softmax(theirs(ids, langs=langs).logits, -1)

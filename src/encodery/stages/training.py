@@ -74,7 +74,9 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
     folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
     inputs = [source.path for source in recipe.corpus.inputs]
-    _save(into, work, folder, metrics, ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs))
+    mask_token = tokenizer.id_to_token(tokenizer.mask_token_id)
+    card = ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs, mask_token=mask_token)
+    _save(into, work, folder, metrics, card)
     return metrics
 
 

@@ -1,14 +1,13 @@
 """Text classification: one text or a pair, and what its `Problem` makes of the logits: a class, several, a number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Literal
 
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from encodery import batch as packed
 from encodery.batch import Batch, LossOutput
 from encodery.config import Config
 from encodery.data.examples import Example
@@ -16,10 +15,8 @@ from encodery.families.folder import ProblemType
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import Problem
+from encodery.tasks.task import MIN_SEQLEN, Encoded, encode_text
 from encodery.text.tokenizer import Tokenizer
-
-MIN_SEQLEN = 4
-"""A pair's three special tokens and one token of text."""
 
 
 class TextClassificationConfig(Config):
@@ -42,19 +39,11 @@ class TextClassificationConfig(Config):
         return self
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """An example ready to be packed; `truncated` if its text did not fit."""
-
-    sequence: packed.Sequence
-    truncated: bool
-
-
 class TextClassification:
     """Encodes, scores and decodes; the same object trains, evaluates and predicts."""
 
     name = "text-classification"
-    heads = ("sequence",)
+    heads: tuple[str, ...] = ("sequence",)
 
     def __init__(
         self, tokenizer: Tokenizer, problem: Problem, max_seqlen: int, languages: Languages | None = None
@@ -86,11 +75,8 @@ class TextClassification:
         """
         label = self.read(example)
         target = None if label is None else self.problem.target(label)
-        language = self.languages.id_of(example)
-        encoding = self.tokenizer.encode(example.text, example.text_pair, max_length=self.max_seqlen)
-        ids = encoding.input_ids
-        languages = None if language is None else [language] * len(ids)
-        return Encoded(packed.Sequence(ids, encoding.token_type_ids, target, languages), encoding.truncated)
+        encoded = encode_text(self.tokenizer, self.languages, example, self.max_seqlen)
+        return replace(encoded, sequence=replace(encoded.sequence, label=target))
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Every sequence is scored."""
@@ -109,6 +95,10 @@ class TextClassification:
     def decode(self, logits: Float[Tensor, "sequences labels"]) -> list[dict[str, Any]]:
         """Predictions in the record form: `label`, its `score`, and the `scores` of all labels."""
         return self.problem.decode(logits.float())
+
+    def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
+        """One prediction per sequence."""
+        return self.decode(self.forward(model, batch))
 
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
         """The problem's metrics."""
