@@ -96,7 +96,8 @@ def _usage(card: ModelCard) -> str:
     mask = _quoted(card.mask_token)[1:-1]
     load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
     call = theirs.format(path=path, mask=mask)
-    return f"```python\nimport encodery\n\n{load}\n```\n\nor\n\n```python\nfrom transformers import pipeline\n\n{call}\n```"
+    blocks = (f"import encodery\n\n{load}", f"from transformers import pipeline\n\n{call}")
+    return "\n\nor\n\n".join(f"```python\n{block}\n```" for block in blocks)
 
 
 def _rows(values: Mapping[str, int | float | str]) -> list[tuple[str, str]]:
