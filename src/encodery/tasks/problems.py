@@ -26,10 +26,8 @@ from encodery.tasks.metrics import classification_scores, multi_label_scores, re
 
 THRESHOLD = 0.5
 """A label of several is predicted where its probability is above this, as its binary cross entropy has it."""
-NUMBER = "LABEL_0"
-"""What `transformers` calls the one output of a regression that has no name."""
+NUMBER = "LABEL_0"  # what `transformers` calls an output without a name
 LARGEST = torch.finfo(torch.float32).max
-
 Metrics = dict[str, tuple[float, float]]
 
 
@@ -40,6 +38,8 @@ class Problem(Protocol):
     problem_type: ClassVar[ProblemType]
     headline: ClassVar[tuple[str, ...]]
     """The scores that are shown while training, the one that matters most first."""
+    sizes: ClassVar[tuple[int, float, str]]
+    """The least and the most outputs that it has, and both in words."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,6 +91,7 @@ class OneLabel(_Classes):
 
     problem_type: ClassVar[ProblemType] = "single_label_classification"
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
+    sizes: ClassVar[tuple[int, float, str]] = (2, math.inf, "two or more")
 
     @staticmethod
     def names(examples: Iterable[Example]) -> tuple[str, ...]:
@@ -132,6 +133,7 @@ class ManyLabels(_Classes):
 
     problem_type: ClassVar[ProblemType] = "multi_label_classification"
     headline: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
+    sizes: ClassVar[tuple[int, float, str]] = (1, math.inf, "one or more")
 
     @staticmethod
     def names(examples: Iterable[Example]) -> tuple[str, ...]:
@@ -154,7 +156,7 @@ class ManyLabels(_Classes):
         self, logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
     ) -> tuple[Float[Tensor, ""], Metrics]:
         loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1).sum()
-        exact = float(((logits > math.log(THRESHOLD / (1 - THRESHOLD))) == targets.bool()).all(-1).sum())
+        exact = float(((torch.sigmoid(logits) > THRESHOLD) == targets.bool()).all(-1).sum())
         count = float(len(targets))
         return loss, {"loss": (loss.item(), count), "exact_match": (exact, count)}
 
@@ -177,6 +179,7 @@ class Number:
 
     problem_type: ClassVar[ProblemType] = "regression"
     headline: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "mse")
+    sizes: ClassVar[tuple[int, float, str]] = (1, 1, "exactly one")
     labels: tuple[str, ...]
 
     @staticmethod
@@ -215,11 +218,6 @@ class Number:
 PROBLEMS: Mapping[ProblemType, type[OneLabel] | type[ManyLabels] | type[Number]] = {
     kind.problem_type: kind for kind in (OneLabel, ManyLabels, Number)
 }
-_SIZES: Mapping[ProblemType, tuple[int, float, str]] = {
-    "single_label_classification": (2, math.inf, "two or more"),
-    "multi_label_classification": (1, math.inf, "one or more"),
-    "regression": (1, 1, "exactly one"),
-}
 
 
 def make_problem(problem_type: ProblemType, labels: Sequence[str], source: str) -> Problem:
@@ -228,11 +226,12 @@ def make_problem(problem_type: ProblemType, labels: Sequence[str], source: str) 
     Raises:
         UserError: too few outputs, or more than one number.
     """
-    least, most, words = _SIZES[problem_type]
+    kind = PROBLEMS[problem_type]
+    least, most, words = kind.sizes
     if not least <= len(labels) <= most:
         shown = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
         raise UserError(f"{source}: {len(labels)} distinct labels ({shown}); {problem_type} needs {words}")
-    return PROBLEMS[problem_type](tuple(labels))
+    return kind(tuple(labels))
 
 
 def infer_problem_type(examples: Iterable[Example], source: str) -> ProblemType:
