@@ -50,12 +50,12 @@ def test_the_likeliest_words_come_first(task: FillMask, tokenizer: Tokenizer) ->
 @pytest.mark.parametrize(
     ("text", "pair", "expected"),
     [
-        ("the river", None, "the text has 0 mask tokens [MASK]; exactly one is needed"),
-        ("[MASK] and [MASK]", None, "the text has 2 mask tokens [MASK]; exactly one is needed"),
+        ("the river", None, "0 mask tokens [MASK]; exactly one is needed"),
+        ("[MASK] and [MASK]", None, "2 mask tokens [MASK]; exactly one is needed"),
         (
             "river " * 10 + "[MASK]",
             None,
-            "the text has 0 mask tokens [MASK] within the first 11 tokens; exactly one is needed",
+            "0 mask tokens [MASK] within the first 11 tokens; exactly one is needed",
         ),
         ("a [MASK]", "b", "text_pair is no part of a fill-mask record; only text is"),
     ],

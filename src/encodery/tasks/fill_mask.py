@@ -41,9 +41,7 @@ class FillMask:
         if count != 1:
             mask = self.tokenizer.id_to_token(self.tokenizer.mask_token_id)
             behind = f" within the first {self.max_seqlen} tokens" if encoded.truncated else ""
-            raise UserError(
-                f"{example.source}: the text has {count} mask tokens {mask}{behind}; exactly one is needed"
-            )
+            raise UserError(f"{example.source}: {count} mask tokens {mask}{behind}; exactly one is needed")
         return encoded
 
     def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
