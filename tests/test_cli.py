@@ -200,10 +200,14 @@ def test_predict_needs_one_input(done: Path, encodery: Command) -> None:
     assert line == "predict needs either a text or --file records.jsonl"
 
 
-def test_a_model_without_a_task(done: Path, encodery: Command) -> None:
+def test_a_pretrained_model_fills_masks(done: Path, encodery: Command) -> None:
+    code, out, _ = encodery("predict", "runs/tiny/pretrain", "The [MASK] finds a city.")
+    assert code == 0
+    words = json.loads(out)["predictions"]
+    assert len(words) == 5
+    assert words[0]["score"] >= words[1]["score"]
     line = refused(encodery, "predict", "runs/tiny/pretrain", "The river.")
-    assert "no classification head" in line
-    assert "fine-tune it first" in line
+    assert line == "the text: 0 mask tokens [MASK]; exactly one is needed"
 
 
 def test_no_model_folder(project: Path, encodery: Command) -> None:
@@ -213,4 +217,4 @@ def test_no_model_folder(project: Path, encodery: Command) -> None:
 def test_a_broken_record(done: Path, encodery: Command) -> None:
     Path("in.jsonl").write_text('{"text": "fine"}\n{"txt": "typo"}\n')
     line = refused(encodery, "predict", "runs/tiny/finetune/mood/3", "--file", "in.jsonl")
-    assert line == "in.jsonl:2: unknown key 'txt'; allowed: text, text_pair, label"
+    assert line == "in.jsonl:2: unknown key 'txt'; allowed: text, text_pair, label, language"

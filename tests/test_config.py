@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field, PositiveInt, model_validator
 
 from encodery import config
-from encodery.config import Config, read_json, write_json
+from encodery.config import Config, read_json, read_json_list, write_json
 from encodery.errors import UserError
 
 
@@ -206,3 +206,16 @@ def test_what_is_not_json_is_called_damaged(tmp_path: Path, content: bytes) -> N
 def test_json_that_is_no_object(tmp_path: Path, value: object, kind: str) -> None:
     (tmp_path / "a.json").write_text(json.dumps(value))
     assert json_complaint(tmp_path / "a.json") == f"holds a {kind}; a JSON object is needed"
+
+
+def test_an_array_where_one_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[1, 2]")
+    assert read_json_list(path) == [1, 2]
+    with pytest.raises(UserError) as error:
+        read_json(path)
+    assert str(error.value) == f"{path}: holds a list; a JSON object is needed"
+    path.write_text("{}")
+    with pytest.raises(UserError) as error:
+        read_json_list(path)
+    assert str(error.value) == f"{path}: holds a dict; a JSON array is needed"

@@ -18,11 +18,11 @@ IGNORE_INDEX = -100
 
 @dataclass(frozen=True)
 class Sequence:
-    """One encoded input before it is packed; `label` is a class index or a number, by the task."""
+    """One encoded input before it is packed; `label` is a class index, a number or a number a class: the task's."""
 
     input_ids: Many[int]
     token_type_ids: Many[int] | None = None
-    label: int | float | None = None
+    label: int | float | Many[float] | None = None
     language_ids: Many[int] | None = None
 
 
@@ -40,8 +40,8 @@ class Batch:
     """Targets of the scored tokens, in the order of `label_index`."""
     label_index: Int[Tensor, " scored"] | None = None
     """Indices (into the packed tokens) of the tokens that are scored; only these reach a vocabulary head."""
-    sequence_labels: Shaped[Tensor, " sequences"] | None = None
-    """One target per sequence: a class index (int64) or a number (float32)."""
+    sequence_labels: Shaped[Tensor, "sequences *classes"] | None = None
+    """One target per sequence: a class index (int64), a number (float32) or a number for each class (float32)."""
 
     @property
     def num_tokens(self) -> int:

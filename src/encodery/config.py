@@ -98,18 +98,30 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         UserError: missing, too large, not JSON, not an object.
     """
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds a {type(value).__name__}; a JSON object is needed")
+    return value
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """The same for an array."""
+    value = _read_json(path)
+    if not isinstance(value, list):
+        raise UserError(f"{path}: holds a {type(value).__name__}; a JSON array is needed")
+    return value
+
+
+def _read_json(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     size = path.stat().st_size
     if size > MAX_JSON_BYTES:
         raise UserError(f"{path}: {size} bytes; a JSON file here has at most {MAX_JSON_BYTES}")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); the file is damaged, fetch or write it again") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds a {type(value).__name__}; a JSON object is needed")
-    return value
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

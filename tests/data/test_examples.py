@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from encodery.data.examples import Example, ExampleFields, read_examples, read_records
+from encodery.data.examples import Example, ExampleFields, Label, read_examples, read_records
 from encodery.errors import UserError
 
 
@@ -52,7 +52,14 @@ def test_each_format(tmp_path: Path, name: str, compression: str) -> None:
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["one", "two"], "label": [0, 1]}), path)
-    assert read_examples(path) == [Example("one", None, "0", f"{path}:1"), Example("two", None, "1", f"{path}:2")]
+    assert read_examples(path) == [Example("one", None, 0, f"{path}:1"), Example("two", None, 1, f"{path}:2")]
+
+
+def test_lists_and_numbers_of_parquet(tmp_path: Path) -> None:
+    for labels, meant in (([["x", "y"], []], [("x", "y"), ()]), ([0.5, 3.0], [0.5, 3.0])):
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({"text": ["one", "two"], "label": labels}), path)
+        assert [example.label for example in read_examples(path)] == meant
 
 
 def test_columns_are_renamed(tmp_path: Path) -> None:
@@ -67,17 +74,68 @@ def test_a_second_text_by_its_usual_name_may_be_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "meaning"), [('"good"', "good"), ("3", "3"), ("-1", "-1"), ('"3"', "3"), ("null", None), ('""', None)]
+    ("label", "meaning"),
+    [
+        ('"good"', "good"),
+        ("3", 3),
+        ("-1", -1),
+        ('"3"', "3"),
+        ("3.0", 3.0),
+        ("-0.5e1", -5.0),
+        ("null", None),
+        ('""', None),
+        ('["a", "b c", "a"]', ("a", "b c")),
+        ("[1, 2]", ("1", "2")),
+        ("[]", ()),
+    ],
 )
-def test_labels(tmp_path: Path, label: str, meaning: str | None) -> None:
+def test_labels(tmp_path: Path, label: str, meaning: Label | None) -> None:
     path = write(tmp_path, "a.jsonl", f'{{"text": "a", "label": {label}}}\n')
-    assert read_examples(path)[0].label == meaning
+    found = read_examples(path)[0].label
+    assert found == meaning
+    assert type(found) is type(meaning)  # 3 and 3.0 say different things
 
 
-@pytest.mark.parametrize(("label", "shown"), [("true", "True"), ("0.5", "0.5"), ('["a", "b"]', "['a', 'b']")])
+@pytest.mark.parametrize(
+    ("cell", "meaning"), [("a", ("a",)), ("a| b c |a", ("a", "b c")), ("", ()), ("|a||", ("a",))]
+)
+@pytest.mark.parametrize("name", ["a.tsv", "a.jsonl"])
+def test_a_separator_makes_lists_of_texts(tmp_path: Path, name: str, cell: str, meaning: tuple[str, ...]) -> None:
+    text = f"text\tlabel\none\t{cell}\n" if name == "a.tsv" else json.dumps({"text": "one", "label": cell}) + "\n"
+    path = write(tmp_path, name, text)
+    fields = ExampleFields(label_separator="|")
+    assert read_examples(path, fields, require_label=True)[0].label == meaning
+    assert read_examples(path)[0].label == (cell or None)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_tables_hold_text_whatever_it_looks_like(tmp_path: Path, name: str) -> None:
+    """Classes are often numbered."""
+    separator = "," if name == "a.csv" else "\t"
+    path = write(tmp_path, name, f"text{separator}label\none{separator}1\ntwo{separator}0.5\n")
+    assert [example.label for example in read_examples(path)] == ["1", "0.5"]
+
+
+def test_languages(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "a.jsonl", '{"text": "a", "language": "de"}\n{"text": "b"}\n{"text": "c", "language": ""}\n'
+    )
+    assert [example.language for example in read_examples(path)] == ["de", None, None]
+    path = write(tmp_path, "a.tsv", "text\tlang\na\tsw\n")
+    assert read_examples(path, ExampleFields(language="lang"))[0].language == "sw"
+    path = write(tmp_path, "a.jsonl", '{"text": "a", "language": 7}\n')
+    assert fails(path) == "a.jsonl:1: language = 7 is not a string; repair the record"
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("true", "True"), ('{"a": 1}', "{'a': 1}"), ('["a", 0.5]', "['a', 0.5]"), ("[false]", "[False]")],
+)
 def test_labels_of_another_kind(tmp_path: Path, label: str, shown: str) -> None:
     path = write(tmp_path, "a.jsonl", f'{{"text": "a", "label": {label}}}\n')
-    assert fails(path) == f"a.jsonl:1: label = {shown} is neither text nor a whole number; repair the record"
+    assert fails(path) == (
+        f"a.jsonl:1: label = {shown} is neither text, a number nor a list of texts; repair the record"
+    )
 
 
 def test_a_label_is_needed_only_on_demand(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def tiny(family: Family, **changes: Any) -> EncoderConfig:
         "classifier_activation": "tanh",
         "classifier_bias": True,
         "pad_token_id": PADDING,
+        "start_n_top": 2,
+        "end_n_top": 3,
     }
     fields = {name: value for name, value in fields.items() if name in family.config_map}
     return family.encoder({**fields, **changes}, family.model_type)
@@ -163,6 +165,9 @@ def their_outputs(model: Any, case: Case, batch: Batch) -> dict[str, Tensor]:
     mask = inputs["attention_mask"].bool()
     if "choice" in case.heads:  # two questions of two choices
         inputs = {name: value.view(2, 2, -1) for name, value in inputs.items()}
+    if "beam" in case.heads:
+        padding = (~mask).to(next(model.parameters()).dtype)
+        return without_padding(vars(model(**inputs, p_mask=padding, cls_index=mask.sum(-1) - 1)))
     output = model(**inputs)
     if not case.heads:
         return {"hidden": output.last_hidden_state[mask]}
@@ -182,7 +187,16 @@ def our_outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     model.eval()
     if not len(model.heads):
         return {"hidden": model.encoder(batch)}
+    if "beam" in model.heads:
+        return without_padding(vars(model.beam(batch)))
     return {name: model.logits(name, batch) for name in model.heads}
+
+
+def without_padding(beam: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The numbers of a beam; what follows a beginning of probability 0, beyond a short sequence, says nothing."""
+    starts, ends = beam["start_top_log_probs"], beam["end_top_log_probs"]
+    real = (starts > 0).repeat(1, ends.shape[1] // starts.shape[1])
+    return {"start": starts, "end": torch.where(real, ends, 0), "answer": beam["cls_logits"]}
 
 
 def assert_same_outputs(found: dict[str, Tensor], expected: dict[str, Tensor], atol: float = 1e-5) -> None:

@@ -83,6 +83,8 @@ def any_config(family: Family) -> EncoderConfig:
         "decoder_bias": False,
         "qa_dropout": 0.37,
         "pad_token_id": 5,
+        "start_n_top": 7,
+        "end_n_top": 11,
     }
     derived = {"position_offset", "attention_out_dropout"}
     fixed = {"norm", "embedding_norm", "gated_mlp"}
@@ -159,7 +161,7 @@ def test_heads_that_no_class_holds_together() -> None:
     with pytest.raises(UserError) as error:
         config_to_theirs(FAMILIES["xlm"], tiny(FAMILIES["xlm"]), ("span", "mlm"))
     assert str(error.value) == (
-        "xlm has no class with the heads mlm+span; there are none, mlm, sequence, token, span, choice"
+        "xlm has no class with the heads mlm+span; there are none, mlm, sequence, token, span, beam, choice"
     )
 
 

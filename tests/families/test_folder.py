@@ -42,6 +42,7 @@ AUTO_CLASSES = {
     frozenset({"sequence"}): "AutoModelForSequenceClassification",
     frozenset({"token"}): "AutoModelForTokenClassification",
     frozenset({"span"}): "AutoModelForQuestionAnswering",
+    frozenset({"beam"}): "XLMForQuestionAnswering",  # no automatic class leads to it
     frozenset({"choice"}): "AutoModelForMultipleChoice",
 }
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from encodery.families import FAMILIES
 from encodery.families.folder import load_folder
 from encodery.text.tokenizer import Tokenizer
 from tests.families.conftest import LABELS, Case, complaint, edit_config, edit_weights, save_theirs
@@ -170,3 +171,25 @@ def test_no_tokenizer(bert_folder: Path) -> None:
     for name in ("tokenizer.json", "vocab.txt"):
         (bert_folder / name).unlink()
     assert "no tokenizer in it" in complaint(bert_folder)
+
+
+@pytest.mark.parametrize("number", [5, -1, "1", None, True, 1.0])
+def test_a_language_without_a_vector(tokenizer: Tokenizer, tmp_path: Path, number: object) -> None:
+    case = Case(FAMILIES["xlm"], frozenset({"mlm"}))
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+    edit_config(folder, lang2id={"de": 3, "en": number})
+    assert complaint(folder) == (
+        f"FOLDER/config.json: lang2id holds {number!r}; it must give each language a number below 5"
+    )
+
+
+def test_the_languages_of_a_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    case = Case(FAMILIES["xlm"], frozenset({"mlm"}))
+    folder = save_theirs(case.build(), tokenizer, tmp_path / "theirs")
+    assert load_folder(folder).languages == {}
+    edit_config(folder, lang2id={"de": 3, "en": 0})
+    assert load_folder(folder).languages == {"de": 3, "en": 0}
+    edit_config(folder, lang2id=["de", "en"])
+    assert complaint(folder).startswith("FOLDER/config.json: lang2id holds ['de', 'en']; ")
+    plain = Case(FAMILIES["bert"], frozenset({"mlm"}))
+    assert load_folder(save_theirs(plain.build(), tokenizer, tmp_path / "bert")).languages is None

@@ -8,6 +8,9 @@ from encodery.families.name_map import assign, fill, names
 from encodery.model.heads import Model
 from tests.families.conftest import LABELS, Case, assert_same_outputs, example_batch, our_outputs, their_outputs
 
+SHIFTS = ("heads.beam.start.bias", "heads.beam.end.bias")
+"""They move every logit of a softmax alike."""
+
 
 def ours_with_the_weights_of(theirs: object, case: Case) -> Model:
     """Our model filled from their state, in memory."""
@@ -48,6 +51,6 @@ def test_gradients_equal_those_of_transformers(case: Case) -> None:
             assert parts == [None] * len(parts)
             continue
         torch.testing.assert_close(parameter.grad, torch.cat(parts), atol=1e-6, rtol=1e-6, msg=name)
-        assert parameter.grad.abs().max() > 0, name
+        assert parameter.grad.abs().max() > 0 or name in SHIFTS, name
         checked += 1
     assert checked > 20

@@ -44,6 +44,8 @@ def test_the_defaults_are_bert_base() -> None:
         "classifier_bias": True,
         "decoder_bias": True,
         "qa_dropout": 0.0,
+        "start_n_top": 5,
+        "end_n_top": 5,
         "pad_token_id": 0,
     }
     assert config.head_dim == 64

@@ -4,10 +4,12 @@ from typing import get_args
 
 import torch
 from transformers.activations import ACT2FN
+from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 from transformers.models.xlm.modeling_xlm import create_sinusoidal_embeddings
 
+from encodery.batch import Sequence, pack
 from encodery.model.config import EncoderConfig
-from encodery.model.layers import ACTIVATIONS, POSITIONS, SinusoidalPositions
+from encodery.model.layers import ACTIVATIONS, POSITIONS, SinusoidalPositions, fairseq_positions
 
 
 def test_there_is_a_function_for_each_activation_that_a_config_may_name() -> None:
@@ -33,3 +35,17 @@ def test_sinusoids_are_those_of_transformers_and_are_not_trained() -> None:
         assert torch.equal(positions(chosen), positions.weight[chosen])
         assert list(positions.parameters()) == []
         assert list(positions.state_dict()) == ["weight"]
+
+
+def test_padding_tokens_that_a_text_spells_out_are_not_counted() -> None:
+    """As RoBERTa's code in `transformers` numbers a padded batch, row by row."""
+    generator = torch.Generator().manual_seed(5)
+    rows = [torch.randint(0, 5, (length,), generator=generator).tolist() for length in (7, 1, 23, 11)]
+    batch = pack([Sequence(row) for row in [*rows, [3, 3, 3], [1, 2]]])
+    for padding in (1, 3):
+        expected = [
+            RobertaEmbeddings.create_position_ids_from_input_ids(torch.tensor([row]), padding)[0]
+            for row in [*rows, [3, 3, 3], [1, 2]]
+        ]
+        assert torch.equal(fairseq_positions(batch, padding) + padding + 1, torch.cat(expected))
+    assert torch.equal(fairseq_positions(batch, 97), batch.position_ids)

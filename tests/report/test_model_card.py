@@ -107,7 +107,8 @@ def test_pairs_and_masks_have_calls_of_their_own() -> None:
     ours, theirs = snippets(model_card(replace(CARD, takes_pairs=True)))
     assert 'model.predict([{"text": "It rains.", "text_pair": "The street is wet."}])' in ours
     assert 'model="english-sst2")({"text": "It rains.", "text_pair": "The street is wet."})' in theirs
-    (theirs,) = snippets(model_card(replace(CARD, pipeline_tag="fill-mask", mask_token="<mask>")))
+    ours, theirs = snippets(model_card(replace(CARD, pipeline_tag="fill-mask", mask_token="<mask>")))
+    assert 'model.predict(["Paris is the <mask> of France."])' in ours
     assert 'pipeline("fill-mask", model="english-sst2")("Paris is the <mask> of France.")' in theirs
 
 

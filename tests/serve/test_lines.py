@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from encodery.errors import UserError
+from encodery.families.folder import load_folder, save_folder
 from encodery.serve import lines
 from encodery.serve.lines import evaluate_file, predict_lines
 from encodery.serve.predictor import load
@@ -59,7 +60,7 @@ def test_predictions_begin_before_the_file_is_read_to_its_end(
     assert [json.loads(next(found))["label"] in LABELS for _ in range(2)] == [True, True]
     with pytest.raises(UserError) as error:
         next(found)
-    assert str(error.value) == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label"
+    assert str(error.value) == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label, language"
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -124,3 +125,15 @@ def test_a_label_that_is_missing(model_folder: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "dev.jsonl", [{"text": "happy", "label": "größer"}, {"text": "dull"}])
     with pytest.raises(UserError, match=r"dev\.jsonl:2: "):
         evaluate_file(model_folder, file, [])
+
+
+def test_a_task_without_scores(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    save_folder(folder, load_folder(model_folder, heads=()))
+    data = write(tmp_path / "dev.jsonl", [{"text": "the river", "label": LABELS[0]}])
+    with pytest.raises(UserError) as error:
+        evaluate_file(folder, data, [])
+    assert str(error.value) == (
+        f"{folder}: its task is feature-extraction, which has no scores; fine-tune it for one that has"
+    )

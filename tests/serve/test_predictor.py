@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.batch import Sequence
+from encodery.batch import Sequence, pack
 from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.serve.predictor import Predictor, group_by_length, load, to_example
-from encodery.tasks.classification import Encoded
+from encodery.tasks.task import Encoded
 from tests.serve.conftest import LABELS, sentence
+from tests.tasks.conftest import make_model, make_tokenizer
 
 TEXTS = [sentence(number) for number in range(53)]
 
@@ -124,8 +128,9 @@ def test_predicting_leaves_training_mode_as_it_was(predictor: Predictor) -> None
         ({"text": 7}, "text = 7; a string is needed"),
         ({"text": ["the", "river"]}, "text = ['the', 'river']; a string is needed"),
         ({"text": "a", "text_pair": 7}, "text_pair = 7; a string is needed"),
-        ({"text": "a", "txt": "b"}, "unknown key 'txt'; allowed: text, text_pair, label"),
-        ({"sentence": "a"}, "unknown key 'sentence'; allowed: text, text_pair, label"),
+        ({"text": "a", "language": 7}, "language = 7; a string is needed"),
+        ({"text": "a", "txt": "b"}, "unknown key 'txt'; allowed: text, text_pair, label, language"),
+        ({"sentence": "a"}, "unknown key 'sentence'; allowed: text, text_pair, label, language"),
     ],
 )
 def test_a_record_that_is_none(predictor: Predictor, record: Mapping[str, Any], expected: str) -> None:
@@ -141,14 +146,76 @@ def test_an_example_knows_where_it_is_from() -> None:
 
 def test_a_model_that_knows_no_task(model_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "model")
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertModel"]}
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForTokenClassification"]}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError) as error:
         load(folder)
     assert str(error.value) == (
-        f"{folder}: the model has no classification head with labels (heads: none); "
-        "fine-tune it first, with a [finetune] table in a recipe"
+        f"{folder}: there is no task here yet for a model with the head token; those for sequence classification, "
+        "masked LM and plain features can predict"
     )
+
+
+def test_vectors_whatever_the_task(predictor: Predictor) -> None:
+    found = predictor.embed(TEXTS)
+    assert found.shape == (53, 33)
+    assert found.dtype == np.float32
+    alone = np.stack([predictor.embed([text])[0] for text in TEXTS])
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+    assert predictor.embed([]).shape == (0, 33)
+    with pytest.raises(UserError) as error:
+        predictor.embed(["fine", {"text": "a", "text_pair": "b"}])
+    assert str(error.value) == "record 2: text_pair is no part of a feature-extraction record; only text is"
+
+
+def test_a_plain_encoder_gives_vectors(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    save_folder(folder, load_folder(model_folder, heads=()))
+    predictor = load(folder)
+    assert predictor.task.name == "feature-extraction"
+    vectors = [prediction["embedding"] for prediction in predictor.predict(TEXTS[:5])]
+    np.testing.assert_allclose(predictor.embed(TEXTS[:5]), np.array(vectors, np.float32), atol=1e-6)
+    assert predictor.predict(["river " * 28])[0]["truncated"] is True
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ("a", "b", "c")])
+def test_a_quantity_has_one_output(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    folder = ModelFolder(
+        FAMILIES["bert"], make_model(len(labels)), make_tokenizer(), labels, problem_type="regression"
+    )
+    save_folder(tmp_path, folder)
+    with pytest.raises(UserError) as error:
+        load(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: {len(labels)} distinct labels ({', '.join(labels)}); regression needs exactly one"
+    )
+
+
+def test_one_label_without_a_problem_type_is_a_quantity(tmp_path: Path) -> None:
+    """As the classes of `transformers` take it."""
+    save_folder(tmp_path, ModelFolder(FAMILIES["bert"], make_model(1), make_tokenizer(), ("LABEL_0",)))
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config.pop("problem_type") == "regression"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    predictor = load(tmp_path)
+    (prediction,) = predictor.predict(["the river"])
+    assert isinstance(prediction["label"], float)
+    assert prediction["scores"] == {"LABEL_0": prediction["label"]}
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "language = 'en', but the model has no vectors of languages; leave it out"),
+        (["en"], "language = ['en']; a string is needed"),
+    ],
+)
+def test_a_language_that_cannot_be(model_folder: Path, tmp_path: Path, language: object, expected: str) -> None:
+    folder = with_info(model_folder, tmp_path, language=language)
+    with pytest.raises(UserError) as error:
+        load(folder)
+    assert str(error.value) == f"{folder}/encodery.json: {expected}"
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -163,3 +230,13 @@ def test_groups_hold_every_index_once_within_the_budget(lengths: list[int], max_
     assert all(len(group) == 1 or sum(lengths[i] for i in group) <= max_tokens for group in groups)
     flat = [lengths[index] for group in groups for index in group]
     assert flat == sorted(flat)
+
+
+@given(st.lists(st.tuples(st.integers(1, 29), st.booleans()), max_size=43), st.integers(1, 101))
+def test_texts_with_and_without_a_language_do_not_meet(drawn: list[tuple[int, bool]], max_tokens: int) -> None:
+    sequences = [Sequence([5] * length, language_ids=[1] * length if spoken else None) for length, spoken in drawn]
+    groups = group_by_length([Encoded(sequence, False) for sequence in sequences], max_tokens)
+    assert sorted(index for group in groups for index in group) == list(range(len(drawn)))
+    assert all(len({drawn[index][1] for index in group}) == 1 for group in groups)
+    for group in groups:
+        pack([sequences[index] for index in group])

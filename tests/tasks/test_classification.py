@@ -8,7 +8,7 @@ from encodery.batch import Batch, pack
 from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.model.heads import Model
-from encodery.tasks.classification import TextClassification, TextClassificationConfig, labels_of
+from encodery.tasks.classification import TextClassification, TextClassificationConfig
 from encodery.text.tokenizer import Tokenizer
 from tests.tasks.conftest import LABELS
 
@@ -136,25 +136,16 @@ def test_scores_compare_labels_by_name(task: TextClassification) -> None:
     assert scores["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
 
 
-def test_the_labels_of_a_file_are_sorted(task: TextClassification) -> None:
-    examples = [example("the", label=label) for label in ("good", "bad", "good", None, "10", "9")]
-    assert labels_of(examples, "train.tsv") == ("10", "9", "bad", "good")
-
-
-@pytest.mark.parametrize(
-    ("labels", "shown"), [((), "0 distinct labels ()"), (("good", "good"), "1 distinct labels (good)")]
-)
-def test_fewer_than_two_labels(labels: tuple[str, ...], shown: str) -> None:
-    with pytest.raises(UserError) as error:
-        labels_of([example("the", label=label) for label in labels], "train.tsv")
-    assert str(error.value) == f"train.tsv: {shown}; classification needs two or more"
-
-
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({"max_seqlen": 3}, "max_seqlen = 3: input should be greater than or equal to 4"),
-        ({"labels": ["a"]}, "labels = ['a']: tuple should have at least 2 items after validation, not 1"),
+        ({"labels": []}, "labels = []: tuple should have at least 1 item after validation, not 0"),
+        (
+            {"problem_type": "multilabel"},
+            "problem_type = 'multilabel': input should be 'regression', 'single_label_classification' or "
+            "'multi_label_classification'",
+        ),
         ({"labels": ["a", "b", "a"]}, "labels = ('a', 'b', 'a') repeats 'a'"),
         ({"type": "ner"}, "type = 'ner': input should be 'text-classification'"),
     ],

@@ -47,6 +47,16 @@ class ModelFolder:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Keys of `config.json` that the family keeps as they are (`Family.kept`), XLM's `lang2id` for one."""
 
+    @property
+    def what_labels_are(self) -> ProblemType:
+        """`problem_type`, and what the classes of `transformers` take it for where a config does not say."""
+        return self.problem_type or ("regression" if len(self.labels) == 1 else "single_label_classification")
+
+    @property
+    def languages(self) -> Mapping[str, int] | None:
+        """The model's languages by name; None if it has no vectors of languages."""
+        return (self.settings.get("lang2id") or {}) if self.model.config.has_language_embeddings else None
+
 
 def load_folder(
     path: Path, heads: Collection[str] | None = None, labels: Sequence[str] | None = None, seed: int = 0
@@ -100,9 +110,20 @@ def load_folder(
             f"{config.vocab_size}; the two belong to different models"
         )
     settings = {key: config_json[key] for key in family.kept if key in config_json}
+    if config.has_language_embeddings:
+        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def _check_languages(lang2id: Any, count: int, source: str) -> None:
+    """Raises `UserError` if `lang2id` is not a table of numbers below `count`."""
+    numbers = lang2id.values() if isinstance(lang2id, dict) else [lang2id]
+    if wrong := [n for n in numbers if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < count]:
+        raise UserError(
+            f"{source}: lang2id holds {wrong[0]!r:.80}; it must give each language a number below {count}"
+        )
 
 
 def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
@@ -190,8 +211,7 @@ def save_folder(path: Path, folder: ModelFolder) -> None:
         config_json["id2label"] = {str(index): label for index, label in enumerate(folder.labels)}
         config_json["label2id"] = {label: index for index, label in enumerate(folder.labels)}
     if "sequence" in model.heads:
-        inferred = "regression" if len(folder.labels) == 1 else "single_label_classification"
-        config_json["problem_type"] = folder.problem_type or inferred
+        config_json["problem_type"] = folder.what_labels_are
     write_json(path / "config.json", config_json)
     write_json(path / "encodery.json", {"encodery_version": __version__, **folder.info})
     folder.tokenizer.save(path)

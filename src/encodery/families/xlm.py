@@ -48,6 +48,8 @@ XLM = Family(
         "initializer_range": "init_std",
         "embed_init_std": "embed_init_std",
         "pad_token_id": "pad_token_id",
+        "start_n_top": "start_n_top",
+        "end_n_top": "end_n_top",
     },
     defaults={
         "hidden_size": 2048,
@@ -69,8 +71,6 @@ XLM = Family(
         "lang_id",
         "lang2id",
         "id2lang",
-        "start_n_top",
-        "end_n_top",
     ),
     fixed={
         "asm": False,
@@ -111,6 +111,17 @@ XLM = Family(
         "sequence": Head(both("out", "sequence_summary.summary"), HeadShape("labels")),
         "token": Head(both("out", "classifier"), HeadShape("labels", "tokens", dropout="hidden_dropout_prob")),
         "span": Head(both("out", "qa_outputs"), HeadShape(2, "tokens", dropout="qa_dropout")),
+        "beam": Head(
+            {
+                **both("start", "qa_outputs.start_logits.dense"),
+                **both("end_dense", "qa_outputs.end_logits.dense_0"),
+                **both("end_norm", "qa_outputs.end_logits.LayerNorm"),
+                **both("end", "qa_outputs.end_logits.dense_1"),
+                **both("answer_dense", "qa_outputs.answer_class.dense_0"),
+                "answer.weight": "qa_outputs.answer_class.dense_1.weight",
+            },
+            HeadShape("beam", "tokens", dropout_before=()),
+        ),
         "choice": Head(
             {**both("dense", "sequence_summary.summary"), **both("out", "logits_proj")},
             HeadShape(1, dense="labels", dropout_before=("dense",)),
@@ -122,6 +133,7 @@ XLM = Family(
         frozenset({"sequence"}): "XLMForSequenceClassification",
         frozenset({"token"}): "XLMForTokenClassification",
         frozenset({"span"}): "XLMForQuestionAnsweringSimple",
+        frozenset({"beam"}): "XLMForQuestionAnswering",
         frozenset({"choice"}): "XLMForMultipleChoice",
     },
     tied={"pred_layer.proj.weight": _WORDS},

@@ -46,7 +46,7 @@ class EncoderConfig(Config):
     local_rope_theta: float = Field(default=10_000.0, ge=1.0)
     """The same in the layers with a window."""
     position_offset: int = Field(default=0, ge=0, le=1 << 24)
-    """The row at which a sequence begins; the rows before it are never read."""
+    """The row at which a sequence begins; the one before it is that of a padding token, as fairseq has it."""
     type_vocab_size: int = Field(default=2, ge=0, le=1 << 24)
     """0: token types are ignored; 1: every token is of the one type."""
     num_languages: int = Field(default=0, ge=0, le=1 << 24)
@@ -67,6 +67,9 @@ class EncoderConfig(Config):
     decoder_bias: bool = True
     """Of the logits over the vocabulary."""
     qa_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    start_n_top: Annotated[int, Field(ge=1, le=1 << 10)] = 5
+    """Beginnings of an answer that a beam head goes on from; `end_n_top` ends for each."""
+    end_n_top: Annotated[int, Field(ge=1, le=1 << 10)] = 5
     pad_token_id: int = Field(default=0, ge=0)
 
     @property

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from encodery.batch import Batch
+from encodery.model.beam import Beam, BeamHead
 from encodery.model.config import EncoderConfig
 from encodery.model.cross_entropy import linear_cross_entropy
 from encodery.model.encoder import Encoder, initialize
@@ -21,8 +22,8 @@ HEAD_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {**ACTIVATIONS, "ta
 class HeadShape:
     """What a head computes of a token or sequence: `[dropout] [dense, activation, [norm]] [dropout] out`."""
 
-    outputs: Literal["vocabulary", "labels"] | int
-    """What its last layer has a number for."""
+    outputs: Literal["vocabulary", "labels", "beam"] | int
+    """What its last layer has a number for; a beam head gives a `Beam`."""
     reads: Literal["tokens", "first"] = "first"
     """Every token, or the first of each sequence (the mean of all where `classifier_pooling` says so)."""
     pooled: bool = False
@@ -158,6 +159,8 @@ class Model(nn.Module):
         self.heads = nn.ModuleDict({name: self._head(shape, num_labels) for name, shape in self.shapes.items()})
 
     def _head(self, shape: HeadShape, num_labels: int) -> nn.Module:
+        if shape.outputs == "beam":
+            return BeamHead(self.config)
         if shape.outputs == "vocabulary":
             return MaskedLMHead(self.config, shape, self.encoder.embeddings.word)
         return Head(self.config, shape, num_labels)
@@ -190,7 +193,8 @@ class Model(nn.Module):
         return pooled
 
     def logits(self, head: str, batch: Batch) -> Float[Tensor, "rows outputs"]:
-        """What a head says of each token, or of each sequence where it reads the first token or the mean of all."""
+        """What a head, but for a beam head, says of each token, or of each sequence where it reads the first token or
+        the mean of all."""
         shape = self.shapes[head]
         if shape.reads == "tokens":
             hidden = self.encoder(batch)
@@ -201,6 +205,16 @@ class Model(nn.Module):
         module: Any = self.heads[head]
         logits: Tensor = module(self.pool(hidden) if shape.pooled else hidden)
         return logits
+
+    def beam(
+        self,
+        batch: Batch,
+        p_mask: Bool[Tensor, " tokens"] | None = None,
+        cls_index: Int[Tensor, " sequences"] | None = None,
+    ) -> Beam:
+        """The most probable answers to each question, by the head `beam` (see `BeamHead.forward`)."""
+        beam: Beam = self.heads["beam"](self.encoder(batch), batch, p_mask, cls_index)
+        return beam
 
 
 def _bert_head(name: str) -> HeadShape:

@@ -49,6 +49,18 @@ def layer_norm(config: EncoderConfig) -> nn.LayerNorm:
     return nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps, bias=config.norm_bias)
 
 
+def fairseq_positions(batch: Batch, pad_token_id: int) -> Int[Tensor, " tokens"]:
+    """Places in the sequence that do not count padding tokens; theirs is -1.
+
+    A batch has no padding, but a text may spell the padding token out, and the published models number it so.
+    """
+    padding = (batch.input_ids == pad_token_id).long()
+    total = padding.cumsum(0)
+    first = torch.arange(batch.num_tokens, device=total.device) - batch.position_ids
+    before = total - (total - padding)[first]
+    return torch.where(padding.bool(), -1, batch.position_ids - before)
+
+
 class Embeddings(nn.Module):
     """Word + position + token type + language, normalised unless the config says otherwise."""
 
@@ -58,6 +70,7 @@ class Embeddings(nn.Module):
         table = POSITIONS.get(config.position)
         self.position = table(config.max_position_embeddings, config.hidden_size) if table else None
         self.position_offset = config.position_offset
+        self.pad_token_id = config.pad_token_id
         self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         self.language = (
             nn.Embedding(config.num_languages, config.hidden_size) if config.has_language_embeddings else None
@@ -69,7 +82,10 @@ class Embeddings(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
         total: Tensor = self.word(batch.input_ids)
         if self.position is not None:
-            total = total + self.position(batch.position_ids + self.position_offset)
+            position_ids = batch.position_ids
+            if self.position_offset:
+                position_ids = fairseq_positions(batch, self.pad_token_id) + self.position_offset
+            total = total + self.position(position_ids)
         if self.token_type is not None:
             token_type_ids = batch.token_type_ids
             if token_type_ids is None or self.token_type.num_embeddings == 1:

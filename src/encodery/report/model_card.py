@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 _SNIPPETS = {
     "fill-mask": (
-        "",  # Encodery itself has no such task yet; the folder is where fine-tuning starts
+        'model.predict(["Paris is the {mask} of France."])',
         'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
     ),
     "text-classification": (
@@ -90,16 +90,14 @@ def _front_matter(card: ModelCard) -> str:
 
 
 def _usage(card: ModelCard) -> str:
-    """The same first call with Encodery, where it has the task, and with transformers."""
+    """The same first call with Encodery and with transformers."""
     ours, theirs = _PAIR_SNIPPETS if card.takes_pairs else _SNIPPETS[card.pipeline_tag]
     path = _quoted(card.name)
     mask = _quoted(card.mask_token)[1:-1]
+    load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
     call = theirs.format(path=path, mask=mask)
-    blocks = [f"```python\nfrom transformers import pipeline\n\n{call}\n```"]
-    if ours:
-        load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
-        blocks.insert(0, f"```python\nimport encodery\n\n{load}\n```")
-    return "\n\nor\n\n".join(blocks)
+    blocks = (f"import encodery\n\n{load}", f"from transformers import pipeline\n\n{call}")
+    return "\n\nor\n\n".join(f"```python\n{block}\n```" for block in blocks)
 
 
 def _rows(values: Mapping[str, int | float | str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from encodery.data.examples import Example, ExampleFields, read_examples, read_records
 from encodery.errors import UserError
 from encodery.serve.predictor import load, to_example
+from encodery.tasks.task import Scored
 
 RECORDS_AT_ONCE = 1024
 
@@ -45,5 +46,9 @@ def evaluate_file(model: Path, data: Path, fields: Sequence[str]) -> str:
     columns = ExampleFields.parse({ours: theirs for ours, _, theirs in pairs}, "--field")
     examples = read_examples(data, columns, require_label=True)
     predictor = load(model)
+    if not isinstance(predictor.task, Scored):
+        raise UserError(
+            f"{model}: its task is {predictor.task.name}, which has no scores; fine-tune it for one that has"
+        )
     scores = predictor.task.score(predictor.predict_examples(examples), examples)
     return json.dumps({"examples": len(examples), **scores}, ensure_ascii=False)

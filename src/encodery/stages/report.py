@@ -20,6 +20,8 @@ from encodery.train.log import read_log
 
 REPORT = "report.html"
 SHOWN_MISTAKES = 8
+SCORES = {"accuracy": "accuracy", "micro_f1": "micro F1", "pearson": "Pearson correlation"}
+"""What a report shows first of a fine-tuned model: the one of these that its task has, and what it is called."""
 
 
 def build_report(run: Run, into: Path, work: Path) -> Metrics:
@@ -111,11 +113,11 @@ def _finetune_section(run: Run, name: str) -> Section:
         [_series(log, "step", "loss", f"seed {seed}") for seed, log in zip(table.seeds, logs, strict=True)],
         "Training loss",
         "step",
-        "nats per example",
+        "loss per example",
     )
     tables, examples = [], []
     if "test" in first:
-        tables.append(_label_table(first["test"], table.seeds[0]))
+        tables = [_label_table(first["test"], table.seeds[0])] if "per_label" in first["test"] else []
         examples = _mistakes(run.artifact(stages[0]) / PREDICTIONS)
     return Section(
         f"Fine-tuning: {name}",
@@ -136,39 +138,64 @@ def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
 
 
 def _mistakes(path: Path) -> list[Example]:
-    """The wrong predictions that the model was surest of."""
+    """The wrong predictions that the model was surest of; of numbers, those that are furthest off."""
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -r["score"])
+    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
     return [
-        Example(" / ".join(filter(None, (r["text"], r["text_pair"]))), r["label"], r["true"], r["scores"])
+        Example(
+            " / ".join(filter(None, (r["text"], r["text_pair"]))),
+            _shown(r["label"]),
+            _shown(r["true"]),
+            {} if isinstance(r["true"], float) else r["scores"],
+        )
         for r in wrong[:SHOWN_MISTAKES]
     ]
 
 
+def _error(record: Mapping[str, Any]) -> float:
+    """How far off a number is; of labels, the probability that was given to the worst decision."""
+    label, true, scores = record["label"], record["true"], record["scores"]
+    if isinstance(true, float):
+        return float(abs(label - true))
+    said, right = ({value} if isinstance(value, str) else set(value) for value in (label, true))
+    return max(float(scores[name]) if name in said else 1 - scores[name] for name in said ^ right)
+
+
+def _shown(label: Any) -> str:
+    if isinstance(label, float):
+        return f"{label:.3g}"
+    return label if isinstance(label, str) else ", ".join(label) or "none"
+
+
 def scores_of(run: Run, name: str) -> tuple[str, list[float]]:
-    """Accuracy under each seed, on the test file, else on the dev file; and which of the two."""
+    """The first of `SCORES` that there is, under each seed, on the test file, else on the dev file; and its name:
+    "test accuracy"."""
     found = [metrics_of(run, f"finetune.{name}.{seed}") for seed in run.recipe.finetune[name].seeds]
     split = "test" if all("test" in metrics for metrics in found) else "dev"
-    return split, [metrics[split]["accuracy"] for metrics in found if "accuracy" in metrics[split]]
+    score = next((score for score in SCORES if all(score in metrics[split] for metrics in found)), None)
+    return f"{split} {SCORES[score]}" if score else split, [metrics[split][score] for metrics in found if score]
 
 
 def _finetune_results(run: Run) -> list[Fact]:
     facts = []
     for name in run.recipe.finetune:
-        split, scores = scores_of(run, name)
+        score, scores = scores_of(run, name)
         if scores:
             spread = f" ± {statistics.stdev(scores):.1%}" if len(scores) > 1 else ""
-            facts.append(
-                Fact(name, f"{statistics.mean(scores):.1%}", f"{split} accuracy{spread}, {len(scores)} seed(s)")
-            )
+            facts.append(Fact(name, f"{statistics.mean(scores):.1%}", f"{score}{spread}, {len(scores)} seed(s)"))
     return facts
 
 
 def _comparison(run: Run) -> list[Section]:
-    bars = [Bar(name, scores) for name in run.recipe.finetune if (scores := scores_of(run, name)[1])]
-    if len(bars) < 2:
-        return []
-    return [Section("Side by side", charts=[Chart(bar_chart(bars, "Accuracy", "accuracy"))])]
+    charts = []
+    found = {name: scores_of(run, name) for name in run.recipe.finetune}
+    for words in SCORES.values():
+        bars = [
+            Bar(name, scores) for name, (score, scores) in found.items() if scores and score.endswith(f" {words}")
+        ]
+        if len(bars) > 1:
+            charts.append(Chart(bar_chart(bars, words[:1].upper() + words[1:], words)))
+    return [Section("Side by side", charts=charts)] if charts else []
 
 
 def _summary(recipe: Recipe, results: Sequence[Fact]) -> list[str]:

@@ -24,7 +24,9 @@ from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
 from encodery.stages.engine import Metrics, Run
-from encodery.tasks.classification import TextClassification, labels_of
+from encodery.tasks.classification import TextClassification
+from encodery.tasks.languages import Languages
+from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
@@ -77,7 +79,9 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
     folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen})
     inputs = [source.path for source in recipe.corpus.inputs]
-    _save(into, work, folder, metrics, ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs))
+    mask_token = tokenizer.id_to_token(tokenizer.mask_token_id)
+    card = ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs, mask_token=mask_token)
+    _save(into, work, folder, metrics, card)
     return metrics
 
 
@@ -107,15 +111,18 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     examples = {
         split: read_examples(run.base / path, table.fields, require_label=True) for split, path in files.items()
     }
-    labels = table.task.labels or labels_of(examples["train"], files["train"])
-    start = starting_point(run, table, labels, seed)
+    problem = problem_of(table, examples["train"], files["train"], f"finetune.{name}")
+    start = starting_point(run, table, problem.labels, seed)
     positions = start.model.config.num_positions
     if table.task.max_seqlen > positions:
         raise UserError(
             f"finetune.{name}.task.max_seqlen = {table.task.max_seqlen} is longer than the positions of "
             f"{table.source}; at most {positions} is allowed"
         )
-    task = TextClassification(start.tokenizer, labels, table.task.max_seqlen)
+    languages = Languages(start.languages, table.task.language)
+    languages.check_default(f"finetune.{name}.task.language")
+    task = TextClassification(start.tokenizer, problem, table.task.max_seqlen, languages)
+    languages.check_training(examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
     for split in files.keys() - {"train"}:
         for example in examples[split]:
@@ -129,7 +136,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         if "dev" not in examples:
             return {}
         scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
-        return {key: scores[key] for key in ("accuracy", "macro_f1")}
+        return {key: scores[key] for key in problem.headline}
 
     trainer = Trainer(
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
@@ -139,20 +146,28 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     if "test" in examples:
         predictions = predictor.predict_examples(examples["test"])
         metrics["test"] = task.score(predictions, examples["test"])
-        write_predictions(into / PREDICTIONS, examples["test"], predictions)
-    info = {"task": task.name, "max_seqlen": task.max_seqlen}
-    folder = replace(start, labels=tuple(labels), info=info, problem_type="single_label_classification")
+        write_predictions(into / PREDICTIONS, task, examples["test"], predictions)
+    folder = replace(start, labels=problem.labels, info=task.info, problem_type=problem.problem_type)
     card = ModelCard(
         f"{run.recipe.name}-{name}",
         start.family.model_type,
         task.name,
         training_data=[table.train],
-        labels=labels,
+        labels=problem.labels,
         takes_pairs=any(example.text_pair for example in examples["train"]),
         base_model=table.source if table.source not in (PRETRAIN, SCRATCH) else "",
     )
     _save(into, work, folder, metrics, card)
     return metrics
+
+
+def problem_of(table: FinetuneTable, train: Sequence[Example], file: str, name: str) -> Problem:
+    """What the labels are: as the task's table says, else as the training file has them."""
+    problem_type = table.task.problem_type or infer_problem_type(train, file)
+    labels = table.task.labels
+    if labels:
+        return make_problem(problem_type, labels, f"{name}.task.labels")
+    return make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
 
 
 def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
@@ -176,11 +191,13 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
     return folder
 
 
-def write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> None:
+def write_predictions(
+    path: Path, task: TextClassification, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+) -> None:
     """What the model said of each test example, beside what is true."""
     with path.open("w", encoding="utf-8") as file:
         for example, prediction in zip(examples, predictions, strict=True):
-            record = {"text": example.text, "text_pair": example.text_pair, "true": example.label, **prediction}
+            record = {"text": example.text, "text_pair": example.text_pair, "true": task.read(example), **prediction}
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 

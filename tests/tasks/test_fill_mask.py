@@ -1,0 +1,66 @@
+"""The words behind a mask: in order, with what they make of the text; and texts that have no place for them."""
+
+import pytest
+import torch
+
+from encodery.batch import pack
+from encodery.data.examples import Example
+from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.tasks.fill_mask import FillMask
+from encodery.text.tokenizer import Tokenizer
+from tests.tasks.conftest import CONFIG
+
+TEXTS = ("the [MASK] sees", "[MASK]", "a river and the [MASK]", "happy [MASK] or dull")
+
+
+def example(text: str, pair: str | None = None) -> Example:
+    return Example(text, pair, None, "in.jsonl:7")
+
+
+@pytest.fixture
+def task(tokenizer: Tokenizer) -> FillMask:
+    return FillMask(tokenizer, max_seqlen=11)
+
+
+@torch.no_grad()
+def test_the_likeliest_words_come_first(task: FillMask, tokenizer: Tokenizer) -> None:
+    model = Model(CONFIG, task.heads)
+    generator = torch.Generator().manual_seed(3)
+    for parameter in model.parameters():
+        parameter.normal_(0.0, 0.5, generator=generator)
+    batch = pack([task.encode(example(text)).sequence for text in TEXTS])
+    predictions = task.predict(model.eval(), batch)
+    logits = model.logits("mlm", batch)[batch.input_ids == tokenizer.mask_token_id]
+    for text, prediction, row in zip(TEXTS, predictions, torch.softmax(logits, -1), strict=True):
+        values, ids = row.topk(5)
+        entries = prediction["predictions"]
+        assert [entry["token_id"] for entry in entries] == ids.tolist()
+        assert [entry["score"] for entry in entries] == pytest.approx(values.tolist(), rel=1e-5)
+        for entry in entries:
+            assert list(entry) == ["token", "token_id", "score", "sequence"]
+            assert entry["token"] == tokenizer.id_to_token(entry["token_id"])
+            if entry["token_id"] not in tokenizer.special_ids:
+                assert entry["sequence"] == text.replace("[MASK]", entry["token"])
+            else:
+                assert entry["sequence"].split() == text.replace("[MASK]", "").split()
+    assert len({prediction["predictions"][0]["token_id"] for prediction in predictions}) > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "pair", "expected"),
+    [
+        ("the river", None, "0 mask tokens [MASK]; exactly one is needed"),
+        ("[MASK] and [MASK]", None, "2 mask tokens [MASK]; exactly one is needed"),
+        (
+            "river " * 10 + "[MASK]",
+            None,
+            "0 mask tokens [MASK] within the first 11 tokens; exactly one is needed",
+        ),
+        ("a [MASK]", "b", "text_pair is no part of a fill-mask record; only text is"),
+    ],
+)
+def test_texts_without_a_place(task: FillMask, text: str, pair: str | None, expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        task.encode(example(text, pair))
+    assert str(error.value) == f"in.jsonl:7: {expected}"
