@@ -162,6 +162,11 @@ class Recipe(Config):
             raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
         if self.pretrain and not self.tokenizer:
             raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
+        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not _names_languages(self.corpus.inputs):
+            raise ValueError(
+                f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
+                "each input a language or a language_field"
+            )
         for name, table in self.finetune.items():
             if table.source == PRETRAIN and not self.pretrain:
                 raise ValueError(f"[finetune.{name}] starts from pretrain, but there is no [pretrain] table")
@@ -178,6 +183,10 @@ class Recipe(Config):
             if table.source in (PRETRAIN, SCRATCH) and table.task.max_seqlen > positions:
                 raise ValueError(_too_long(f"finetune.{name}.task.max_seqlen", table.task.max_seqlen, positions))
         return self
+
+
+def _names_languages(inputs: Sequence[CorpusInput]) -> bool:
+    return any(entry.language or entry.language_field for entry in inputs)
 
 
 def _too_long(key: str, value: int, positions: int) -> str:

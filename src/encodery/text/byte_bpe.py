@@ -13,8 +13,8 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from encodery.config import Config
 from encodery.errors import UserError
+from encodery.text.balance import EVEN, BalancedSpec
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
 from encodery.text.library import LibraryKind
 from encodery.text.pieces import BEFORE_SPACE, cut
@@ -29,14 +29,14 @@ from encodery.text.stored import (
     write_lines,
     write_settings,
 )
-from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent, repeated
+from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts, repeated
 
 _END_OF_WORD = "</w>"
 _SPACE, _TAB, _NEWLINE, _RETURN = "Ġ", "ĉ", "Ċ", "č"  # as the byte alphabet writes white space
 _BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
 
 
-class ByteBpeSpec(Config):
+class ByteBpeSpec(BalancedSpec):
     """How a byte-level BPE vocabulary is trained; names are those of `transformers` and `tokenizers`."""
 
     type: Literal["byte-bpe"] = "byte-bpe"
@@ -47,13 +47,15 @@ class ByteBpeSpec(Config):
     """A text begins as if a space stood before it. The published RoBERTa models do not; but sentences are encoded one
     by one here, and a word should have the same tokens at the beginning of a sentence as inside."""
 
-    def train(self, texts: Iterable[str]) -> "ByteBpe":
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "ByteBpe":
         """A vocabulary of exactly `vocab_size`: four special tokens, 256 bytes, merges by frequency, the mask token.
+
+        Each text counts as many times as it weighs.
 
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
         """
-        counts = count_words(texts, self.add_prefix_space)
+        counts = count_words(texts, self.add_prefix_space, weights)
         if not counts:
             raise UserError("there is no text to train the vocabulary on; add text to the corpus")
         mask = SPECIAL_TOKENS["mask_token"]
@@ -211,16 +213,15 @@ def merges_of(backend: tokenizers.Tokenizer) -> list[tuple[str, str]]:
     return [(first, second) for first, second in json.loads(backend.to_str())["model"]["merges"]]
 
 
-def count_words(texts: Iterable[str], add_prefix_space: bool) -> Counter[str]:
+def count_words(texts: Iterable[str], add_prefix_space: bool, weights: Iterable[float] = EVEN) -> Counter[str]:
     """How often each word occurs, its bytes written as in GPT-2; past four million the rarest are dropped."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space).pre_tokenize_str
-    counts: Counter[str] = Counter()
-    for text in texts:
+    counts = WordCounts(MAX_COUNTED_WORDS)
+    for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
         for _, piece in cut(text, BEFORE_SPACE):
-            counts.update(word for word, _ in split(piece))
-        if len(counts) > MAX_COUNTED_WORDS:
-            counts = most_frequent(counts, MAX_COUNTED_WORDS // 2)
-    return counts
+            counts.add((word for word, _ in split(piece)), weight)
+        counts.prune()
+    return counts.total()
 
 
 def _without_vocabulary(backend: tokenizers.Tokenizer) -> dict[str, Any]:

@@ -7,9 +7,8 @@ Trained by `sentencepiece`, run by `tokenizers` as `transformers` does. Ids are 
 import base64
 import io
 import json
-import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +17,12 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from encodery.config import Config
 from encodery.errors import UserError
 from encodery.text.alignment import Span, align
+from encodery.text.balance import EVEN, BalancedSpec
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
 from encodery.text.library import LibraryKind
+from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines_of
 from encodery.text.pieces import BEFORE_SPACE
 from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, read_model, write_model
 from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
@@ -32,13 +32,12 @@ _SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
 """The ids 0 to 3, in place of SentencePiece's own three."""
 _ADDED = len(_SHIFTED) + 1 - 3
 """So many tokens are ours and not in the SentencePiece model."""
-_MAX_SENTENCE_BYTES = 4096
 _THREADS = 8
 """Of the trainer, on any machine: sums, and with them the scores, depend on it."""
 _CLASSES = (None, "XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
-class UnigramSpec(Config):
+class UnigramSpec(BalancedSpec):
     """How a unigram vocabulary is trained; names are those of `sentencepiece`."""
 
     type: Literal["unigram"] = "unigram"
@@ -48,13 +47,18 @@ class UnigramSpec(Config):
     input_sentence_size: int = Field(default=1_000_000, ge=100, le=100_000_000)
     """At most this many lines, drawn evenly from the whole text, are held in memory."""
 
-    def train(self, texts: Iterable[str]) -> "Unigram":
-        """A vocabulary of exactly `vocab_size`.
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "Unigram":
+        """A vocabulary of exactly `vocab_size`; each text counts as many times as it weighs.
 
         Raises:
             UserError: `sentencepiece` is not installed, there is no text, or it supports another size only.
         """
-        data = _train_model(self, _draw(_lines(texts), self.input_sentence_size))
+        lines = lines_of(texts, weights)
+        if weights is EVEN:
+            data = _train_model(self, draw((line for line, _ in lines), self.input_sentence_size), "text")
+        else:
+            drawn = draw_weighted(lines, self.input_sentence_size)
+            data = _train_model(self, [f"{line}\t{count}" for line, count in drawn], "tsv")
         return Unigram(build_backend(parse_model(data), SPECIAL_TOKENS), SPECIAL_TOKENS)
 
 
@@ -200,8 +204,8 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> Unigram:
         raise UserError(f"{path}: not a usable model ({error}); fetch or write it again") from None
 
 
-def _train_model(spec: UnigramSpec, lines: Sequence[str]) -> bytes:
-    """The file's bytes of a model trained on lines."""
+def _train_model(spec: UnigramSpec, lines: Sequence[str], input_format: str) -> bytes:
+    """The file's bytes of a model trained on lines, in "tsv" each with a tab and its count behind it."""
     try:
         import sentencepiece
     except ImportError:
@@ -215,30 +219,19 @@ def _train_model(spec: UnigramSpec, lines: Sequence[str]) -> bytes:
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
+            input_format=input_format,
             model_writer=written,
             model_type="unigram",
             vocab_size=spec.vocab_size - _ADDED,
             character_coverage=spec.character_coverage,
             normalization_rule_name="nmt_nfkc",
-            max_sentence_length=_MAX_SENTENCE_BYTES,
+            max_sentence_length=MAX_LINE_BYTES,
             num_threads=_THREADS,
             minloglevel=2,
         )
     except RuntimeError as error:
         raise UserError(_reason(spec, str(error))) from None
     return written.getvalue()
-
-
-def _draw(lines: Iterator[str], most: int) -> list[str]:
-    """At most so many lines, each equally likely; the same ones each time (the trainer's own draw has no seed)."""
-    drawn: list[str] = []
-    generator = random.Random(1)
-    for seen, line in enumerate(lines):
-        if seen < most:
-            drawn.append(line)
-        elif (index := generator.randrange(seen + 1)) < most:
-            drawn[index] = line
-    return drawn
 
 
 def _reason(spec: UnigramSpec, message: str) -> str:
@@ -255,19 +248,6 @@ def _reason(spec: UnigramSpec, message: str) -> str:
             f"raise vocab_size or lower character_coverage = {spec.character_coverage}"
         )
     return f"sentencepiece could not train on this text ({' '.join(message.split())}); look at the corpus"
-
-
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """The lines that the trainer reads; it would drop long ones, so these are cut, at white space if there is any."""
-    for text in texts:
-        for line in text.splitlines():
-            while len(line.encode("utf-8", "replace")) > _MAX_SENTENCE_BYTES:
-                end = line.rfind(" ", 1, _MAX_SENTENCE_BYTES // 4)
-                end = end if end > 0 else _MAX_SENTENCE_BYTES // 4
-                yield line[:end]
-                line = line[end:]
-            if line.strip():
-                yield line
 
 
 def _parts(step: dict[str, Any] | None, name: str) -> Sequence[dict[str, Any]]:

@@ -9,8 +9,8 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from encodery.config import Config
 from encodery.errors import UserError
+from encodery.text.balance import EVEN, BalancedSpec
 from encodery.text.layout import FIRST, SECOND, Layout
 from encodery.text.library import LibraryKind
 from encodery.text.stored import by_id, read_text, special_tokens, write_lines, write_settings
@@ -25,7 +25,7 @@ BERT_SPECIAL_TOKENS = {
 }
 
 
-class WordPieceSpec(Config):
+class WordPieceSpec(BalancedSpec):
     """How a WordPiece vocabulary is trained; names are those of `transformers` and `tokenizers`."""
 
     type: Literal["wordpiece"] = "wordpiece"
@@ -40,8 +40,8 @@ class WordPieceSpec(Config):
     limit_alphabet: int = Field(default=1000, ge=1)
     """Characters kept, the most frequent first; a word with any other is [UNK]."""
 
-    def train(self, texts: Iterable[str]) -> "WordPiece":
-        """A vocabulary of exactly `vocab_size`.
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "WordPiece":
+        """A vocabulary of exactly `vocab_size`; each text counts as many times as it weighs.
 
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
@@ -49,7 +49,7 @@ class WordPieceSpec(Config):
         names = list(BERT_SPECIAL_TOKENS.values())
         untrained = build_backend(names, names, self.lowercase, self.strip_accents, self.split_cjk)
         tokens = train_vocabulary(
-            texts, untrained.normalizer, names, self.vocab_size, self.min_frequency, self.limit_alphabet
+            texts, untrained.normalizer, names, self.vocab_size, self.min_frequency, self.limit_alphabet, weights
         )
         backend = build_backend(tokens, names, self.lowercase, self.strip_accents, self.split_cjk)
         return WordPiece(backend, BERT_SPECIAL_TOKENS)
