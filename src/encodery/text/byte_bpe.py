@@ -15,16 +15,18 @@ from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from encodery.errors import UserError
 from encodery.text.balance import EVEN, BalancedSpec
+from encodery.text.joining import join_neighbours
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
-from encodery.text.library import LibraryKind
+from encodery.text.library import LibraryKind, enough
+from encodery.text.merges import derivation, merges_of, rank_merges, read_merges
 from encodery.text.pieces import BEFORE_SPACE, cut
+from encodery.text.revision import NewToken
 from encodery.text.stored import (
     SPECIAL_TOKENS,
     add_special_tokens,
     by_id,
     check_special_tokens,
     read_table,
-    read_text,
     special_tokens,
     write_lines,
     write_settings,
@@ -130,6 +132,36 @@ class ByteBpe(LibraryKind):
         """Whether the token is joined to what stands before it without white space, punctuation included."""
         return token[0] not in (_SPACE, _TAB, _NEWLINE, _RETURN)
 
+    def is_character(self, token: str) -> bool:
+        """A byte."""
+        return token in _BYTES
+
+    def closed(self, tokens: set[str]) -> set[str]:
+        """All bytes, and what merges make on the way to these tokens."""
+        ranks = rank_merges(merges_of(self.backend))
+        return tokens.union(_BYTES, *(derivation(token, ranks) & self.vocabulary.keys() for token in tokens))
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """Those that the training of the vocabulary would find next, were it continued on these texts."""
+        words = {self.pieces_of(word): count for word, count in self.count_words(texts).items()}
+        found = join_neighbours(words, self.vocabulary.keys(), num_tokens, min_frequency)
+        enough({token.token for token in found}.difference(self.vocabulary), num_tokens, min_frequency)
+        return found
+
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """The pieces joined from the left, since a merge takes two: all that this meets on the way is added, too."""
+        joined = ["".join(pieces[: length + 1]) for length in range(len(pieces))]
+        return [
+            NewToken(joined[last], pieces[: last + 1], (joined[last - 1], pieces[last]))
+            for last in range(1, len(pieces))
+        ]
+
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """More merges, behind those of today: text without the new tokens is cut as before."""
+        merges = dict.fromkeys((*merges_of(self.backend), *((token.parts[0], token.parts[1]) for token in new)))
+        vocabulary = {**self.backend.get_vocab(with_added_tokens=False), **dict.fromkeys(added, 0)}
+        return {"vocab": vocabulary, "merges": [list(merge) for merge in merges]}
+
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, vocab.json, merges.txt, tokenizer_config.json and special_tokens_map.json."""
         stored = _without_vocabulary(self.backend)
@@ -183,34 +215,6 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> ByteBpe:
         )
     merges = read_merges(path.with_name("merges.txt"), vocabulary)
     return ByteBpe(build_backend(vocabulary, merges, names, bool(settings.get("add_prefix_space", False))), names)
-
-
-def read_merges(path: Path, vocabulary: Mapping[str, int]) -> list[tuple[str, str]]:
-    """The pairs of a `merges.txt`, the first the most frequent.
-
-    Raises:
-        UserError: it is missing or a line is no pair of tokens whose join is a token.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; vocab.json needs merges.txt beside it")
-    merges = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line or (number == 1 and line.startswith("#version")):
-            continue
-        first, _, second = line.partition(" ")
-        for token in (first, second, first + second):
-            if token not in vocabulary:
-                raise UserError(
-                    f"{path}:{number}: {line!r:.80} needs the token {token!r:.80}, which vocab.json lacks; "
-                    "the two files belong to different tokenizers"
-                )
-        merges.append((first, second))
-    return merges
-
-
-def merges_of(backend: tokenizers.Tokenizer) -> list[tuple[str, str]]:
-    """The merges of a BPE model in order."""
-    return [(first, second) for first, second in json.loads(backend.to_str())["model"]["merges"]]
 
 
 def count_words(texts: Iterable[str], add_prefix_space: bool, weights: Iterable[float] = EVEN) -> Counter[str]:

@@ -5,10 +5,10 @@ Trained by `sentencepiece`, run by `tokenizers` as `transformers` does. Ids are 
 """
 
 import base64
-import io
 import json
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,20 +20,20 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from encodery.errors import UserError
 from encodery.text.alignment import Span, align
 from encodery.text.balance import EVEN, BalancedSpec
+from encodery.text.joining import join_neighbours
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
-from encodery.text.library import LibraryKind
-from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines_of
+from encodery.text.library import LibraryKind, enough
 from encodery.text.pieces import BEFORE_SPACE
+from encodery.text.revision import NewToken
 from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, read_model, write_model
 from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
+from encodery.text.unigram_training import train_model
 
 WORD_START = "▁"
 _SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
 """The ids 0 to 3, in place of SentencePiece's own three."""
-_ADDED = len(_SHIFTED) + 1 - 3
-"""So many tokens are ours and not in the SentencePiece model."""
-_THREADS = 8
-"""Of the trainer, on any machine: sums, and with them the scores, depend on it."""
+_JOIN_BONUS = 2.0**-7
+"""A new piece is worth what it replaces and this much for each joint: by 1 % likelier, far above rounding."""
 _CLASSES = (None, "XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
@@ -53,12 +53,7 @@ class UnigramSpec(BalancedSpec):
         Raises:
             UserError: `sentencepiece` is not installed, there is no text, or it supports another size only.
         """
-        lines = lines_of(texts, weights)
-        if weights is EVEN:
-            data = _train_model(self, draw((line for line, _ in lines), self.input_sentence_size), "text")
-        else:
-            drawn = draw_weighted(lines, self.input_sentence_size)
-            data = _train_model(self, [f"{line}\t{count}" for line, count in drawn], "tsv")
+        data = train_model(texts, weights, self.vocab_size, self.character_coverage, self.input_sentence_size)
         return Unigram(build_backend(parse_model(data), SPECIAL_TOKENS), SPECIAL_TOKENS)
 
 
@@ -122,6 +117,49 @@ class Unigram(LibraryKind):
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
         return not token.startswith(WORD_START)
+
+    def is_character(self, token: str) -> bool:
+        """A piece of one character."""
+        return len(token) == 1
+
+    def closed(self, tokens: set[str]) -> set[str]:
+        """The best way to cut a word stays the best where others are taken away. But what an unknown character costs
+        follows from the lowest score of all: the piece that has it stays."""
+        scores = self._scores()
+        return tokens | {min(scores, key=scores.__getitem__)}
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """Neighbouring pieces joined, the pair that occurs most often first, again and again."""
+        unknown = self.special_tokens["unk_token"]
+        words: Counter[tuple[str, ...]] = Counter()
+        for word, count in self.count_words(texts).items():
+            for known, run in groupby(self.pieces_of(word), lambda piece: piece != unknown):
+                if known:
+                    words[tuple(run)] += count
+        found = join_neighbours(words, self.vocabulary.keys(), num_tokens, min_frequency)
+        new = {token.token: token for token in reversed(found) if token.token not in self.vocabulary}
+        enough(new, num_tokens, min_frequency)
+        return list(reversed(new.values()))
+
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """The word as one piece."""
+        if self.special_tokens["unk_token"] in pieces:
+            raise UserError(f"{word!r:.80} has characters that are no pieces; only known pieces can be joined")
+        return [NewToken(word, pieces, pieces)]
+
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """More pieces, each with hardly more than the score of the pieces that it replaces: it stands where these
+        stood, and other text is cut as before unless two ways to cut it are equal to a hundredth."""
+        stored = json.loads(self.backend.to_str())["model"]["vocab"]
+        scores = self._scores()
+        values = {
+            token.token: sum(scores[piece] for piece in token.pieces) + _JOIN_BONUS * (len(token.pieces) - 1)
+            for token in reversed(new)
+        }
+        return {"vocab": [*stored, *([token, float(np.float32(values[token]))] for token in added)]}
+
+    def _scores(self) -> dict[str, float]:
+        return dict(json.loads(self.backend.to_str())["model"]["vocab"])
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, sentencepiece.bpe.model, tokenizer_config.json and special_tokens_map.json.
@@ -202,52 +240,6 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> Unigram:
         return Unigram(build_backend(model, names), names)
     except Exception as error:  # the library raises nothing narrower
         raise UserError(f"{path}: not a usable model ({error}); fetch or write it again") from None
-
-
-def _train_model(spec: UnigramSpec, lines: Sequence[str], input_format: str) -> bytes:
-    """The file's bytes of a model trained on lines, in "tsv" each with a tab and its count behind it."""
-    try:
-        import sentencepiece
-    except ImportError:
-        raise UserError(
-            'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
-            "try: pip install 'encodery[unigram]'"
-        ) from None
-    if not lines:
-        raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-    written = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
-            input_format=input_format,
-            model_writer=written,
-            model_type="unigram",
-            vocab_size=spec.vocab_size - _ADDED,
-            character_coverage=spec.character_coverage,
-            normalization_rule_name="nmt_nfkc",
-            max_sentence_length=MAX_LINE_BYTES,
-            num_threads=_THREADS,
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        raise UserError(_reason(spec, str(error))) from None
-    return written.getvalue()
-
-
-def _reason(spec: UnigramSpec, message: str) -> str:
-    """What the trainer says of a vocabulary's size, in our words."""
-    most = re.search(r"less than or equal to (\d+)|set it to a value <= (\d+)", message)
-    least = re.search(r"smaller than required_chars\. (\d+) vs (\d+)", message)
-    if most:
-        limit = int(next(filter(None, most.groups()))) + _ADDED
-        return f"vocab_size = {spec.vocab_size} is more than the text supports: at most {limit}; lower it or add text"
-    if least:
-        needed = int(least[2]) + _ADDED
-        return (
-            f"vocab_size = {spec.vocab_size} is too small: special tokens and single characters take {needed:,}; "
-            f"raise vocab_size or lower character_coverage = {spec.character_coverage}"
-        )
-    return f"sentencepiece could not train on this text ({' '.join(message.split())}); look at the corpus"
 
 
 def _parts(step: dict[str, Any] | None, name: str) -> Sequence[dict[str, Any]]:
