@@ -144,7 +144,8 @@ class Unigram(LibraryKind):
     def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
         """The word as one piece."""
         if self.special_tokens["unk_token"] in pieces:
-            raise UserError(f"{word!r:.80} has characters that are no pieces; only known pieces can be joined")
+            shown = word.removeprefix(WORD_START)
+            raise UserError(f"{shown!r:.80} has characters that are no pieces; only known pieces can be joined")
         return [NewToken(word, pieces, pieces)]
 
     def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
