@@ -100,5 +100,5 @@ def _lengths(before: TextStatistics, after: TextStatistics) -> dict[str, Any]:
     }
 
 
-def _both(before: float, after: float) -> dict[str, float]:
+def _both(before: int | float, after: int | float) -> dict[str, int | float]:
     return {"before": before, "after": after}
