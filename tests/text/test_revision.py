@@ -229,6 +229,7 @@ def test_added_tokens_of_a_folder_stay_and_keep_their_place(trained: tuple[str, 
         assert names[-2:] == ["kwyjibo", "[CITE]"]
         assert sorted(revision.kind.vocabulary.values()) == list(range(len(names)))
     assert same_tokens(grown, grown.trim(texts, keep_characters=False), texts)
+    assert "kwyjibo" in grown.trim([""]).kind.vocabulary
 
 
 def wordpiece(*tokens: str) -> WordPiece:
