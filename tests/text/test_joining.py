@@ -38,7 +38,7 @@ def _joined(word: Word, pair: tuple[str, str]) -> Word:
 
 
 def test_the_most_frequent_pair_first() -> None:
-    words = {("▁a", "b", "c"): 7, ("▁a", "b"): 3, ("b", "c"): 2, ("d",): 100}
+    words: dict[Word, int] = {("▁a", "b", "c"): 7, ("▁a", "b"): 3, ("b", "c"): 2, ("d",): 100}
     found = join_neighbours(words, {"▁a", "b", "c", "d"}, 2, 1)
     assert [(new.token, new.pieces, new.parts) for new in found] == [
         ("▁ab", ("▁a", "b"), ("▁a", "b")),
@@ -47,7 +47,7 @@ def test_the_most_frequent_pair_first() -> None:
 
 
 def test_what_is_known_is_joined_but_not_counted() -> None:
-    words = {("a", "b", "c"): 7}
+    words: dict[Word, int] = {("a", "b", "c"): 7}
     found = join_neighbours(words, {"a", "b", "c", "ab", "bc"}, 1, 1)
     assert found[-1].token == "abc"
     assert found[-1].pieces == ("a", "b", "c")
@@ -56,7 +56,7 @@ def test_what_is_known_is_joined_but_not_counted() -> None:
 
 
 def test_rare_pairs_are_left() -> None:
-    words = {("a", "b"): 4, ("c", "d"): 5}
+    words: dict[Word, int] = {("a", "b"): 4, ("c", "d"): 5}
     assert [new.token for new in join_neighbours(words, "abcd", 7, 5)] == ["cd"]
     assert join_neighbours({}, "", 3, 1) == []
 
