@@ -128,10 +128,22 @@ def import_(
 
 
 @app.command()
-def inspect(path: Annotated[Path, typer.Argument(help="a model, run, shards or tokenizer folder")]) -> None:
-    """Any artifact, in one screen."""
+def inspect(
+    path: Annotated[Path, typer.Argument(help="a model, run, shards or tokenizer folder")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[LANG=]PATH", help="how the tokenizer cuts this text; may be repeated"),
+    ] = None,
+    language_field: Annotated[str | None, typer.Option(help="the field of a record that names its language")] = None,
+) -> None:
+    """Any artifact, in one screen; with --text, what its tokenizer makes of a text, per language."""
     from rich.console import Console
 
+    if text:
+        from encodery.stages.cutting import cutting_table
+
+        Console().print(cutting_table(path, text, language_field))
+        return
     from encodery.stages.inspect import describe
 
     Console().print(describe(path))

@@ -16,6 +16,7 @@ from encodery.corpus.readers import CorpusInput
 from encodery.data.examples import ExampleFields
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
@@ -25,6 +26,10 @@ from encodery.train.trainer import TrainerConfig
 
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
+TRIM = "trim"
+EXTEND = "extend"
+BASES = (PRETRAIN, TRIM, EXTEND)
+"""The stages that leave a model to start from, in the order in which they run."""
 
 
 def _plain_name(name: str) -> str:
@@ -105,8 +110,8 @@ class FinetuneTable(TrainerConfig):
 
     task: TextClassificationConfig = TextClassificationConfig()
     source: str = Field(default=PRETRAIN, alias="from")
-    """`pretrain`, `scratch` (the same model, fresh weights), or a model folder; `package:NAME/FOLDER` looks in an
-    installed Python package."""
+    """`pretrain`, `trim`, `extend`, `scratch` (the same model, fresh weights), or a model folder;
+    `package:NAME/FOLDER` looks in an installed Python package."""
     train: str
     dev: str | None = None
     test: str | None = None
@@ -138,6 +143,8 @@ class Recipe(Config):
     corpus: CorpusTable | None = None
     tokenizer: TokenizerSpec | None = None
     pretrain: PretrainTable | None = None
+    trim: TrimTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    extend: ExtendTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -177,12 +184,26 @@ class Recipe(Config):
             raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
         if self.pretrain and not self.tokenizer:
             raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
+        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not _names_languages(self.corpus.inputs):
+            raise ValueError(
+                f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
+                "each input a language or a language_field"
+            )
         for name, table in self.finetune.items():
-            if table.source == PRETRAIN and not self.pretrain:
-                raise ValueError(f"[finetune.{name}] starts from pretrain, but there is no [pretrain] table")
+            self._check_base(f"finetune.{name}", table.source, BASES)
             if table.source == SCRATCH and not self.tokenizer:
                 raise ValueError(f"[finetune.{name}] starts from scratch, which needs a [tokenizer] table")
+        if self.trim:
+            self._check_base(TRIM, self.trim.source, BASES[:1])
+        if self.extend:
+            self._check_base(EXTEND, self.extend.source, BASES[:2])
         return self
+
+    def _check_base(self, table: str, source: str, allowed: Sequence[str]) -> None:
+        if source in BASES and source not in allowed:
+            raise ValueError(f"[{table}] starts from {source}; {' or '.join(allowed)} or a model folder is allowed")
+        if source in BASES and getattr(self, source) is None:
+            raise ValueError(f"[{table}] starts from {source}, but there is no [{source}] table")
 
     @model_validator(mode="after")
     def _texts_fit_the_positions(self) -> "Recipe":
@@ -193,6 +214,10 @@ class Recipe(Config):
             if table.source in (PRETRAIN, SCRATCH) and table.task.max_seqlen > positions:
                 raise ValueError(_too_long(f"finetune.{name}.task.max_seqlen", table.task.max_seqlen, positions))
         return self
+
+
+def _names_languages(inputs: Sequence[CorpusInput]) -> bool:
+    return any(entry.language or entry.language_field for entry in inputs)
 
 
 def _too_long(key: str, value: int, positions: int) -> str:

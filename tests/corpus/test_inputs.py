@@ -142,3 +142,11 @@ def test_settings_are_checked() -> None:
         CorpusInput.parse({"path": "a", "format": "xml"}, "recipe")
     with pytest.raises(UserError, match=r"^recipe: path = '': string should have at least 1 character$"):
         CorpusInput.parse({"path": ""}, "recipe")
+
+
+def test_a_language_is_said_once_and_written_only_if_said() -> None:
+    with pytest.raises(UserError) as error:
+        CorpusInput.parse({"path": "a", "language": "en", "language_field": "lang"}, "recipe")
+    assert str(error.value) == "recipe: language = 'en' and language_field = 'lang': give one of the two"
+    assert "language" not in " ".join(CorpusInput(path="a").model_dump())
+    assert CorpusInput(path="a", language="en").model_dump()["language"] == "en"

@@ -320,3 +320,27 @@ def test_an_encyclopedia_line_by_line(shared_data: Path) -> None:
     tokens = sum(len(document.text.split()) + document.text.count("\n") + 1 for document in found)
     blank = 8118 - sum(document.text.count("\n") + 1 for document in found)
     assert tokens + blank == 217_646 + 245_569
+
+
+def test_documents_carry_the_language_of_their_input_or_record(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "x", "lang": "ee"}\n{"text": "y", "lang": "sw"}\n')
+    assert [document.language for document in read(tmp_path, "a.txt", language="en")] == ["en", "en"]
+    assert [document.language for document in read(tmp_path, "b.jsonl", language="en")] == ["en", "en"]
+    assert [document.language for document in read(tmp_path, "b.jsonl", language_field="lang")] == ["ee", "sw"]
+    assert [document.language for document in read(tmp_path, "a.txt")] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.txt", "one", ": plain text has no field 'lang'; set language instead"),
+        ("a.jsonl", '{"text": "x"}', ":1: no field 'lang'; it has: text; set language_field"),
+        ("a.jsonl", '{"text": "x", "lang": 7}', ":1: 'lang' is int 7, not a string; repair the record"),
+    ],
+)
+def test_a_language_that_is_not_there(tmp_path: Path, name: str, content: str, expected: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError) as error:
+        read(tmp_path, name, language_field="lang")
+    assert str(error.value) == f"{tmp_path}/{name}{expected}"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from encodery.errors import UserError
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
-from encodery.text.unigram import UnigramSpec, _draw
+from encodery.text.unigram import UnigramSpec
 from tests.text.peers import check_same, peer_of
 from tests.text.scripts import SENTENCES, TEXTS
 from tests.text.test_wordpiece_vocabulary import vocabulary_of
@@ -95,15 +95,6 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 20, "MiB more for 30 MB of text"
-
-
-def test_lines_are_drawn_from_the_whole_text() -> None:
-    lines = [str(number) for number in range(10_007)]
-    drawn = _draw(iter(lines), 1009)
-    assert drawn == _draw(iter(lines), 1009)
-    assert len(set(drawn)) == 1009
-    assert abs(sum(map(int, drawn)) / 1009 - 5003) < 300
-    assert _draw(iter(lines), 20_011) == lines
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["  \n\t"]])

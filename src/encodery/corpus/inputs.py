@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from encodery.config import Config
 from encodery.errors import UserError
@@ -17,6 +17,11 @@ Format = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
 
 _SUFFIXES: dict[str, Format] = {".txt": "txt", **RECORD_SUFFIXES}
 _CONTAINERS = (".zip", ".tar", ".tgz")
+
+
+def _absent(value: str | None) -> bool:
+    """What is not given is not written: settings without it are the same as before there was such a field."""
+    return value is None
 
 
 class CorpusInput(Config):
@@ -32,6 +37,18 @@ class CorpusInput(Config):
     """The field or column of a record that holds the text; plain text has none."""
     encoding_errors: EncodingErrors = "strict"
     """`replace` reads invalid UTF-8 as U+FFFD instead of stopping."""
+    language: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The language of all its text."""
+    language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The field or column of a record that names its language."""
+
+    @model_validator(mode="after")
+    def _one_source_of_the_language(self) -> "CorpusInput":
+        if self.language is not None and self.language_field is not None:
+            raise ValueError(
+                f"language = {self.language!r} and language_field = {self.language_field!r}: give one of the two"
+            )
+        return self
 
 
 def input_files(inputs: Sequence[CorpusInput], base: Path) -> list[Path]:

@@ -6,7 +6,7 @@ Memory is bounded by the longest document (plain text: 16 Mi characters), whatev
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -38,11 +38,15 @@ _TAR_BUFFER_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Document:
-    """A text and where it came from: `source` is a path or `archive!member`, `line` its first line or row."""
+    """A text and where it came from: `source` is a path or `archive!member`, `line` its first line or row.
+
+    `language` is what the input or the record says; "" if they say nothing.
+    """
 
     text: str
     source: str
     line: int
+    language: str = ""
 
 
 def read_documents(inputs: Sequence[CorpusInput], base: Path) -> Iterator[Document]:
@@ -136,36 +140,48 @@ def _tar_members(path: Path) -> Generator[tuple[str, OpenMember], None, None]:
 def _read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput) -> Iterator[Document]:
     if chosen == "txt":
         lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT)
-        yield from _split_at_blank_lines(lines, source)
+        if entry.language_field is not None:
+            raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
+        yield from _split_at_blank_lines(lines, source, entry.language or "")
         return
+    wanted = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
     records = read_records(
         stream,
         source,
         chosen,
-        columns=(entry.text_field,),
+        columns=tuple(wanted),
         encoding_errors=entry.encoding_errors,
         hint=_ENCODING_HINT,
     )
     for line, record in records:
-        if entry.text_field not in record:
-            keys = ", ".join(record) or "nothing"
-            raise UserError(f"{source}:{line}: no field {entry.text_field!r}; it has: {keys}; set text_field")
-        text = record[entry.text_field]
-        if not isinstance(text, str):
-            value = "null" if text is None else f"{type(text).__name__} {text!r}"
-            raise UserError(f"{source}:{line}: {entry.text_field!r} is {value[:80]}, not a string; repair the record")
+        text = _string(record, entry.text_field, "text_field", f"{source}:{line}")
+        language = entry.language or ""
+        if entry.language_field:
+            language = _string(record, entry.language_field, "language_field", f"{source}:{line}")
         if text.strip():
-            yield Document(text.replace("\r\n", "\n"), source, line)
+            yield Document(text.replace("\r\n", "\n"), source, line, language)
 
 
-def _split_at_blank_lines(lines: Iterator[str], source: str) -> Iterator[Document]:
+def _string(record: Mapping[str, Any], field: str, setting: str, place: str) -> str:
+    """A field of a record that must be there and hold text."""
+    if field not in record:
+        keys = ", ".join(record) or "nothing"
+        raise UserError(f"{place}: no field {field!r}; it has: {keys}; set {setting}")
+    value = record[field]
+    if not isinstance(value, str):
+        found = "null" if value is None else f"{type(value).__name__} {value!r}"
+        raise UserError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")
+    return value
+
+
+def _split_at_blank_lines(lines: Iterator[str], source: str, language: str) -> Iterator[Document]:
     """Documents of plain text; one that grows past the bound goes on as a further document."""
     part: list[str] = []
     start = size = 0
     for number, line in enumerate(lines, start=1):
         blank = not line.strip()
         if part and (blank or size + len(line) > MAX_DOCUMENT_CHARS):
-            yield Document("\n".join(part), source, start)
+            yield Document("\n".join(part), source, start, language)
             part, size = [], 0
         if blank:
             continue
@@ -173,4 +189,4 @@ def _split_at_blank_lines(lines: Iterator[str], source: str) -> Iterator[Documen
         part.append(line)
         size += len(line) + 1
     if part:
-        yield Document("\n".join(part), source, start)
+        yield Document("\n".join(part), source, start, language)

@@ -19,7 +19,7 @@ from rich.console import Console
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
-from encodery.recipe import Recipe
+from encodery.recipe import BASES, Recipe, resolve
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -48,6 +48,11 @@ class Run:
     def work(self, stage: str, key: str) -> Path:
         """Where a stage keeps what it needs to continue after a kill."""
         return self.folder / ".work" / f"{stage}-{key[:12]}"
+
+
+def base_folder(run: Run, source: str) -> Path:
+    """Where the model that a `from` names lies: an artifact of this run, or a model folder."""
+    return run.artifact(source) if source in BASES else resolve(source, run.base)
 
 
 Metrics = Mapping[str, Any]

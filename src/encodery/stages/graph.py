@@ -9,11 +9,13 @@ from typing import Any
 from encodery.config import Config
 from encodery.corpus.readers import input_files
 from encodery.errors import UserError
-from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
-from encodery.stages.engine import Run, Stage
+from encodery.families.vocabulary import ExtendTable, TrimTable
+from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
+from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.report import build_report
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.training import build_finetune, build_pretrain
+from encodery.stages.vocabulary import build_extend, build_trim
 
 NOT_IN_KEY = {"device", "log_every", "evaluate_every", "checkpoint_every", "keep_checkpoints", "max_skipped_steps"}
 """Settings of a trainer that change how a run is watched, not the weights that come out."""
@@ -37,6 +39,10 @@ def stages_of(run: Run) -> list[Stage]:
     if recipe.pretrain:
         config = {"pretrain": _settings(recipe.pretrain), **model}
         stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain"))
+    if recipe.trim:
+        stages.append(_revise(run, TRIM, recipe.trim, build_trim))
+    if recipe.extend:
+        stages.append(_revise(run, EXTEND, recipe.extend, build_extend))
     for name, table in recipe.finetune.items():
         stages += [_finetune(run, name, table, seed) for seed in table.seeds]
     stages.append(Stage("report", build_report, {"recipe": _settings(recipe)}, {}, tuple(s.name for s in stages)))
@@ -63,19 +69,35 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
     return [stage for stage in stages if stage.name in wanted]
 
 
+def _revise(run: Run, name: str, table: TrimTable | ExtendTable, build: Build) -> Stage:
+    files, parents = _base(run, name, table.source)
+    files += input_files(table.inputs, run.base)
+    return Stage(name, build, {name: _settings(table)}, _fingerprints(files, run.base), parents)
+
+
+def _base(run: Run, table: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
+    """What a stage depends on through its `from`: the files of a model folder, or a stage of this run.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if source in BASES:
+        return [], (source,)
+    folder = base_folder(run, source)
+    if not folder.is_dir():
+        raise UserError(f"{table}.from = {source!r}: {folder} is no folder; name a model folder")
+    return sorted(path for path in folder.iterdir() if path.is_file()), ()
+
+
 def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
     files = [run.base / path for path in (table.train, table.dev, table.test) if path]
-    parents: tuple[str, ...] = (PRETRAIN,)
     if table.source == SCRATCH:
         config["model"] = _settings(run.recipe.model)
-        parents = ("tokenizer",)
-    elif table.source != PRETRAIN:
-        folder = resolve(table.source, run.base)
-        if not folder.is_dir():
-            raise UserError(f"finetune.{name}.from = {table.source!r}: {folder} is no folder; name a model folder")
-        files += sorted(path for path in folder.iterdir() if path.is_file())
-        parents = ()
+        parents: tuple[str, ...] = ("tokenizer",)
+    else:
+        base, parents = _base(run, f"finetune.{name}", table.source)
+        files += base
     build = partial(build_finetune, name=name, seed=seed)
     return Stage(
         f"finetune.{name}.{seed}", build, config, _fingerprints(files, run.base), parents, f"finetune.{name}"

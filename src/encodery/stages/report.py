@@ -9,7 +9,7 @@ from typing import Any
 
 from encodery import __version__
 from encodery.artifact import read_manifest
-from encodery.recipe import SCRATCH, Recipe
+from encodery.recipe import EXTEND, SCRATCH, TRIM, Recipe
 from encodery.report.axes import ReferenceLine
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
@@ -32,8 +32,11 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
         sections.append(_text_section(run))
     if recipe.pretrain:
         sections.append(_pretrain_section(run))
+    if revisions := _revisions(run):
+        sections.append(_vocabulary_section(revisions))
     sections += [_finetune_section(run, name) for name in recipe.finetune]
-    results = [*_finetune_results(run), *(_pretrain_results(run) if recipe.pretrain else [])]
+    pretrained = _pretrain_results(run) if recipe.pretrain else []
+    results = [*_finetune_results(run), *pretrained, *_revision_results(run)]
     page = RunReport(
         title=recipe.name,
         summary=_summary(recipe, results),
@@ -61,6 +64,30 @@ def _text_section(run: Run) -> Section:
     ]
     vocabulary = f"{metrics_of(run, 'tokenizer')['vocab_size']:,} tokens in the vocabulary."
     return Section("Text", [vocabulary], tables=[Table("The text as tokens", header, rows)])
+
+
+def _revisions(run: Run) -> dict[str, Mapping[str, Any]]:
+    """What trimming and extending the vocabulary did, by stage."""
+    tables = {TRIM: run.recipe.trim, EXTEND: run.recipe.extend}
+    return {stage: metrics_of(run, stage) for stage, table in tables.items() if table}
+
+
+def _vocabulary_section(revisions: Mapping[str, Mapping[str, Any]]) -> Section:
+    header = ("stage", "", "tokens", "parameters", "bytes of weights", "tokens per character")
+    rows = []
+    for stage, metrics in revisions.items():
+        for when in ("before", "after"):
+            sizes = [f"{metrics[key][when]:,}" for key in ("tokens", "parameters", "bytes")]
+            length = f"{metrics['tokens_per_character'][when]:.4f}" if "tokens_per_character" in metrics else ""
+            rows.append((stage, when, *sizes, length))
+    return Section("Vocabulary", tables=[Table("The vocabulary made smaller or larger", header, rows)])
+
+
+def _revision_results(run: Run) -> list[Fact]:
+    return [
+        Fact(f"{stage}: bytes", f"{facts['bytes']['after'] / facts['bytes']['before'] - 1:+.1%}", "of the weights")
+        for stage, facts in _revisions(run).items()
+    ]
 
 
 def _pretrain_results(run: Run) -> list[Fact]:

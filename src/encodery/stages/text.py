@@ -1,8 +1,9 @@
 """From raw text to a vocabulary and token shards."""
 
 import hashlib
-from collections.abc import Iterator
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice, tee
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
 from encodery.stages.engine import Metrics, Run
+from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 
@@ -44,10 +46,31 @@ def build_tokenizer(run: Run, into: Path, work: Path) -> Metrics:
     recipe = run.recipe
     assert recipe.corpus is not None
     assert recipe.tokenizer is not None
-    texts = (document.text for document in train_documents(recipe.corpus, run.base))
-    tokenizer = train_tokenizer(recipe.tokenizer, texts)
+    alpha = recipe.tokenizer.alpha
+    if alpha == 1.0:
+        texts = (document.text for document in train_documents(recipe.corpus, run.base))
+        tokenizer = train_tokenizer(recipe.tokenizer, texts)
+        tokenizer.save(into)
+        return {"vocab_size": tokenizer.vocab_size}
+    sizes: Counter[str] = Counter()
+    for document in train_documents(recipe.corpus, run.base):
+        sizes[document.language] += len(document.text)
+    weights = language_weights(sizes, alpha)
+    first, second = tee(train_documents(recipe.corpus, run.base))
+    tokenizer = train_tokenizer(
+        recipe.tokenizer, (doc.text for doc in first), (weights[doc.language] for doc in second)
+    )
     tokenizer.save(into)
-    return {"vocab_size": tokenizer.vocab_size}
+    return {"vocab_size": tokenizer.vocab_size, "languages": _languages(sizes, alpha)}
+
+
+def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
+    """Each language's share of the characters, as they are and as the vocabulary was trained on them."""
+    total = sum(sizes.values())
+    return {
+        language or "none": {"characters": sizes[language], "share": sizes[language] / total, "balanced_share": share}
+        for language, share in balanced_shares(sizes, alpha).items()
+    }
 
 
 def build_shards(run: Run, into: Path, work: Path) -> Metrics:

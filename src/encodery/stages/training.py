@@ -20,10 +20,10 @@ from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.objectives.objective import Pretraining
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.vocabulary import Vocabulary
-from encodery.recipe import PRETRAIN, SCRATCH, FinetuneTable, resolve
+from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
-from encodery.stages.engine import Metrics, Run
+from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
@@ -155,7 +155,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         training_data=[table.train],
         labels=problem.labels,
         takes_pairs=any(example.text_pair for example in examples["train"]),
-        base_model=table.source if table.source not in (PRETRAIN, SCRATCH) else "",
+        base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
     )
     _save(into, work, folder, metrics, card)
     return metrics
@@ -171,7 +171,7 @@ def problem_of(table: FinetuneTable, train: Sequence[Example], file: str, name: 
 
 
 def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
-    """The model that fine-tuning starts from: pretrained here, fresh, or from a folder."""
+    """The model that fine-tuning starts from: of an earlier stage, fresh, or from a folder."""
     if table.source == SCRATCH:
         tokenizer = Tokenizer.load(run.artifact("tokenizer"))
         family = FAMILIES[run.recipe.model.family]
@@ -179,8 +179,7 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
         model = family.model(config, TextClassification.heads, len(labels))
         model.initialize(seed)
         return ModelFolder(family, model, tokenizer, tuple(labels))
-    path = run.artifact(PRETRAIN) if table.source == PRETRAIN else resolve(table.source, run.base)
-    folder = load_folder(path, TextClassification.heads, labels, seed)
+    folder = load_folder(base_folder(run, table.source), TextClassification.heads, labels, seed)
     try:
         folder.model.reinitialize(table.reinit_pooler, table.reinit_layers, seed)
     except ValueError as error:

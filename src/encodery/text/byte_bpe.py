@@ -13,24 +13,26 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from encodery.config import Config
 from encodery.errors import UserError
 from encodery.text.alignment import Span, align, carried_back
+from encodery.text.balance import EVEN, BalancedSpec
+from encodery.text.joining import join_neighbours
 from encodery.text.layout import FIRST, SECOND, Layout, bert_processor, plain_layout
-from encodery.text.library import LibraryKind
+from encodery.text.library import LibraryKind, enough
+from encodery.text.merges import derivation, merges_of, rank_merges, read_merges
 from encodery.text.pieces import BEFORE_SPACE, cut
+from encodery.text.revision import NewToken
 from encodery.text.stored import (
     SPECIAL_TOKENS,
     add_special_tokens,
     by_id,
     check_special_tokens,
     read_table,
-    read_text,
     special_tokens,
     write_lines,
     write_settings,
 )
-from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent, repeated
+from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts, repeated
 from encodery.text.wordpiece import BERT_SPECIAL_TOKENS
 
 _END_OF_WORD = "</w>"
@@ -40,7 +42,7 @@ _BYTES = frozenset(pre_tokenizers.ByteLevel.alphabet())
 _NAMES: Mapping[str, Mapping[str, str]] = {"roberta": SPECIAL_TOKENS, "bert": BERT_SPECIAL_TOKENS}
 
 
-class ByteBpeSpec(Config):
+class ByteBpeSpec(BalancedSpec):
     """How a byte-level BPE vocabulary is trained; names are those of `transformers` and `tokenizers`."""
 
     type: Literal["byte-bpe"] = "byte-bpe"
@@ -55,15 +57,17 @@ class ByteBpeSpec(Config):
     normalizer: Literal["nfc"] | None = None
     """Characters are composed (Unicode's NFC) before all else, as in ModernBERT; None: text is taken as it is."""
 
-    def train(self, texts: Iterable[str]) -> "ByteBpe":
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "ByteBpe":
         """A vocabulary of exactly `vocab_size`: four special tokens, 256 bytes, merges by frequency, the mask token.
+
+        Each text counts as many times as it weighs.
 
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
         """
         normalizer = normalizers.NFC() if self.normalizer == "nfc" else None
         normal = map(normalizer.normalize_str, texts) if normalizer else texts
-        counts = count_words(normal, self.add_prefix_space)
+        counts = count_words(normal, self.add_prefix_space, weights)
         if not counts:
             raise UserError("there is no text to train the vocabulary on; add text to the corpus")
         names = _NAMES[self.special_tokens]
@@ -156,6 +160,36 @@ class ByteBpe(LibraryKind):
         """Whether the token is joined to what stands before it without white space, punctuation included."""
         return token[0] not in (_SPACE, _TAB, _NEWLINE, _RETURN)
 
+    def is_character(self, token: str) -> bool:
+        """A byte."""
+        return token in _BYTES
+
+    def closed(self, tokens: set[str]) -> set[str]:
+        """All bytes, and what merges make on the way to these tokens."""
+        ranks = rank_merges(merges_of(self.backend))
+        return tokens.union(_BYTES, *(derivation(token, ranks) & self.vocabulary.keys() for token in tokens))
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """Those that the training of the vocabulary would find next, were it continued on these texts."""
+        words = {self.pieces_of(word): count for word, count in self.count_words(texts).items()}
+        found = join_neighbours(words, self.vocabulary.keys(), num_tokens, min_frequency)
+        enough({token.token for token in found}.difference(self.vocabulary), num_tokens, min_frequency)
+        return found
+
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """The pieces joined from the left, since a merge takes two: all that this meets on the way is added, too."""
+        joined = ["".join(pieces[: length + 1]) for length in range(len(pieces))]
+        return [
+            NewToken(joined[last], pieces[: last + 1], (joined[last - 1], pieces[last]))
+            for last in range(1, len(pieces))
+        ]
+
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """More merges, behind those of today: text without the new tokens is cut as before."""
+        merges = dict.fromkeys((*merges_of(self.backend), *((token.parts[0], token.parts[1]) for token in new)))
+        vocabulary = {**self.backend.get_vocab(with_added_tokens=False), **dict.fromkeys(added, 0)}
+        return {"vocab": vocabulary, "merges": [list(merge) for merge in merges]}
+
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, tokenizer_config.json, special_tokens_map.json; vocab.json and merges.txt where they
         say it all, which is RoBERTa's layout without a normalizer."""
@@ -214,44 +248,15 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> ByteBpe:
     return ByteBpe(build_backend(vocabulary, merges, names, bool(settings.get("add_prefix_space", False))), names)
 
 
-def read_merges(path: Path, vocabulary: Mapping[str, int]) -> list[tuple[str, str]]:
-    """The pairs of a `merges.txt`, the first the most frequent.
-
-    Raises:
-        UserError: it is missing or a line is no pair of tokens whose join is a token.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; vocab.json needs merges.txt beside it")
-    merges = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line or (number == 1 and line.startswith("#version")):
-            continue
-        first, _, second = line.partition(" ")
-        for token in (first, second, first + second):
-            if token not in vocabulary:
-                raise UserError(
-                    f"{path}:{number}: {line!r:.80} needs the token {token!r:.80}, which vocab.json lacks; "
-                    "the two files belong to different tokenizers"
-                )
-        merges.append((first, second))
-    return merges
-
-
-def merges_of(backend: tokenizers.Tokenizer) -> list[tuple[str, str]]:
-    """The merges of a BPE model in order."""
-    return [(first, second) for first, second in json.loads(backend.to_str())["model"]["merges"]]
-
-
-def count_words(texts: Iterable[str], add_prefix_space: bool) -> Counter[str]:
+def count_words(texts: Iterable[str], add_prefix_space: bool, weights: Iterable[float] = EVEN) -> Counter[str]:
     """How often each word occurs, its bytes written as in GPT-2; past four million the rarest are dropped."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space).pre_tokenize_str
-    counts: Counter[str] = Counter()
-    for text in texts:
+    counts = WordCounts(MAX_COUNTED_WORDS)
+    for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
         for _, piece in cut(text, BEFORE_SPACE):
-            counts.update(word for word, _ in split(piece))
-        if len(counts) > MAX_COUNTED_WORDS:
-            counts = most_frequent(counts, MAX_COUNTED_WORDS // 2)
-    return counts
+            counts.add((word for word, _ in split(piece)), weight)
+        counts.prune()
+    return counts.total()
 
 
 def _without_vocabulary(backend: tokenizers.Tokenizer) -> dict[str, Any]:

@@ -2,16 +2,24 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
+from encodery.errors import UserError
 from encodery.text.layout import Layout, read_layout
 from encodery.text.pieces import MARKS, cut
+from encodery.text.revision import NewToken, Revision, rebuilt
+from encodery.text.stored import by_id
+from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
 _CALL_CHARS = 1 << 20
+_TEXTS_AT_ONCE = 1024
 
 
 class LibraryKind(ABC):
@@ -94,3 +102,96 @@ class LibraryKind(ABC):
         """Text of ids, special tokens left out; what normalisation removed does not come back."""
         text: str = self.backend.decode(list(ids), skip_special_tokens=True)
         return text
+
+    def trim(self, texts: Iterable[str], keep_characters: bool = True) -> Revision:
+        """Without the tokens that these texts do not need; see `Revisable`."""
+        kept = {token for token in self.vocabulary if keep_characters and self.is_character(token)}
+        stream = iter(texts)
+        while group := list(islice(stream, _TEXTS_AT_ONCE)):
+            kept |= self.used_in(group)
+        kept = self.closed(kept) | self._fixed()
+        tokens = [token for token in by_id(self.vocabulary) if token in kept]
+        kind = type(self)(rebuilt(self.backend, tokens), self.special_tokens)
+        return Revision(kind, tuple((self.vocabulary[token],) for token in tokens))
+
+    def _fixed(self) -> set[str]:
+        """The tokens that no text needs and the tokenizer does: special and added ones."""
+        ids = {index for index, _ in (*self.layout.single, *self.layout.pair) if index >= 0}
+        ids |= self.special_ids | self.backend.get_added_tokens_decoder().keys()
+        tokens = by_id(self.vocabulary)
+        return {tokens[index] for index in ids}
+
+    @abstractmethod
+    def is_character(self, token: str) -> bool:
+        """Whether the token is a single character, or byte, of its own."""
+
+    def used_in(self, texts: Sequence[str]) -> set[str]:
+        """The tokens of these texts."""
+        tokens = by_id(self.vocabulary)
+        return {tokens[index] for index in set().union(*self.encode_batch(texts))}
+
+    def closed(self, tokens: set[str]) -> set[str]:
+        """These tokens and those without which a text of them would be cut in another way."""
+        return tokens
+
+    def count_words(self, texts: Iterable[str]) -> Counter[str]:
+        """How often each word occurs that the model is given to cut; of millions, the most frequent."""
+        normalizer, pre_tokenizer = self.backend.normalizer, self.backend.pre_tokenizer
+        counts = WordCounts(MAX_COUNTED_WORDS)
+        for text in texts:
+            for _, piece in cut(text, self.boundary):
+                normal = normalizer.normalize_str(piece) if normalizer else piece
+                split = pre_tokenizer.pre_tokenize_str(normal) if pre_tokenizer else [(normal, None)]
+                counts.add((word for word, _ in split), 1.0)
+            counts.prune()
+        return counts.total()
+
+    def pieces_of(self, word: str) -> tuple[str, ...]:
+        """What the model cuts a word into; what it does not know is the unknown token."""
+        model = self.backend.model
+        return tuple(model.id_to_token(token.id) for token in model.tokenize(word))
+
+    def make_tokens(self, word: str) -> list[NewToken]:
+        """What has to be added for a word to be one token; see `Revisable`."""
+        words = list(self.count_words([f" {word}"]))
+        if len(words) != 1:
+            raise UserError(f"{word!r:.80} is {len(words)} words to this tokenizer; list single words")
+        pieces = self.pieces_of(words[0])
+        if len(pieces) == 1 and pieces[0] in (words[0], word):
+            raise UserError(f"{word!r:.80} is one token already, {pieces[0]!r}; leave it out")
+        return self.new_tokens(words[0], pieces)
+
+    @abstractmethod
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """What makes one token of a word that is cut into these pieces."""
+
+    def extend(self, new: Sequence[NewToken]) -> Revision:
+        """With these tokens behind the others; see `Revisable`."""
+        added: dict[str, tuple[int, ...]] = {}
+        for token in new:
+            if token.token not in self.vocabulary and token.token not in added:
+                added[token.token] = tuple(self.vocabulary[piece] for piece in token.pieces)
+        old = by_id(self.vocabulary)
+        ids = self.backend.get_vocab(with_added_tokens=False).values()
+        end = 1 + max(index for index in ids if index not in self.special_ids)
+        backend = rebuilt(self.backend, [*old[:end], *added, *old[end:]], self.enlarged(new, list(added)))
+        before, after = range(end), range(end, len(old))
+        sources = (*((index,) for index in before), *added.values(), *((index,) for index in after))
+        return Revision(type(self)(backend, self.special_tokens), sources, range(end, end + len(added)))
+
+    @abstractmethod
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """The changed parts of the stored model; `added` are those of the new tokens that had no id."""
+
+    @abstractmethod
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """The tokens that would shorten these texts most; see `Revisable`."""
+
+
+def enough(found: Collection[object], num_tokens: int, min_frequency: int) -> None:
+    """Raises `UserError` if fewer tokens were found than asked for."""
+    if len(found) < num_tokens:
+        raise UserError(
+            f"num_tokens = {num_tokens} is more than the text supports: {len(found):,} new tokens occur at least "
+            f"min_frequency = {min_frequency} times; lower num_tokens or add text"
+        )

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int32
 from pydantic import Discriminator, Tag
 
 from encodery.config import Config
+from encodery.text.balance import EVEN
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.folder import read_folder
 from encodery.text.kind import Kind
@@ -149,13 +150,15 @@ def _longest_first(first: int, second: int, budget: int | None) -> tuple[int, in
     return (half, budget - half) if first <= second else (budget - half, half)
 
 
-def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
+def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], weights: Iterable[float] = EVEN) -> Tokenizer:
     """Train a vocabulary of exactly `spec.vocab_size` on a stream of texts. The same text gives the same vocabulary.
+
+    `weights` say how many times each text counts, in the order of the texts.
 
     Raises:
         UserError: there is no text, or the text supports a smaller vocabulary only.
     """
-    return Tokenizer(spec.train(texts))
+    return Tokenizer(spec.train(texts, weights))
 
 
 def _quiet_forks() -> None:

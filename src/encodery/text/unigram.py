@@ -5,11 +5,10 @@ Trained by `sentencepiece`, run by `tokenizers` as `transformers` does. Ids are 
 """
 
 import base64
-import io
 import json
-import random
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,27 +17,27 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from encodery.config import Config
 from encodery.errors import UserError
 from encodery.text.alignment import Span, align, carried_back
+from encodery.text.balance import EVEN, BalancedSpec
+from encodery.text.joining import join_neighbours
 from encodery.text.layout import FIRST, SECOND, Layout, plain_layout
-from encodery.text.library import LibraryKind
+from encodery.text.library import LibraryKind, enough
 from encodery.text.pieces import BEFORE_SPACE
+from encodery.text.revision import NewToken
 from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, read_model, write_model
 from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
+from encodery.text.unigram_training import train_model
 
 WORD_START = "▁"
 _SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
 """The ids 0 to 3, in place of SentencePiece's own three."""
-_ADDED = len(_SHIFTED) + 1 - 3
-"""So many tokens are ours and not in the SentencePiece model."""
-_MAX_SENTENCE_BYTES = 4096
-_THREADS = 8
-"""Of the trainer, on any machine: sums, and with them the scores, depend on it."""
+_JOIN_BONUS = 2.0**-7
+"""A new piece is worth what it replaces and this much for each joint: by 1 % likelier, far above rounding."""
 _CLASSES = (None, "XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
-class UnigramSpec(Config):
+class UnigramSpec(BalancedSpec):
     """How a unigram vocabulary is trained; names are those of `sentencepiece`."""
 
     type: Literal["unigram"] = "unigram"
@@ -48,13 +47,13 @@ class UnigramSpec(Config):
     input_sentence_size: int = Field(default=1_000_000, ge=100, le=100_000_000)
     """At most this many lines, drawn evenly from the whole text, are held in memory."""
 
-    def train(self, texts: Iterable[str]) -> "Unigram":
-        """A vocabulary of exactly `vocab_size`.
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "Unigram":
+        """A vocabulary of exactly `vocab_size`; each text counts as many times as it weighs.
 
         Raises:
             UserError: `sentencepiece` is not installed, there is no text, or it supports another size only.
         """
-        data = _train_model(self, _draw(_lines(texts), self.input_sentence_size))
+        data = train_model(texts, weights, self.vocab_size, self.character_coverage, self.input_sentence_size)
         return Unigram(build_backend(parse_model(data), SPECIAL_TOKENS), SPECIAL_TOKENS)
 
 
@@ -118,6 +117,50 @@ class Unigram(LibraryKind):
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
         return not token.startswith(WORD_START)
+
+    def is_character(self, token: str) -> bool:
+        """A piece of one character."""
+        return len(token) == 1
+
+    def closed(self, tokens: set[str]) -> set[str]:
+        """The best way to cut a word stays the best where others are taken away. But what an unknown character costs
+        follows from the lowest score of all: the piece that has it stays."""
+        scores = self._scores()
+        return tokens | {min(scores, key=scores.__getitem__)}
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """Neighbouring pieces joined, the pair that occurs most often first, again and again."""
+        unknown = self.special_tokens["unk_token"]
+        words: Counter[tuple[str, ...]] = Counter()
+        for word, count in self.count_words(texts).items():
+            for known, run in groupby(self.pieces_of(word), lambda piece: piece != unknown):
+                if known:
+                    words[tuple(run)] += count
+        found = join_neighbours(words, self.vocabulary.keys(), num_tokens, min_frequency)
+        new = {token.token: token for token in reversed(found) if token.token not in self.vocabulary}
+        enough(new, num_tokens, min_frequency)
+        return list(reversed(new.values()))
+
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """The word as one piece."""
+        if self.special_tokens["unk_token"] in pieces:
+            shown = word.removeprefix(WORD_START)
+            raise UserError(f"{shown!r:.80} has characters that are no pieces; only known pieces can be joined")
+        return [NewToken(word, pieces, pieces)]
+
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """More pieces, each with hardly more than the score of the pieces that it replaces: it stands where these
+        stood, and other text is cut as before unless two ways to cut it are equal to a hundredth."""
+        stored = json.loads(self.backend.to_str())["model"]["vocab"]
+        scores = self._scores()
+        values = {
+            token.token: sum(scores[piece] for piece in token.pieces) + _JOIN_BONUS * (len(token.pieces) - 1)
+            for token in reversed(new)
+        }
+        return {"vocab": [*stored, *([token, float(np.float32(values[token]))] for token in added)]}
+
+    def _scores(self) -> dict[str, float]:
+        return dict(json.loads(self.backend.to_str())["model"]["vocab"])
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, sentencepiece.bpe.model, tokenizer_config.json and special_tokens_map.json.
@@ -198,76 +241,6 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> Unigram:
         return Unigram(build_backend(model, names), names)
     except Exception as error:  # the library raises nothing narrower
         raise UserError(f"{path}: not a usable model ({error}); fetch or write it again") from None
-
-
-def _train_model(spec: UnigramSpec, lines: Sequence[str]) -> bytes:
-    """The file's bytes of a model trained on lines."""
-    try:
-        import sentencepiece
-    except ImportError:
-        raise UserError(
-            'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
-            "try: pip install 'encodery[unigram]'"
-        ) from None
-    if not lines:
-        raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-    written = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
-            model_writer=written,
-            model_type="unigram",
-            vocab_size=spec.vocab_size - _ADDED,
-            character_coverage=spec.character_coverage,
-            normalization_rule_name="nmt_nfkc",
-            max_sentence_length=_MAX_SENTENCE_BYTES,
-            num_threads=_THREADS,
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        raise UserError(_reason(spec, str(error))) from None
-    return written.getvalue()
-
-
-def _draw(lines: Iterator[str], most: int) -> list[str]:
-    """At most so many lines, each equally likely; the same ones each time (the trainer's own draw has no seed)."""
-    drawn: list[str] = []
-    generator = random.Random(1)
-    for seen, line in enumerate(lines):
-        if seen < most:
-            drawn.append(line)
-        elif (index := generator.randrange(seen + 1)) < most:
-            drawn[index] = line
-    return drawn
-
-
-def _reason(spec: UnigramSpec, message: str) -> str:
-    """What the trainer says of a vocabulary's size, in our words."""
-    most = re.search(r"less than or equal to (\d+)|set it to a value <= (\d+)", message)
-    least = re.search(r"smaller than required_chars\. (\d+) vs (\d+)", message)
-    if most:
-        limit = int(next(filter(None, most.groups()))) + _ADDED
-        return f"vocab_size = {spec.vocab_size} is more than the text supports: at most {limit}; lower it or add text"
-    if least:
-        needed = int(least[2]) + _ADDED
-        return (
-            f"vocab_size = {spec.vocab_size} is too small: special tokens and single characters take {needed:,}; "
-            f"raise vocab_size or lower character_coverage = {spec.character_coverage}"
-        )
-    return f"sentencepiece could not train on this text ({' '.join(message.split())}); look at the corpus"
-
-
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """The lines that the trainer reads; it would drop long ones, so these are cut, at white space if there is any."""
-    for text in texts:
-        for line in text.splitlines():
-            while len(line.encode("utf-8", "replace")) > _MAX_SENTENCE_BYTES:
-                end = line.rfind(" ", 1, _MAX_SENTENCE_BYTES // 4)
-                end = end if end > 0 else _MAX_SENTENCE_BYTES // 4
-                yield line[:end]
-                line = line[end:]
-            if line.strip():
-                yield line
 
 
 def _parts(step: dict[str, Any] | None, name: str) -> Sequence[dict[str, Any]]:

@@ -1,10 +1,44 @@
 """Counting words in bounded memory, and handing the counts to a trainer that only takes text."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 MAX_COUNTED_WORDS = 4_000_000
 _FEED_CHARS = 1 << 16
+
+
+class WordCounts:
+    """How often each word occurs, each occurrence counted as many times as its text weighs.
+
+    At most `limit` words are kept: past that, the rarest are dropped, of each weight its share.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._by_weight: dict[float, Counter[str]] = {}
+
+    def add(self, words: Iterable[str], weight: float) -> None:
+        """Count the words of a piece of text."""
+        self._by_weight.setdefault(weight, Counter()).update(words)
+
+    def prune(self) -> None:
+        """Keep the bound; called once per text, since it looks at every counter."""
+        if sum(map(len, self._by_weight.values())) <= self._limit:
+            return
+        share = self._limit // len(self._by_weight)
+        for weight, counts in self._by_weight.items():
+            if len(counts) > share:
+                self._by_weight[weight] = most_frequent(counts, share // 2)
+
+    def total(self) -> Counter[str]:
+        """Whole numbers, none below 1."""
+        if set(self._by_weight) <= {1.0}:
+            return self._by_weight.get(1.0, Counter())
+        exact: dict[str, float] = {}
+        for weight, counts in self._by_weight.items():
+            for word, count in counts.items():
+                exact[word] = exact.get(word, 0.0) + weight * count
+        return Counter({word: max(1, round(count)) for word, count in exact.items()})
 
 
 def most_frequent(counts: Counter[str], limit: int) -> Counter[str]:

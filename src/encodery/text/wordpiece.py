@@ -1,7 +1,7 @@
 """WordPiece, the tokenizer of BERT and DistilBERT: its settings, how it is built, its files."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +9,14 @@ import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-from encodery.config import Config
 from encodery.errors import UserError
+from encodery.text.balance import EVEN, BalancedSpec
 from encodery.text.layout import FIRST, SECOND, Layout, bert_processor
-from encodery.text.library import LibraryKind
+from encodery.text.library import LibraryKind, enough
+from encodery.text.pieces import cut
+from encodery.text.revision import NewToken
 from encodery.text.stored import by_id, read_text, special_tokens, write_lines, write_settings
-from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, train_vocabulary
+from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, MAX_WORD_CHARS, train_vocabulary
 
 BERT_SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
@@ -25,7 +27,7 @@ BERT_SPECIAL_TOKENS = {
 }
 
 
-class WordPieceSpec(Config):
+class WordPieceSpec(BalancedSpec):
     """How a WordPiece vocabulary is trained; names are those of `transformers` and `tokenizers`."""
 
     type: Literal["wordpiece"] = "wordpiece"
@@ -40,8 +42,8 @@ class WordPieceSpec(Config):
     limit_alphabet: int = Field(default=1000, ge=1)
     """Characters kept, the most frequent first; a word with any other is [UNK]."""
 
-    def train(self, texts: Iterable[str]) -> "WordPiece":
-        """A vocabulary of exactly `vocab_size`.
+    def train(self, texts: Iterable[str], weights: Iterable[float] = EVEN) -> "WordPiece":
+        """A vocabulary of exactly `vocab_size`; each text counts as many times as it weighs.
 
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
@@ -49,7 +51,7 @@ class WordPieceSpec(Config):
         names = list(BERT_SPECIAL_TOKENS.values())
         untrained = build_backend(names, names, self.lowercase, self.strip_accents, self.split_cjk)
         tokens = train_vocabulary(
-            texts, untrained.normalizer, names, self.vocab_size, self.min_frequency, self.limit_alphabet
+            texts, untrained.normalizer, names, self.vocab_size, self.min_frequency, self.limit_alphabet, weights
         )
         backend = build_backend(tokens, names, self.lowercase, self.strip_accents, self.split_cjk)
         return WordPiece(backend, BERT_SPECIAL_TOKENS)
@@ -75,6 +77,61 @@ class WordPiece(LibraryKind):
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
         return token.startswith(CONTINUING_PREFIX) and token != CONTINUING_PREFIX
+
+    def is_character(self, token: str) -> bool:
+        """A character that begins a word or goes on with one."""
+        return len(token.removeprefix(CONTINUING_PREFIX)) == 1 or len(token) == 1
+
+    def used_in(self, texts: Sequence[str]) -> set[str]:
+        """The tokens of these texts; and the beginnings of words that turned out to be unknown.
+
+        The model takes the longest token that fits and never looks back. Without those beginnings it would take
+        shorter ones, and might find the rest of such a word.
+        """
+        used = super().used_in(texts)
+        unknown = self.special_tokens["unk_token"]
+        if unknown in used:
+            used.update(*(self._beginnings(word) for text in texts for word in self._unknown_words(text)))
+        return used
+
+    def _unknown_words(self, text: str) -> Iterator[str]:
+        unknown = self.vocabulary[self.special_tokens["unk_token"]]
+        for _, piece in cut(text, self.boundary):
+            encoding = self.backend.encode(piece, add_special_tokens=False)
+            for index, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+                if index == unknown:
+                    yield from self.count_words([piece[start:end]])
+
+    def _beginnings(self, word: str) -> Iterator[str]:
+        """The longest tokens from the left, as far as there are any."""
+        start = 0
+        while start < len(word):
+            prefix = CONTINUING_PREFIX if start else ""
+            ends = (end for end in range(len(word), start, -1) if prefix + word[start:end] in self.vocabulary)
+            end = next(ends, None)
+            if end is None:
+                return
+            yield prefix + word[start:end]
+            start = end
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """Whole words, those first that save most pieces; an unknown word counts as if it saved one."""
+        gains: dict[NewToken, int] = {}
+        for word, count in self.count_words(texts).items():
+            if count >= min_frequency and len(word) <= MAX_WORD_CHARS and word not in self.vocabulary:
+                pieces = self.pieces_of(word)
+                gains[NewToken(word, pieces, pieces)] = count * max(1, len(pieces) - 1)
+        ranked = sorted(gains, key=lambda token: (-gains[token], token.token))
+        enough(ranked, num_tokens, min_frequency)
+        return ranked[:num_tokens]
+
+    def new_tokens(self, word: str, pieces: tuple[str, ...]) -> list[NewToken]:
+        """The word itself."""
+        return [NewToken(word, pieces, pieces)]
+
+    def enlarged(self, new: Sequence[NewToken], added: Sequence[str]) -> dict[str, Any]:
+        """More words."""
+        return {"vocab": {**self.backend.get_vocab(with_added_tokens=False), **dict.fromkeys(added, 0)}}
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json."""

@@ -16,8 +16,9 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from encodery.errors import UserError
+from encodery.text.balance import EVEN
 from encodery.text.pieces import cut
-from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent, repeated
+from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts, repeated
 
 CONTINUING_PREFIX = "##"
 MAX_WORD_CHARS = 100
@@ -31,13 +32,14 @@ def train_vocabulary(
     vocab_size: int,
     min_frequency: int,
     limit_alphabet: int,
+    weights: Iterable[float] = EVEN,
 ) -> list[str]:
     """The tokens of a vocabulary of exactly `vocab_size`, by id: special tokens, alphabet, then merges by frequency.
 
     Raises:
         UserError: there is no text, it supports fewer tokens, or single characters alone are more.
     """
-    counts = count_words(texts, normalizer)
+    counts = count_words(texts, normalizer, weights)
     if not counts:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
     alphabet = _alphabet(counts, limit_alphabet)
@@ -63,21 +65,22 @@ def train_vocabulary(
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def count_words(texts: Iterable[str], normalizer: tokenizers.normalizers.Normalizer) -> Counter[str]:
+def count_words(
+    texts: Iterable[str], normalizer: tokenizers.normalizers.Normalizer, weights: Iterable[float] = EVEN
+) -> Counter[str]:
     """How often each word (BERT's: white space and punctuation separate) occurs after normalisation.
 
     At most four million words are kept: past that, the rarest are dropped. Words over `MAX_WORD_CHARS` do not count.
     """
-    spaced: Counter[str] = Counter()
-    for text in texts:
+    spaced = WordCounts(MAX_COUNTED_WORDS)
+    for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
         for _, piece in cut(text):
-            spaced.update(normalizer.normalize_str(piece).split())
-        if len(spaced) > MAX_COUNTED_WORDS:
-            spaced = most_frequent(spaced, MAX_COUNTED_WORDS // 2)
+            spaced.add(normalizer.normalize_str(piece).split(), weight)
+        spaced.prune()
     # Punctuation is cut off last, once per distinct word: the expression is slow, the words are few.
     words = re.compile(f"[{_punctuation()}]|[^{_punctuation()}]+")
     counts: Counter[str] = Counter()
-    for word, count in spaced.items():
+    for word, count in spaced.total().items():
         for part in words.findall(word):
             if len(part) <= MAX_WORD_CHARS:
                 counts[part] += count
