@@ -8,6 +8,7 @@ given sentence by sentence.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from encodery.errors import UserError
@@ -61,8 +62,7 @@ class Moses:
         text = "".join(filter(_printable, self._normalizer.normalize(text)))
         words = self._last(text.translate(_ROMANIAN) if self._romanian else text)
         if self._lowercase:
-            lowered = unicodedata.normalize("NFD", " ".join(words).lower())
-            words = "".join(filter(_no_accent, lowered)).lower().split(" ")
+            words = without_case_and_accents(" ".join(words)).split(" ")
         return list(filter(None, words))
 
     def traced_words(self, text: str) -> list[Traced]:
@@ -81,12 +81,17 @@ class Moses:
             traced = traced.sub(_DOTS, _dots)
         found = traced.carried(words)
         if self._lowercase:
-            found = list(_split_at_spaces(_without_case_and_accents(joined(found))))
+            found = list(_split_at_spaces(_bare(joined(found))))
         return [word for word in found if word.text]
 
     def _split(self, text: str) -> list[str]:
         words: list[str] = self._tokenizer.tokenize(text, return_str=False, escape=False)
         return words
+
+
+def without_case_and_accents(text: str) -> str:
+    """Text in lower case, letters without their marks (XLM's tools/lowercase_and_remove_accent.py)."""
+    return "".join(filter(_no_accent, unicodedata.normalize("NFD", text.lower()))).lower()
 
 
 def _sacremoses() -> Any:
@@ -112,7 +117,8 @@ def _dots(marker: re.Match[str]) -> str:
     return "." * (len(marker[0].removesuffix("MULTI")) // len("DOT"))
 
 
-def _without_case_and_accents(traced: Traced) -> Traced:
+def _bare(traced: Traced) -> Traced:
+    """As `without_case_and_accents`."""
     bare = _decomposed(_lower(traced))
     return _lower(bare.keep(map(_no_accent, bare.text)))
 
@@ -127,7 +133,7 @@ def _decomposed(traced: Traced) -> Traced:
     """Unicode's NFD; a letter with its marks is decomposed, and marks are put in order, independently of others."""
     spans: list[Span] = []
     starts = [index for index, character in enumerate(traced.text) if not index or _starts(character)]
-    for start, end in zip(starts, [*starts[1:], len(traced.text)], strict=True):
+    for start, end in pairwise([*starts, len(traced.text)]):
         spans += [traced.hull(start, end)] * len(unicodedata.normalize("NFD", traced.text[start:end]))
     return Traced(unicodedata.normalize("NFD", traced.text), spans)
 
