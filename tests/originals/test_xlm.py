@@ -117,7 +117,9 @@ def test_ids_are_those_of_the_dictionary_and_of_transformers(tmp_path: Path) -> 
     assert (model.config.lang2id, model.config.mask_token_id) == ({"de": 0, "en": 1, "sw": 2}, 5)
 
 
-@pytest.mark.parametrize(("words", "lowercase"), [(["a", "é@@"], False), (["a", "É"], False), (["a", "ß@@", "海"], True)])
+@pytest.mark.parametrize(
+    ("words", "lowercase"), [(["a", "é@@"], False), (["a", "É"], False), (["a", "ß@@", "海"], True)]
+)
 def test_the_vocabulary_tells_whether_text_is_lower_cased(tmp_path: Path, words: list[str], lowercase: bool) -> None:
     original = READERS["xlm"](write_release(tmp_path / "xlm", original_state(random_xlm(n_words=16)), words))
     assert original is not None
@@ -206,9 +208,7 @@ def test_codes_must_lie_beside(tmp_path: Path) -> None:
     assert refused(folder) == f"{folder}: holds 2 lists of codes (codes_other, codes_tiny); leave the one to import"
     for name in ("codes_other", "codes_tiny"):
         (folder / name).unlink()
-    assert refused(folder) == (
-        f"{folder}/codes*: no such file; the codes of fastBPE must lie beside mlm_tiny.pth"
-    )
+    assert refused(folder) == (f"{folder}/codes*: no such file; the codes of fastBPE must lie beside mlm_tiny.pth")
     (folder / "codes_tiny").write_text("t h 3\nalone\n")
     assert refused(folder) == f"{folder}/codes_tiny:2: 'alone' is no pair of tokens; fetch or write the file again"
 

@@ -33,8 +33,8 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> MosesBpe:
     names = special_tokens(settings, XLM_SPECIAL_TOKENS)
     others = _others(path, settings)
     recognised = list(dict.fromkeys([*names.values(), *others, *added]))
-    stated = names | {f"special token {token}": token for token in recognised if token not in names.values()}
-    check_special_tokens(path, vocabulary, stated)
+    missing = [token for token in recognised if token not in vocabulary and token not in names.values()]
+    check_special_tokens(path, vocabulary, names | {"special token": token for token in missing[:1]})
     merges = read_merges(path.with_name("merges.txt"))
     language = settings.get("language") or "en"
     if not isinstance(language, str) or not re.fullmatch(LANGUAGE, language):

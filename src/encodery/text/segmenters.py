@@ -57,7 +57,9 @@ def kytea_model() -> Path:
 
 
 def _missing(language: str, name: str, command: str) -> UserError:
-    return UserError(f'language = "{language}": words are set apart by {name}, which is not installed; try: {command}')
+    return UserError(
+        f'language = "{language}": words are set apart by {name}, which is not installed; try: {command}'
+    )
 
 
 SEGMENTERS: Mapping[str, Segmenter] = {

@@ -48,9 +48,13 @@ class Traced:
         spans: list[Span] = []
         last = 0
         for match in re.finditer(pattern, self.text):
-            parts += [self.text[last : match.start()], match.expand(template) if isinstance(template, str) else template(match)]
+            filled = template if isinstance(template, str) else template(match)
+            new = match.expand(filled) if "\\" in filled else filled
+            if new == match[0]:
+                continue
+            parts += [self.text[last : match.start()], new]
             spans += self.spans[last : match.start()]
-            spans += self._sources(match, template if isinstance(template, str) else parts[-1])
+            spans += self._sources(match, filled)
             last = match.end()
         if not last:
             return self
