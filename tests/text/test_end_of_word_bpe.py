@@ -2,6 +2,7 @@
 
 import gzip
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,10 @@ def vocabulary_of(merges: list[Merge], characters: str) -> dict[str, int]:
 
 
 def reference(word: str, merges: list[Merge]) -> list[str]:
-    """The algorithm as XLM's and Sennrich's code have it: the best pair of all is merged everywhere, again and again."""
+    """The algorithm as XLM's and Sennrich's code have it: the best pair is merged everywhere, again and again."""
     ranks = {pair: rank for rank, pair in enumerate(merges)}
     symbols = [*word[:-1], word[-1] + "</w>"]
-    while pairs := [pair for pair in zip(symbols, symbols[1:], strict=False) if pair in ranks]:
+    while pairs := [pair for pair in pairwise(symbols) if pair in ranks]:
         symbols = merged(symbols, min(pairs, key=ranks.__getitem__))
     return symbols
 
@@ -72,7 +73,7 @@ def test_each_merge_is_a_most_frequent_pair(oracle: tuple[list[Merge], list[str]
     for pair in merges:
         pairs: Counter[Merge] = Counter()
         for symbols, count in words:
-            for found in zip(symbols, symbols[1:], strict=False):
+            for found in pairwise(symbols):
                 pairs[found] += count
         assert pairs[pair] == max(pairs.values())
         words = [(merged(s, pair) if pair[0] in s else s, count) for s, count in words]

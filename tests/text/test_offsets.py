@@ -19,6 +19,7 @@ from encodery.text.unigram import Unigram
 from tests.text.scripts import HARD, SENTENCES, TEXTS
 
 KINDS = ["byte_bpe", "unigram"]
+ENGLISH = Moses("en", True)
 BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
 
@@ -27,7 +28,7 @@ def as_bytes(text: str) -> str:
     return "".join(word for word, _ in BYTES.pre_tokenize_str(text))
 
 
-def check_unigram(tokenizer: Tokenizer, text: str) -> None:
+def check_unigram(tokenizer: Tokenizer, text: str) -> list[int]:
     kind = tokenizer.kind
     assert isinstance(kind, Unigram)
     normalize: Callable[[str], str] = kind.backend.normalizer.normalize_str
@@ -39,10 +40,13 @@ def check_unigram(tokenizer: Tokenizer, text: str) -> None:
         if index not in tokenizer.special_ids:
             assert token.removeprefix("▁") in normalize(text[start:end])
     for position, character in enumerate(text):
-        assert position in covered or not normalize(character).strip(), f"{character!r} at {position} has no token"
+        # a mark behind white space goes with it: the library's compiled normaliser changes clusters as a whole
+        lost = not normalize(character).strip() or not normalize(text[max(position - 1, 0) : position + 1]).strip()
+        assert position in covered or lost, f"{character!r} at {position} has no token"
+    return ids
 
 
-def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
+def check_byte_bpe(tokenizer: Tokenizer, text: str) -> list[int]:
     ids, offsets = tokenizer.kind.encode(text, None)
     covered = check_order(text, offsets)
     for index, (start, end) in zip(ids, offsets, strict=True):
@@ -52,14 +56,15 @@ def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
             assert token.strip("Ġ") in as_bytes(text[start:end])
     for position, character in enumerate(text):
         assert position in covered or character == " ", f"{character!r} at {position} has no token"
+    return ids
 
 
 @cache
 def words_of(text: str) -> list[str]:
-    return Moses("en", True).words(text)
+    return ENGLISH.words(text)
 
 
-def check_moses_bpe(tokenizer: Tokenizer, text: str) -> None:
+def check_moses_bpe(tokenizer: Tokenizer, text: str) -> list[int]:
     ids, offsets = tokenizer.kind.encode(text, None)
     covered = check_order(text, offsets)
     for index, (start, end) in zip(ids, offsets, strict=True):
@@ -69,6 +74,7 @@ def check_moses_bpe(tokenizer: Tokenizer, text: str) -> None:
             assert token in "".join(words_of(text[start:end])).replace("ς", "σ")
     for position, character in enumerate(text):
         assert position in covered or not words_of(character), f"{character!r} at {position} has no token"
+    return ids
 
 
 def check_order(text: str, offsets: list[tuple[int, int]]) -> set[int]:
@@ -115,8 +121,7 @@ def test_ten_thousand_random_strings(kind: str, request: pytest.FixtureRequest) 
     characters = [*HARD, *"".join(SENTENCES), *map(chr, range(1, 0xD7FF, 17))]
     texts = ["".join(draw.choices(characters, k=draw.randrange(13))) for _ in range(10_000)]
     for text, ids in zip(texts, tokenizer.encode_batch(texts), strict=True):
-        assert tokenizer.kind.encode(text, None)[0] == ids.tolist()
-        CHECKS[kind](tokenizer, text)
+        assert CHECKS[kind](tokenizer, text) == ids.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)

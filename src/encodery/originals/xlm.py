@@ -1,4 +1,4 @@
-"""XLM as its authors published it (github.com/facebookresearch/XLM): one `.pth` with weights, settings and vocabulary,
+"""XLM as its authors published it (github.com/facebookresearch/XLM): one `.pth` with weights, settings and words,
 beside it the codes of fastBPE (`codes_xnli_15`).
 """
 
@@ -34,7 +34,7 @@ _CONFIG = {
     "eos_token_id": "eos_index",
 }
 """Keys of Hugging Face's config.json → names of XLM's settings."""
-_DEFAULTS = {"use_lang_emb": True, "asm": False, "lang2id": {}, "id2lang": {}}
+_DEFAULTS: Mapping[str, Any] = {"use_lang_emb": True, "asm": False, "lang2id": {}, "id2lang": {}}
 """Settings that the first releases lack."""
 _POSITIONS = "transformer.position_embeddings.weight"
 
@@ -93,7 +93,7 @@ def _config(settings: Mapping[str, Any], tensors: Mapping[str, TensorSource], fi
     missing = [theirs for theirs in _CONFIG.values() if theirs not in settings]
     if missing or _POSITIONS not in tensors:
         raise UserError(f"{file}: not a Transformer of XLM: no {', '.join(missing) or 'position table'} in it")
-    stated = _DEFAULTS | {name: settings[name] for name in _DEFAULTS if name in settings}
+    stated = {name: settings.get(name, default) for name, default in _DEFAULTS.items()}
     return {
         "model_type": "xlm",
         **{ours: settings[theirs] for ours, theirs in _CONFIG.items()},
@@ -106,7 +106,7 @@ def _config(settings: Mapping[str, Any], tensors: Mapping[str, TensorSource], fi
 
 
 def _tokens(words: Mapping[Any, Any], file: Path) -> list[str]:
-    """The vocabulary by id, with the ends of words marked as `transformers` does: `in@@` is `in`, `in` is `in</w>`."""
+    """The vocabulary by id, with the ends of words marked as `transformers` does: `in@@` is `in`, `in` `in</w>`."""
     if sorted(map(str, words)) != sorted(map(str, range(len(words)))) or not all(
         isinstance(word, str) for word in words.values()
     ):

@@ -7,6 +7,7 @@ lacks is unknown, but the merges go on through it, as in the programs of Sennric
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
@@ -44,7 +45,8 @@ class EndOfWordBpe:
         """The ids of words one after another, and where each is from."""
         encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)
         ids = [self._ids[index] for index in encoding.ids]
-        places = [(word, start, end) for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True)]
+        numbers = cast(list[int], encoding.word_ids)  # None stands for added tokens, and there are none
+        places = [(word, start, end) for word, (start, end) in zip(numbers, encoding.offsets, strict=True)]
         if any(" " in word for word in words):
             return self._with_spaces(words, ids, places)
         return ids, places

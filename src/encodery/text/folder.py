@@ -18,8 +18,9 @@ _MODELS: Mapping[str, type[LibraryKind]] = {
 
 
 def _read_vocab_json(path: Path, settings: dict[str, Any]) -> Kind:
-    kind = moses_bpe_files if moses_bpe_files.is_moses_bpe(path, settings) else byte_bpe
-    return kind.read_original(path, settings)
+    if moses_bpe_files.is_moses_bpe(path, settings):
+        return moses_bpe_files.read_original(path, settings)
+    return byte_bpe.read_original(path, settings)
 
 
 _ORIGINALS: Mapping[str, Callable[[Path, dict[str, Any]], Kind]] = {

@@ -47,7 +47,7 @@ class LibraryKind(ABC):
         """Whether the token goes on with the word before it."""
 
     def ends_word(self, token: str) -> bool:
-        """Whether no token behind this one goes on with its word: these kinds mark how words begin, not their ends."""
+        """Whether no token behind this one goes on with its word: these kinds mark how words begin."""
         return False
 
     @abstractmethod

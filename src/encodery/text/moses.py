@@ -1,8 +1,8 @@
 """What XLM does to a text before BPE: punctuation made plain, words set apart by Moses, case and accents dropped.
 
-The steps are those of `transformers.XLMTokenizer`, which runs the ports of the Moses scripts in `sacremoses`; Chinese,
-Japanese and Thai are set apart by programs of their own. Control characters are deleted, line ends among them: text is
-given sentence by sentence.
+The steps are those of `transformers.XLMTokenizer`, which runs the ports of the Moses scripts in `sacremoses`; words
+of Chinese, Japanese and Thai are found by programs of their own. Control characters are deleted, line ends among
+them: text is given sentence by sentence.
 """
 
 import re
@@ -41,7 +41,8 @@ class Moses:
             UserError: a package for it is not installed.
         """
         sacremoses = _sacremoses()
-        self._normalizer = sacremoses.MosesPunctNormalizer(lang=language)
+        rules = (*_PUNCTUATION, *sacremoses.MosesPunctNormalizer(lang=language).substitutions)
+        self._rules = [(re.compile(pattern), template) for pattern, template in rules]
         self._tokenizer = sacremoses.MosesTokenizer(lang=language)
         self._romanian = language == "ro"
         self._lowercase = lowercase_and_remove_accent
@@ -57,9 +58,9 @@ class Moses:
         """The words in order, none of them empty."""
         if self._first:
             text = " ".join(self._first(text))
-        for pattern, plain in _PUNCTUATION:
-            text = re.sub(pattern, plain, text)
-        text = "".join(filter(_printable, self._normalizer.normalize(text)))
+        for pattern, template in self._rules:
+            text = pattern.sub(template, text)
+        text = "".join(filter(_printable, text.strip()))
         words = self._last(text.translate(_ROMANIAN) if self._romanian else text)
         if self._lowercase:
             words = without_case_and_accents(" ".join(words)).split(" ")
@@ -70,8 +71,9 @@ class Moses:
         traced = Traced.of(text)
         if self._first:
             traced = joined(traced.carried(self._first(text)))
-        for pattern, plain in (*_PUNCTUATION, *self._normalizer.substitutions):
-            traced = traced.sub(pattern, plain)
+        for pattern, template in self._rules:
+            if pattern.search(traced.text):
+                traced = traced.sub(pattern, template)
         traced = traced.strip()
         traced = traced.keep(map(_printable, traced.text))
         if self._romanian:

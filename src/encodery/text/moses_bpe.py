@@ -18,7 +18,7 @@ from encodery.text.alignment import Span
 from encodery.text.end_of_word_bpe import END_OF_WORD, EndOfWordBpe, Merge, train_merges
 from encodery.text.layout import FIRST, SECOND, plain_layout
 from encodery.text.moses import Moses
-from encodery.text.pieces import BETWEEN_WORDS, cut
+from encodery.text.pieces import cut
 from encodery.text.stored import by_id, write_lines
 from encodery.text.word_counts import MAX_COUNTED_WORDS, most_frequent
 

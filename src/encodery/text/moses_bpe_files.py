@@ -34,7 +34,7 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> MosesBpe:
     others = _others(path, settings)
     recognised = list(dict.fromkeys([*names.values(), *others, *added]))
     missing = [token for token in recognised if token not in vocabulary and token not in names.values()]
-    check_special_tokens(path, vocabulary, names | {"special token": token for token in missing[:1]})
+    check_special_tokens(path, vocabulary, names | ({"special token": missing[0]} if missing else {}))
     merges = read_merges(path.with_name("merges.txt"))
     language = settings.get("language") or "en"
     if not isinstance(language, str) or not re.fullmatch(LANGUAGE, language):
@@ -51,7 +51,7 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> MosesBpe:
 
 
 def read_merges(path: Path) -> list[Merge]:
-    """The pairs of a `merges.txt`, the first the most frequent; what follows a pair on its line (its count) is not read.
+    """The pairs of a `merges.txt`, the first the most frequent; a count behind a pair is not read.
 
     Raises:
         UserError: it is missing or a line is no pair.

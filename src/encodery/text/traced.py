@@ -42,12 +42,12 @@ class Traced:
         pairs = [pair for pair, keep in zip(zip(self.text, self.spans, strict=True), kept, strict=True) if keep]
         return Traced("".join(character for character, _ in pairs), [span for _, span in pairs])
 
-    def sub(self, pattern: str | re.Pattern[str], template: str | Callable[[re.Match[str]], str]) -> "Traced":
+    def sub(self, pattern: re.Pattern[str], template: str | Callable[[re.Match[str]], str]) -> "Traced":
         r"""As `re.sub`; the template may name groups in order, as `\g<1>`, and has no other escapes."""
         parts: list[str] = []
         spans: list[Span] = []
         last = 0
-        for match in re.finditer(pattern, self.text):
+        for match in pattern.finditer(self.text):
             filled = template if isinstance(template, str) else template(match)
             new = match.expand(filled) if "\\" in filled else filled
             if new == match[0]:
