@@ -1,5 +1,6 @@
 """XLM's tokenizer: training, files, ids equal to `transformers`."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,14 @@ def peer(moses_bpe: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_any_text_has_the_ids_of_transformers(moses_bpe: Tokenizer, peer: Any, text: str, pair: str) -> None:
     check_same(moses_bpe, peer, text, pair, None)
     assert moses_bpe.encode_batch([text])[0].tolist() == peer(text, add_special_tokens=False)["input_ids"]
+
+
+def test_ids_of_transformers_on_the_texts_of_the_oracles(moses_bpe: Tokenizer, peer: Any, shared_data: Path) -> None:
+    with gzip.open(shared_data / "oracles/tokenization/bert_cased.jsonl.gz", "rt", encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in file]
+    assert len(texts) == 112
+    for text in texts:
+        check_same(moses_bpe, peer, text, None, None)
 
 
 def test_long_texts_have_the_ids_and_offsets_of_the_whole(
