@@ -210,7 +210,4 @@ def test_a_pooler_is_recognised_with_and_without_prefix() -> None:
 
 
 def test_the_vocabulary_is_a_real_table(family: Family) -> None:
-    if not family.tokenizer:
-        assert family.model_type == "xlm", "only XLM's Moses BPE cannot be trained yet"
-        return
     assert parse_spec(family.tokenizer, family.model_type).type == family.tokenizer["type"]

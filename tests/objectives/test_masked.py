@@ -121,6 +121,22 @@ def test_words_are_hidden_whole(text: PackedText) -> None:
     assert len(set(corrupt(text, whole_word=True).replacements.tolist())) > 100
 
 
+def test_a_closed_word_is_not_continued(text: PackedText) -> None:
+    """Where the ends of words are marked, any token goes on with an open word."""
+    ids = np.arange(VOCAB_SIZE)
+    regular = ids >= NUM_SPECIAL
+    tables = replace(vocabulary(), continues_word=regular, ends_word=(ids % 3 == 0) | ~regular)
+    masked = MaskedLM(MaskedConfig(whole_word=True), tables).corrupt(text, streams_of(text), one_step(text))
+    hidden = np.zeros(len(text.input_ids), bool)
+    hidden[masked.label_index] = True
+    before, behind = text.input_ids[:-1], text.input_ids[1:]
+    inside_word = regular[before] & (before % 3 != 0) & regular[behind]
+    assert inside_word.sum() > 10_000
+    assert (hidden[1:] == hidden[:-1])[inside_word].all()
+    closed = regular[before] & (before % 3 == 0) & regular[behind]
+    assert (hidden[1:] != hidden[:-1])[closed].mean() > 0.1
+
+
 def test_a_word_does_not_cross_from_one_part_to_the_next(shards: Shards) -> None:
     """A and B lie apart in the corpus; B may begin with a token that continues a word."""
     ids = shards.take_ranges(np.array([0]), np.array([shards.num_tokens])).astype(int)

@@ -58,7 +58,11 @@ def test_nothing_is_left_of_an_import_that_fails(released: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("path", "family", "message"),
     [
-        (".", "gpt2", "--family gpt2: its originals cannot be read; one of bert, roberta, xlm-roberta is allowed"),
+        (
+            ".",
+            "gpt2",
+            "--family gpt2: its originals cannot be read; one of bert, roberta, xlm, xlm-roberta is allowed",
+        ),
         (".", "bert", "no original checkpoint of bert there"),
         ("nowhere/at/all", "bert", "no such file or folder"),
     ],

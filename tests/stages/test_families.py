@@ -23,7 +23,7 @@ VOCABULARIES = {
     "bert": ("BertTokenizer", 90, 0),
     "distilbert": ("BertTokenizer", 90, 0),
     "roberta": ("RobertaTokenizer", 300, 1),
-    "xlm": ("BertTokenizer", 90, 0),  # its own kind cannot be trained yet: WordPiece stands in
+    "xlm": ("XLMTokenizer", 90, 2),
     "xlm-roberta": ("XLMRobertaTokenizer", 50, 1),
     "xlm-roberta-xl": ("XLMRobertaTokenizer", 50, 1),
     "modernbert": ("PreTrainedTokenizerFast", 300, 1),

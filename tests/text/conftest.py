@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.unigram import UnigramSpec
 from tests.corpus.conftest import shared_data
@@ -22,6 +23,11 @@ def byte_bpe() -> Tokenizer:
 @pytest.fixture(scope="session")
 def unigram() -> Tokenizer:
     return train_tokenizer(UnigramSpec(vocab_size=421, character_coverage=0.99), SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def moses_bpe() -> Tokenizer:
+    return train_tokenizer(MosesBpeSpec(vocab_size=541), SENTENCES)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import Tokenizer, TokenizerSpec, parse_spec, train_tokenizer
 from encodery.text.unigram import UnigramSpec
 from encodery.text.wordpiece import WordPieceSpec
@@ -17,6 +18,7 @@ SPECS: list[Callable[[float], TokenizerSpec]] = [
     lambda alpha: WordPieceSpec(vocab_size=151, alpha=alpha, min_frequency=1),
     lambda alpha: ByteBpeSpec(vocab_size=383, alpha=alpha, min_frequency=1),
     lambda alpha: UnigramSpec(vocab_size=151, alpha=alpha, character_coverage=1.0),
+    lambda alpha: MosesBpeSpec(vocab_size=151, alpha=alpha, min_frequency=1),
 ]
 
 

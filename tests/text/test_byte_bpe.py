@@ -167,7 +167,8 @@ def broken(tokenizer: Tokenizer, folder: Path, name: str, text: str | None) -> s
         (
             "vocab.json",
             '{"<s>": 0, "the</w>": 1}',
-            "FOLDER/vocab.json: tokens end in </w>, as XLM's do; only byte-level BPE can be read",
+            "FOLDER/vocab.json: tokens end in </w>, as XLM's do, but tokenizer_config.json names 'RobertaTokenizer'; "
+            "XLMTokenizer is allowed there",
         ),
         (
             "vocab.json",

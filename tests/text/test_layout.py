@@ -23,11 +23,12 @@ def wordpiece(processor: Any) -> WordPiece:
     return WordPiece(backend, BERT_SPECIAL_TOKENS)
 
 
-def test_layouts_of_the_families(byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
+def test_layouts_of_the_families(byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer) -> None:
     backend = build_backend(SPECIALS, SPECIALS, True, None, True)
     assert read_layout(backend, "[MASK]") == BERT
     roberta = plain_layout((0, FIRST, 2), (0, FIRST, 2, 2, SECOND, 2))
     assert byte_bpe.kind.layout == unigram.kind.layout == roberta
+    assert moses_bpe.kind.layout == plain_layout((0, FIRST, 1), (0, FIRST, 1, SECOND, 1))
     assert (BERT.added(False), BERT.added(True), roberta.added(False), roberta.added(True)) == (2, 3, 2, 4)
 
 

@@ -1,6 +1,8 @@
 """Offsets in all kinds, over all scripts: `text[start:end]` of a token covers what produced it."""
 
+import random
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,12 +12,14 @@ from tokenizers import pre_tokenizers
 
 from encodery.text import pieces
 from encodery.text.alignment import align
+from encodery.text.moses import Moses
 from encodery.text.pieces import PIECE_CHARS
 from encodery.text.tokenizer import Tokenizer
 from encodery.text.unigram import Unigram
-from tests.text.scripts import SENTENCES, TEXTS
+from tests.text.scripts import HARD, SENTENCES, TEXTS
 
 KINDS = ["byte_bpe", "unigram"]
+ENGLISH = Moses("en", True)
 BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
 
@@ -24,7 +28,7 @@ def as_bytes(text: str) -> str:
     return "".join(word for word, _ in BYTES.pre_tokenize_str(text))
 
 
-def check_unigram(tokenizer: Tokenizer, text: str) -> None:
+def check_unigram(tokenizer: Tokenizer, text: str) -> list[int]:
     kind = tokenizer.kind
     assert isinstance(kind, Unigram)
     normalize: Callable[[str], str] = kind.backend.normalizer.normalize_str
@@ -36,10 +40,13 @@ def check_unigram(tokenizer: Tokenizer, text: str) -> None:
         if index not in tokenizer.special_ids:
             assert token.removeprefix("▁") in normalize(text[start:end])
     for position, character in enumerate(text):
-        assert position in covered or not normalize(character).strip(), f"{character!r} at {position} has no token"
+        # a mark behind white space goes with it: the library's compiled normaliser changes clusters as a whole
+        lost = not normalize(character).strip() or not normalize(text[max(position - 1, 0) : position + 1]).strip()
+        assert position in covered or lost, f"{character!r} at {position} has no token"
+    return ids
 
 
-def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
+def check_byte_bpe(tokenizer: Tokenizer, text: str) -> list[int]:
     ids, offsets = tokenizer.kind.encode(text, None)
     covered = check_order(text, offsets)
     for index, (start, end) in zip(ids, offsets, strict=True):
@@ -49,6 +56,25 @@ def check_byte_bpe(tokenizer: Tokenizer, text: str) -> None:
             assert token.strip("Ġ") in as_bytes(text[start:end])
     for position, character in enumerate(text):
         assert position in covered or character == " ", f"{character!r} at {position} has no token"
+    return ids
+
+
+@cache
+def words_of(text: str) -> list[str]:
+    return ENGLISH.words(text)
+
+
+def check_moses_bpe(tokenizer: Tokenizer, text: str) -> list[int]:
+    ids, offsets = tokenizer.kind.encode(text, None)
+    covered = check_order(text, offsets)
+    for index, (start, end) in zip(ids, offsets, strict=True):
+        token = tokenizer.id_to_token(index).removesuffix("</w>").replace("ς", "σ")
+        assert start < end
+        if index not in tokenizer.special_ids and token.isalnum():
+            assert token in "".join(words_of(text[start:end])).replace("ς", "σ")
+    for position, character in enumerate(text):
+        assert position in covered or not words_of(character), f"{character!r} at {position} has no token"
+    return ids
 
 
 def check_order(text: str, offsets: list[tuple[int, int]]) -> set[int]:
@@ -75,6 +101,27 @@ def test_unigram(unigram: Tokenizer, text: str) -> None:
 @example("<mask>a <mask> ﬁ")
 def test_byte_bpe(byte_bpe: Tokenizer, text: str) -> None:
     check_byte_bpe(byte_bpe, text)
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+@example('x.", „a“ e\u0301 \u0301y «\u00a05\u00a0000 %\u00a0»…')
+@example("<special1>İ ﬁ</s> DOTDOTMULTI")
+def test_moses_bpe(moses_bpe: Tokenizer, text: str) -> None:
+    check_moses_bpe(moses_bpe, text)
+
+
+CHECKS = {"unigram": check_unigram, "byte_bpe": check_byte_bpe, "moses_bpe": check_moses_bpe}
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_ten_thousand_random_strings(kind: str, request: pytest.FixtureRequest) -> None:
+    tokenizer: Tokenizer = request.getfixturevalue(kind)
+    draw = random.Random(11)
+    characters = [*HARD, *"".join(SENTENCES), *map(chr, range(1, 0xD7FF, 17))]
+    texts = ["".join(draw.choices(characters, k=draw.randrange(13))) for _ in range(10_000)]
+    for text, ids in zip(texts, tokenizer.encode_batch(texts), strict=True):
+        assert CHECKS[kind](tokenizer, text) == ids.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,17 +161,20 @@ def test_cutting_changes_no_token(byte_bpe: Tokenizer, unigram: Tokenizer, text:
         assert all(a <= c and d <= b for (a, b), (c, d) in zip(spans, cut_spans, strict=True))
 
 
-def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> int:
+def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer) -> int:
     lines = [line for text in texts.values() for line in text.splitlines()]
     for line in lines:
         check_unigram(unigram, line)
         check_byte_bpe(byte_bpe, line)
+        check_moses_bpe(moses_bpe, line)
     return len(lines)
 
 
-def test_offsets_in_some_languages(udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
+def test_offsets_in_some_languages(
+    udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer
+) -> None:
     some = {name: text[:2003] for name, text in list(udhr.items())[::5]}
-    assert check_udhr(some, byte_bpe, unigram) > 1000
+    assert check_udhr(some, byte_bpe, unigram, moses_bpe) > 1000
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -138,5 +188,7 @@ def test_spans_of_whole_texts_stay_narrow(udhr: dict[str, str], unigram: Tokeniz
 
 
 @pytest.mark.slow
-def test_offsets_in_all_languages(udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer) -> None:
-    assert check_udhr(udhr, byte_bpe, unigram) == 81_831
+def test_offsets_in_all_languages(
+    udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer
+) -> None:
+    assert check_udhr(udhr, byte_bpe, unigram, moses_bpe) == 81_831

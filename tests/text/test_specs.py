@@ -6,6 +6,7 @@ import pytest
 
 from encodery.errors import UserError
 from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import parse_spec
 from encodery.text.unigram import UnigramSpec
 from encodery.text.wordpiece import WordPieceSpec
@@ -18,6 +19,7 @@ from encodery.text.wordpiece import WordPieceSpec
         ({"vocab_size": 307, "lowercase": False}, WordPieceSpec(vocab_size=307, lowercase=False)),
         ({"type": "wordpiece"}, WordPieceSpec()),
         ({"type": "byte-bpe", "vocab_size": 307}, ByteBpeSpec(vocab_size=307)),
+        ({"type": "moses-bpe", "language": "de"}, MosesBpeSpec(language="de")),
         ({"type": "unigram", "character_coverage": 0.99}, UnigramSpec(character_coverage=0.99)),
     ],
 )
@@ -28,8 +30,12 @@ def test_the_type_chooses_the_table(values: dict[str, Any], expected: object) ->
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"type": "bpe"}, "tokenizer.type = 'bpe': one of 'wordpiece', 'byte-bpe', 'unigram' is allowed"),
+        (
+            {"type": "bpe"},
+            "tokenizer.type = 'bpe': one of 'wordpiece', 'byte-bpe', 'unigram', 'moses-bpe' is allowed",
+        ),
         ({"type": "unigram", "lowercase": True}, "unknown key 'tokenizer.lowercase'; allowed: "),
+        ({"type": "moses-bpe", "language": "DE"}, "tokenizer.language = 'DE': string should match pattern"),
         ({"vocab_sise": 5}, "unknown key 'tokenizer.vocab_sise'; did you mean 'vocab_size'?"),
         (
             {"type": "byte-bpe", "vocab_size": 260},

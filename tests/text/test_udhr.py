@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import TokenizerSpec, train_tokenizer
 from encodery.text.unigram import UnigramSpec
 from encodery.text.wordpiece import WordPieceSpec
@@ -15,6 +16,8 @@ KINDS = [
     pytest.param(WordPieceSpec(vocab_size=2503, limit_alphabet=1000, lowercase=False), "bert", id="cased"),
     pytest.param(ByteBpeSpec(vocab_size=4001), "roberta", id="byte-bpe"),
     pytest.param(UnigramSpec(vocab_size=2503, character_coverage=0.999), "xlm-roberta", id="unigram"),
+    pytest.param(MosesBpeSpec(vocab_size=4001), "xlm", id="moses-bpe"),
+    pytest.param(MosesBpeSpec(vocab_size=4001, do_lowercase_and_remove_accent=False), "xlm", id="moses-bpe-cased"),
 ]
 
 

@@ -138,5 +138,6 @@ XLM = Family(
     },
     tied={"pred_layer.proj.weight": _WORDS},
     ignored=frozenset({"transformer.position_ids"}),
+    tokenizer={"type": "moses-bpe"},
     objective={"nsp": False},
 )

@@ -55,6 +55,7 @@ class MaskedLM:
         self._is_special = vocabulary.is_special()
         self._regular_ids = vocabulary.regular_ids()
         self._continues_word = vocabulary.continues_word
+        self._ends_word = vocabulary.ends_word
 
     def corrupt(
         self,
@@ -103,6 +104,8 @@ class MaskedLM:
         index = np.arange(len(text.text_ids))
         continues = self._continues_word[text.text_ids]
         continues &= np.diff(text.text_index, prepend=-1) == 1
+        if self._ends_word is not None:
+            continues[1:] &= ~self._ends_word[text.text_ids[:-1]]
         return np.asarray(np.maximum.accumulate(np.where(continues, 0, index)))
 
     def _replace(

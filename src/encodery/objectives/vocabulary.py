@@ -19,6 +19,8 @@ class Vocabulary:
     """Every special token, the unknown token included: never masked, never a random replacement."""
     continues_word: Bool[np.ndarray, " vocab_size"]
     """Whether a token continues the word of the token before it (WordPiece: starts with `##`)."""
+    ends_word: Bool[np.ndarray, " vocab_size"] | None = None
+    """Whether a token closes its word, so that none continues it (XLM: ends in `</w>`); None: no token does."""
 
     def is_special(self) -> Bool[np.ndarray, " vocab_size"]:
         """The special tokens as a table over all ids."""

@@ -7,12 +7,13 @@ from pathlib import Path
 from encodery.artifact import artifact_key, publish
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, save_folder
-from encodery.originals import bert, fairseq
+from encodery.originals import bert, fairseq, xlm
 from encodery.originals.original import Original, to_folder
 
 READERS: Mapping[str, Callable[[Path], Original | None]] = {
     "bert": bert.find,
     "roberta": partial(fairseq.find, family="roberta", read_vocabulary=fairseq.byte_bpe),
+    "xlm": xlm.find,
     "xlm-roberta": partial(fairseq.find, family="xlm-roberta", read_vocabulary=fairseq.unigram),
 }
 """Family → what finds its original checkpoint at a path."""

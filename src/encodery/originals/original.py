@@ -65,7 +65,9 @@ def to_folder(original: Original) -> ModelFolder:
     model = family.model(config, heads, num_labels, pooler)
     model.initialize(0)
     fill(model, plan, {name: original.tensors[name].read() for names in plan.sources.values() for name in names})
-    return ModelFolder(family, model, tokenizer, tuple(f"LABEL_{index}" for index in range(num_labels)))
+    labels = tuple(f"LABEL_{index}" for index in range(num_labels))
+    settings = {key: original.config_json[key] for key in family.kept if key in original.config_json}
+    return ModelFolder(family, model, tokenizer, labels, settings=settings)
 
 
 def _heads(family: Family, names: Mapping[str, tuple[int, ...]], source: str) -> frozenset[str]:

@@ -101,6 +101,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
         pad_token_id=tokenizer.pad_token_id,
         special_ids=tokenizer.special_ids,
         continues_word=tokenizer.continues_word,
+        ends_word=tokenizer.ends_word,
     )
 
 

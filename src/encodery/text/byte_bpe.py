@@ -235,7 +235,10 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> ByteBpe:
     if not all(type(index) is int for index in vocabulary.values()):
         raise UserError(f"{path}: each token must have one whole number as its id; fetch or write it again")
     if any(token.endswith(_END_OF_WORD) for token in vocabulary):
-        raise UserError(f"{path}: tokens end in {_END_OF_WORD}, as XLM's do; only byte-level BPE can be read")
+        raise UserError(
+            f"{path}: tokens end in {_END_OF_WORD}, as XLM's do, but tokenizer_config.json names "
+            f"{settings.get('tokenizer_class')!r:.80}; XLMTokenizer is allowed there"
+        )
     names = special_tokens(settings, SPECIAL_TOKENS)
     check_special_tokens(path, vocabulary, names)
     missing = sorted(_BYTES - vocabulary.keys())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from encodery.errors import UserError
-from encodery.text import byte_bpe, unigram, wordpiece
+from encodery.text import byte_bpe, moses_bpe_files, unigram, wordpiece
 from encodery.text.kind import Kind
 from encodery.text.library import LibraryKind
 from encodery.text.stored import check_special_tokens, read_backend, read_settings, special_tokens
@@ -15,9 +15,17 @@ _MODELS: Mapping[str, type[LibraryKind]] = {
     "BPE": byte_bpe.ByteBpe,
     "Unigram": unigram.Unigram,
 }
+
+
+def _read_vocab_json(path: Path, settings: dict[str, Any]) -> Kind:
+    if moses_bpe_files.is_moses_bpe(path, settings):
+        return moses_bpe_files.read_original(path, settings)
+    return byte_bpe.read_original(path, settings)
+
+
 _ORIGINALS: Mapping[str, Callable[[Path, dict[str, Any]], Kind]] = {
     "vocab.txt": wordpiece.read_original,
-    "vocab.json": byte_bpe.read_original,
+    "vocab.json": _read_vocab_json,
     "sentencepiece.bpe.model": unigram.read_original,
 }
 

@@ -40,5 +40,8 @@ class Kind(Protocol):
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
 
+    def ends_word(self, token: str) -> bool:
+        """Whether no token behind this one goes on with its word."""
+
     def save(self, folder: Path) -> None:
         """Write the files that `transformers.AutoTokenizer` opens."""

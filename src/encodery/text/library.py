@@ -54,6 +54,10 @@ class LibraryKind(ABC):
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""
 
+    def ends_word(self, token: str) -> bool:
+        """Whether no token behind this one goes on with its word: these kinds mark how words begin."""
+        return False
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the files that `transformers.AutoTokenizer` opens, and those of the original."""

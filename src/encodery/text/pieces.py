@@ -11,6 +11,10 @@ BEFORE_SPACE = re.compile(r"(?<=\S)(?= )")
 """Where white space begins, with a space: it belongs to the word behind it (byte-level BPE) or to none (unigram).
 Not a line's end: byte-level BPE would assume a space before it."""
 
+BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])")
+"""Between two words with a single space between them: no rule of Moses looks across it."""
+NOWHERE = re.compile(r"(?!)")
+
 
 def cut(text: str, boundary: re.Pattern[str] = MARKS) -> Iterator[tuple[int, str]]:
     """The pieces of a text with the offset (in characters) at which each starts; a short text is one piece.

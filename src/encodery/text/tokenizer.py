@@ -16,6 +16,7 @@ from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.folder import read_folder
 from encodery.text.kind import Kind
 from encodery.text.layout import FIRST, SECOND
+from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.unigram import UnigramSpec
 from encodery.text.wordpiece import WordPieceSpec
 
@@ -28,7 +29,8 @@ def _type_of(values: Any) -> Any:
 TokenizerSpec = Annotated[
     Annotated[WordPieceSpec, Tag("wordpiece")]
     | Annotated[ByteBpeSpec, Tag("byte-bpe")]
-    | Annotated[UnigramSpec, Tag("unigram")],
+    | Annotated[UnigramSpec, Tag("unigram")]
+    | Annotated[MosesBpeSpec, Tag("moses-bpe")],
     Discriminator(_type_of),
 ]
 """How a vocabulary is trained: one table for each `type`, which is WordPiece if not given."""
@@ -97,6 +99,11 @@ class Tokenizer:
         marks = [self.kind.continues_word(token) for token in self._tokens]
         marks = [mark and index not in self.special_ids for index, mark in enumerate(marks)]
         return np.array(marks, dtype=np.bool_)
+
+    @property
+    def ends_word(self) -> Bool[np.ndarray, " vocab_size"]:
+        """Tokens behind which a word is closed (`ing</w>`), by id; none where words are known by how they begin."""
+        return np.array([self.kind.ends_word(token) for token in self._tokens], dtype=np.bool_)
 
     def token_to_id(self, token: str) -> int | None:
         """The id of a token, None if the vocabulary lacks it."""
