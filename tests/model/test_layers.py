@@ -1,5 +1,6 @@
 """The parts of a layer that have a definition of their own."""
 
+from dataclasses import replace
 from typing import get_args
 
 import torch
@@ -49,3 +50,5 @@ def test_padding_tokens_that_a_text_spells_out_are_not_counted() -> None:
         ]
         assert torch.equal(fairseq_positions(batch, padding) + padding + 1, torch.cat(expected))
     assert torch.equal(fairseq_positions(batch, 97), batch.position_ids)
+    moved = replace(batch, position_ids=batch.position_ids + 5)
+    assert torch.equal(fairseq_positions(moved, 97), batch.position_ids + 5)

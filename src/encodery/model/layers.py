@@ -56,8 +56,7 @@ def fairseq_positions(batch: Batch, pad_token_id: int) -> Int[Tensor, " tokens"]
     """
     padding = (batch.input_ids == pad_token_id).long()
     total = padding.cumsum(0)
-    first = torch.arange(batch.num_tokens, device=total.device) - batch.position_ids
-    before = total - (total - padding)[first]
+    before = total - (total - padding)[batch.first_tokens].repeat_interleave(batch.cu_seqlens.diff())
     return torch.where(padding.bool(), -1, batch.position_ids - before)
 
 

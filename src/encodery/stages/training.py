@@ -56,7 +56,8 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))
     batches: Callable[[int], Batch] = objective.batch
     if warmup := table.seqlen_warmup:
-        batches = warmed_up(objective_over("train", warmup.max_seqlen).batch, batches, warmup.steps)
+        short = objective_over("train", warmup.max_seqlen)
+        batches = warmed_up(short.batch, batches, warmup.steps, table.max_seqlen, recipe.seed)
     family = FAMILIES[recipe.model.family]
     config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
     model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
