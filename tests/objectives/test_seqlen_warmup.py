@@ -46,7 +46,9 @@ def test_a_short_sequence_begins_at_any_position_that_has_room_behind_it(folder:
 
 def test_steps_and_seeds_are_shifted_apart(folder: Path) -> None:
     batch = pretraining(Shards.open(folder), max_seqlen=17).batch(0)
-    places = {tuple(shifted(batch, MAX_SEQLEN, seed, step).position_ids.tolist()) for seed in (1, 2) for step in (0, 1)}
+    places = {
+        tuple(shifted(batch, MAX_SEQLEN, seed, step).position_ids.tolist()) for seed in (1, 2) for step in (0, 1)
+    }
     assert len(places) == 4
 
 
