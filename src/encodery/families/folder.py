@@ -23,6 +23,7 @@ from encodery.families.family import Family, config_from_theirs, config_to_their
 from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.model.heads import Model
+from encodery.model.skeleton import shapes_only
 from encodery.text.tokenizer import Tokenizer
 
 ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
@@ -91,17 +92,18 @@ def load_folder(
         )
     pooler = not wanted and has_pooler(family, weights.shapes)
     build = partial(family.model, config, wanted, len(chosen), pooler)
-    with torch.device("meta"):  # shapes only: compared with the file before memory is taken
-        skeleton = build()
+    with shapes_only():  # compared with the file before memory is taken
+        model = build()
     announced = announced_heads(family, config_json)
     fresh_heads = shared_heads(family, set(wanted) - announced, announced) if announced else set()
     fresh_heads |= set(labelled) if chosen != stored else set()
-    plan = assign(family, skeleton, weights.shapes, str(path / WEIGHTS), fresh_heads, complete=heads is None)
+    plan = assign(family, model, weights.shapes, str(path / WEIGHTS), fresh_heads, complete=heads is None)
     if "mlm" in wanted:
         _check_copies(family, weights, str(path / WEIGHTS))
-    model = build()
-    model.initialize(seed)
-    fill(model, plan, weights.read(name for names in plan.sources.values() for name in names))
+    if plan.fresh:
+        model = build()
+        model.initialize(seed)
+    fill(model, plan, weights.read)
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     if tokenizer.vocab_size > config.vocab_size:

@@ -27,7 +27,10 @@ class WeightFiles:
                 self.shapes[name] = tuple(handle.get_slice(name).get_shape())
 
     def read(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """These tensors, each file opened once."""
+        """These tensors, as pages of their files that the disk is asked for when they are first touched.
+
+        Each call maps the files anew: the pages leave the memory together with what was read in one call.
+        """
         wanted: dict[Path, list[str]] = {}
         for name in names:
             wanted.setdefault(self._file_of[name], []).append(name)
