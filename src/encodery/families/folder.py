@@ -72,7 +72,9 @@ def load_folder(
         UserError: a file is missing, damaged, of another family, or its weights do not fit `config.json`.
     """
     if not path.is_dir():
-        raise UserError(f"{path}: no such folder; a model folder has config.json, {WEIGHTS} and a tokenizer")
+        what = "a file, not a folder" if path.is_file() else "no such folder"
+        raise UserError(f"{path}: {what}; a model folder has config.json, {WEIGHTS} and a tokenizer")
+    refuse_links(path)
     if (path / MANIFEST).is_file():
         verify(path)  # ours: every file has a recorded hash
     config_json = read_json(path / "config.json")
@@ -117,6 +119,21 @@ def load_folder(
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder that brings in files from elsewhere.
+
+    The cache of the Hugging Face hub may: a folder there is links to `blobs`, beside the `snapshots` that it is one of.
+
+    Raises:
+        UserError: an entry is a symbolic link that leads out of the folder.
+    """
+    home = folder.resolve()
+    allowed = [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]
+    for entry in sorted(folder.iterdir()):
+        if entry.is_symlink() and not any(entry.resolve().is_relative_to(place) for place in allowed):
+            raise UserError(f"{entry}: a symbolic link that leads out of the folder; put the file itself there")
 
 
 def _check_languages(lang2id: Any, count: int, source: str) -> None:
