@@ -52,7 +52,9 @@ def peak_bytes() -> int:
     """The most memory that this process held. `getrusage` would begin at the peak of the process that started it."""
     status = Path("/proc/self/status")
     if status.exists():
-        return next(1024 * int(line.split()[1]) for line in status.open() if line.startswith("VmHWM:"))
+        return next(
+            1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

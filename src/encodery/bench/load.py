@@ -117,8 +117,8 @@ def run_bench(quick: bool, only_json: bool) -> None:
         for case in CASES:
             notes.print(f"{case.figures[0].case}: ours against {PEER} ...", soft_wrap=True)
             folder = write_folder(Path(name), case.published)
-            sides = [Side(engine, folder, case.cold) for engine in ("encodery", "transformers")]
-            outcome = alternate(*sides, QUICK if quick else FULL)
+            ours, peer = (Side(engine, folder, case.cold) for engine in ("encodery", "transformers"))
+            outcome = alternate(ours, peer, QUICK if quick else FULL)
             if not outcome.is_quiet:
                 notes.print("  others used the cores all along: these rounds are the least disturbed ones")
             for result in results_of(case, outcome, (folder / WEIGHTS).stat().st_size):

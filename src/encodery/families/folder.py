@@ -124,7 +124,7 @@ def load_folder(
 def refuse_links(folder: Path) -> None:
     """Refuse a folder that brings in files from elsewhere.
 
-    The cache of the Hugging Face hub may: a folder there is links to `blobs`, beside the `snapshots` that it is one of.
+    The cache of the Hugging Face hub may: its folders are links to `blobs`, beside the `snapshots` they are in.
 
     Raises:
         UserError: an entry is a symbolic link that leads out of the folder.
