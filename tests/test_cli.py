@@ -218,3 +218,63 @@ def test_a_broken_record(done: Path, encodery: Command) -> None:
     Path("in.jsonl").write_text('{"text": "fine"}\n{"txt": "typo"}\n')
     line = refused(encodery, "predict", "runs/tiny/finetune/mood/3", "--file", "in.jsonl")
     assert line == "in.jsonl:2: unknown key 'txt'; allowed: text, text_pair, label, language"
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def cut(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-7])
+
+
+def lead_out_by_index(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder.parent / "outside.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../outside.safetensors"}}')
+
+
+def lead_out_by_link(folder: Path) -> None:
+    (folder / "config.json").rename(folder.parent / "elsewhere.json")
+    (folder / "config.json").symlink_to(folder.parent / "elsewhere.json")
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def overwrite(name: str, text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return write
+
+
+BAD_FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "empty": (empty, ""),
+    "config": (overwrite("config.json", "{"), "/config.json: not valid JSON ("),
+    "tokenizer": (overwrite("tokenizer.json", "{}"), "/tokenizer.json: not a readable tokenizer ("),
+    "truncated": (cut, "/model.safetensors: not a whole safetensors file ("),
+    "index": (
+        lead_out_by_index,
+        "/model.safetensors.index.json: names the file '../outside.safetensors', which is not in theirs; ",
+    ),
+    "link": (
+        lead_out_by_link,
+        "/config.json: a symbolic link that leads out of the folder; put the file itself there",
+    ),
+    "pickle": (pickled, "/pytorch_model.bin: a pickle can run code and is never read; save the model again as "),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FOLDERS)
+def test_a_bad_folder_of_someone_else(done: Path, encodery: Command, name: str) -> None:
+    """What is wrong with a file is one line, whoever reads it; what does not fit together is for `predict` to say."""
+    folder = done / "theirs"
+    shutil.copytree(done / "runs/tiny/finetune/mood/3", folder)
+    (folder / "manifest.json").unlink()
+    spoil, expected = BAD_FOLDERS[name]
+    spoil(folder)
+    for line in (refused(encodery, "predict", "theirs", "The river."), refused(encodery, "inspect", "theirs")):
+        assert line.startswith(f"theirs{expected}")

@@ -166,6 +166,17 @@ def bench_train(
     run_bench(quick=quick, device=device, only_json=json, cases=case or [])
 
 
+@bench.command("load")
+def bench_load(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+) -> None:
+    """Time and memory from a BERT-base folder to its first prediction, against transformers."""
+    from encodery.bench.load import run_bench
+
+    run_bench(quick=quick, only_json=json)
+
+
 def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
     from rich.console import Console
 

@@ -193,3 +193,45 @@ def test_the_languages_of_a_folder(tokenizer: Tokenizer, tmp_path: Path) -> None
     assert complaint(folder).startswith("FOLDER/config.json: lang2id holds ['de', 'en']; ")
     plain = Case(FAMILIES["bert"], frozenset({"mlm"}))
     assert load_folder(save_theirs(plain.build(), tokenizer, tmp_path / "bert")).languages is None
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_link_out_of_the_folder(bert_folder: Path, tmp_path: Path, name: str) -> None:
+    (bert_folder / name).rename(tmp_path / "elsewhere")
+    (bert_folder / name).symlink_to(tmp_path / "elsewhere")
+    assert complaint(bert_folder) == (
+        f"FOLDER/{name}: a symbolic link that leads out of the folder; put the file itself there"
+    )
+    (bert_folder / name).unlink()
+    (tmp_path / "elsewhere").rename(bert_folder / "inside")
+    (bert_folder / name).symlink_to("inside")
+    assert load_folder(bert_folder).fresh == ()
+
+
+def test_the_cache_of_the_hub_is_made_of_links(bert_folder: Path, tmp_path: Path) -> None:
+    snapshot, blobs = tmp_path / "models--x" / "snapshots" / "0123abc", tmp_path / "models--x" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for number, path in enumerate(sorted(bert_folder.iterdir())):
+        path.rename(blobs / str(number))
+        (snapshot / path.name).symlink_to(Path("../../blobs") / str(number))
+    assert load_folder(snapshot).fresh == ()
+    (snapshot / "README.md").symlink_to("/etc/hostname")
+    assert complaint(snapshot) == (
+        "FOLDER/README.md: a symbolic link that leads out of the folder; put the file itself there"
+    )
+
+
+def test_a_link_to_a_folder_may_be_given(bert_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(bert_folder)
+    assert load_folder(tmp_path / "latest").fresh == ()
+
+
+def test_a_file_in_the_place_of_a_folder(bert_folder: Path) -> None:
+    assert complaint(bert_folder / "config.json") == (
+        "FOLDER: a file, not a folder; a model folder has config.json, model.safetensors and a tokenizer"
+    )
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert complaint(tmp_path) == "FOLDER/config.json: no such file"

@@ -19,7 +19,7 @@ def ours_with_the_weights_of(theirs: object, case: Case) -> Model:
     model = case.family.model(case.config, case.heads, len(LABELS), pooler).double()
     plan = assign(case.family, model, {name: tuple(t.shape) for name, t in state.items()}, "state", complete=True)
     assert plan.fresh == ()
-    fill(model, plan, state)
+    fill(model, plan, lambda names: {name: state[name] for name in names})
     return model
 
 

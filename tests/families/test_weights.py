@@ -110,12 +110,21 @@ def test_a_file_of_something_else(single: Path) -> None:
     assert "not a whole safetensors file" in complaint(single)
 
 
-def test_a_pickle_is_never_read(tmp_path: Path) -> None:
-    (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "checkpoint.pth", "model.ckpt"]
+)
+def test_a_pickle_is_never_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
     assert complaint(tmp_path) == (
-        "FOLDER/pytorch_model.bin: a pickle can run code and is never read; "
-        "save the model again as model.safetensors (save_pretrained does)"
+        f"FOLDER/{name}: a pickle can run code and is never read; save the model again as model.safetensors "
+        "(save_pretrained does), or try encodery import if it is an original checkpoint"
     )
+    assert not Path("ran").exists()
+
+
+def test_a_tensor_in_two_files(sharded: Path) -> None:
+    save_file({"a": torch.zeros(2, 3), "b": torch.arange(5)}, sharded / NAMES[1])
+    assert complaint(sharded) == f"FOLDER/{NAMES[1]}: a is in {NAMES[0]} as well; fetch the folder again"
 
 
 def test_no_weights(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from encodery.bench.machine import OthersWatch
 from encodery.bench.rounds import Block
 from encodery.errors import UserError
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -45,7 +45,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=os.environ | _ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": _first_device()},
+                env=os.environ | ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": _first_device()},
                 start_new_session=True,  # Ctrl-C is for us; the worker ends when its orders end
             )
         self.parameters = 0

@@ -23,6 +23,7 @@ from encodery.families.family import Family, config_from_theirs, config_to_their
 from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.model.heads import Model
+from encodery.model.skeleton import shapes_only
 from encodery.text.tokenizer import Tokenizer
 
 ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
@@ -71,7 +72,9 @@ def load_folder(
         UserError: a file is missing, damaged, of another family, or its weights do not fit `config.json`.
     """
     if not path.is_dir():
-        raise UserError(f"{path}: no such folder; a model folder has config.json, {WEIGHTS} and a tokenizer")
+        what = "a file, not a folder" if path.is_file() else "no such folder"
+        raise UserError(f"{path}: {what}; a model folder has config.json, {WEIGHTS} and a tokenizer")
+    refuse_links(path)
     if (path / MANIFEST).is_file():
         verify(path)  # ours: every file has a recorded hash
     config_json = read_json(path / "config.json")
@@ -91,17 +94,18 @@ def load_folder(
         )
     pooler = not wanted and has_pooler(family, weights.shapes)
     build = partial(family.model, config, wanted, len(chosen), pooler)
-    with torch.device("meta"):  # shapes only: compared with the file before memory is taken
-        skeleton = build()
+    with shapes_only():  # compared with the file before memory is taken
+        model = build()
     announced = announced_heads(family, config_json)
     fresh_heads = shared_heads(family, set(wanted) - announced, announced) if announced else set()
     fresh_heads |= set(labelled) if chosen != stored else set()
-    plan = assign(family, skeleton, weights.shapes, str(path / WEIGHTS), fresh_heads, complete=heads is None)
+    plan = assign(family, model, weights.shapes, str(path / WEIGHTS), fresh_heads, complete=heads is None)
     if "mlm" in wanted:
         _check_copies(family, weights, str(path / WEIGHTS))
-    model = build()
-    model.initialize(seed)
-    fill(model, plan, weights.read(name for names in plan.sources.values() for name in names))
+    if plan.fresh:
+        model = build()
+        model.initialize(seed)
+    fill(model, plan, weights.read)
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     if tokenizer.vocab_size > config.vocab_size:
@@ -115,6 +119,21 @@ def load_folder(
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder that brings in files from elsewhere.
+
+    The cache of the Hugging Face hub may: its folders are links to `blobs`, beside the `snapshots` they are in.
+
+    Raises:
+        UserError: an entry is a symbolic link that leads out of the folder.
+    """
+    home = folder.resolve()
+    allowed = [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]
+    for entry in sorted(folder.iterdir()):
+        if entry.is_symlink() and not any(entry.resolve().is_relative_to(place) for place in allowed):
+            raise UserError(f"{entry}: a symbolic link that leads out of the folder; put the file itself there")
 
 
 def _check_languages(lang2id: Any, count: int, source: str) -> None:

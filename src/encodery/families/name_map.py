@@ -4,11 +4,12 @@ A map goes from our name to theirs; a tuple on their side is joined along dimens
 product here). `{}` stands for a layer number on both sides.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from encodery.errors import UserError
 from encodery.families.family import Family, NameMap
@@ -175,12 +176,40 @@ def _check_shapes(
                 raise UserError(f"{source}: {part} has shape {foreign[part]}, but config.json asks for {wanted}")
 
 
-def fill(model: Model, assignment: Assignment, read: Mapping[str, Tensor]) -> None:
-    """Copy the planned weights into the model."""
-    state = model.state_dict()
+def fill(model: Model, assignment: Assignment, read: Callable[[Collection[str]], Mapping[str, Tensor]]) -> None:
+    """Copy the planned weights into the model, which takes memory here if it was on the meta device.
+
+    `read` gives tensors by their names in the file. It is asked for one layer, or one part that is not a layer, at a
+    time, so that no more than this is ever there twice. They are copied though they might be kept as they are, in
+    pages of the file: there they begin at any address, and products of matrices depend on that in their last bit.
+    """
+    state = model.state_dict(keep_vars=True)
+    filled: dict[int, Tensor] = {}
+    in_order = [ours for ours in state if ours in assignment.sources]  # layer after layer
+    for _, members in groupby(in_order, key=_part):
+        sources = {ours: assignment.sources[ours] for ours in members}
+        tensors = read([part for parts in sources.values() for part in parts])
+        for ours, parts in sources.items():
+            filled[id(state[ours])] = _filled(state[ours], [tensors[part] for part in parts])
+    for module in model.modules():  # a tied weight stands in several
+        for name, old in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            setattr(module, name, filled.get(id(old), old))
+
+
+def _part(ours: str) -> str:
+    """`encoder.layers.N`, or the module or weight that stands elsewhere."""
+    return ".".join(ours.split(".")[:3])
+
+
+def _filled(weight: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """A weight with the values of the parts, joined: itself, or a new one if it is on the meta device."""
+    if weight.is_meta:
+        empty = torch.empty(weight.shape, dtype=weight.dtype)
+        weight = nn.Parameter(empty) if isinstance(weight, nn.Parameter) else empty
     with torch.no_grad():
-        for ours, parts in assignment.sources.items():
-            state[ours].copy_(torch.cat([read[part] for part in parts]) if len(parts) > 1 else read[parts[0]])
+        for target, part in zip(weight.chunk(len(parts)), parts, strict=True):
+            target.copy_(part)
+    return weight
 
 
 def _some(found: list[str], limit: int = 8) -> str:

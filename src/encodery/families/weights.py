@@ -11,23 +11,33 @@ from encodery.config import read_json
 from encodery.errors import UserError
 
 WEIGHTS = "model.safetensors"
+PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 
 
 class WeightFiles:
     """The tensors of a model folder, read lazily; the headers are checked by safetensors against the file sizes."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `UserError` if no safetensors file is there, one is damaged, or the index points elsewhere."""
+        """Raises `UserError` if no safetensors file is there, one is damaged, or the index points elsewhere, or
+        a tensor is there twice.
+        """
         self._file_of: dict[str, Path] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         for path in _weight_paths(folder):
             handle = _open(path)
             for name in handle.keys():  # noqa: SIM118 (a safetensors handle is not iterable)
+                if name in self._file_of:
+                    raise UserError(
+                        f"{path}: {name} is in {self._file_of[name].name} as well; fetch the folder again"
+                    )
                 self._file_of[name] = path
                 self.shapes[name] = tuple(handle.get_slice(name).get_shape())
 
     def read(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """These tensors, each file opened once."""
+        """These tensors, as pages of their files that the disk is asked for when they are first touched.
+
+        Each call maps the files anew: the pages leave the memory together with what was read in one call.
+        """
         wanted: dict[Path, list[str]] = {}
         for name in names:
             wanted.setdefault(self._file_of[name], []).append(name)
@@ -53,10 +63,10 @@ def _weight_paths(folder: Path) -> list[Path]:
                     f"{index}: names the file {shard!r}, which is not in {folder}; fetch the folder again"
                 )
         return [folder / shard for shard in shards]
-    if (folder / "pytorch_model.bin").is_file():
+    if pickles := sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES):
         raise UserError(
-            f"{folder / 'pytorch_model.bin'}: a pickle can run code and is never read; "
-            f"save the model again as {WEIGHTS} (save_pretrained does)"
+            f"{folder / pickles[0]}: a pickle can run code and is never read; save the model again as {WEIGHTS} "
+            "(save_pretrained does), or try encodery import if it is an original checkpoint"
         )
     raise UserError(f"{folder / WEIGHTS}: no such file; a model folder has config.json, {WEIGHTS} and a tokenizer")
 

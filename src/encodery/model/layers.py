@@ -29,13 +29,20 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, num_embeddings: int, hidden_size: int) -> None:
         super().__init__()
-        column = torch.arange(hidden_size)
-        rate = 10000.0 ** (-2.0 * (column // 2).double() / hidden_size)
-        angle = torch.arange(num_embeddings).double()[:, None] * rate
-        self.register_buffer("weight", torch.where(column % 2 == 0, angle.sin(), angle.cos()).float())
+        self.register_buffer("weight", torch.empty(num_embeddings, hidden_size))
+        if not self.weight.is_meta:  # where only shapes are asked for, arithmetic would import PyTorch's compiler
+            self.weight.copy_(sinusoids(num_embeddings, hidden_size))
 
     def forward(self, position_ids: Int[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
         return F.embedding(position_ids, self.weight)
+
+
+def sinusoids(num_embeddings: int, hidden_size: int) -> Float[Tensor, "positions hidden"]:
+    """The table, computed in double precision."""
+    column = torch.arange(hidden_size)
+    rate = 10000.0 ** (-2.0 * (column // 2).double() / hidden_size)
+    angle = torch.arange(num_embeddings).double()[:, None] * rate
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
 
 
 POSITIONS: Mapping[str, Callable[[int, int], nn.Module]] = {

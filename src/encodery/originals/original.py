@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from encodery.config import write_json
@@ -15,6 +14,7 @@ from encodery.families import FAMILIES
 from encodery.families.family import Family, config_from_theirs
 from encodery.families.folder import ModelFolder
 from encodery.families.name_map import assign, fill, has_pooler
+from encodery.model.skeleton import shapes_only
 from encodery.text.tokenizer import Tokenizer
 
 
@@ -53,18 +53,17 @@ def to_folder(original: Original) -> ModelFolder:
     heads = _heads(family, shapes, original.source)
     pooler = not heads and has_pooler(family, shapes)
     num_labels = _num_labels(family, heads, shapes)
-    with torch.device("meta"):  # shapes only: compared with the file before memory is taken
-        skeleton = family.model(config, heads, num_labels, pooler)
-    plan = assign(family, skeleton, shapes, original.source, complete=True)
+    with shapes_only():  # compared with the file before memory is taken
+        model = family.model(config, heads, num_labels, pooler)
+    plan = assign(family, model, shapes, original.source, complete=True)
     tokenizer = _tokenizer(original)
     if tokenizer.vocab_size != config.vocab_size:
         raise UserError(
             f"{original.source}: the vocabulary has {tokenizer.vocab_size} tokens, but vocab_size is "
             f"{config.vocab_size}; the two belong to different models"
         )
-    model = family.model(config, heads, num_labels, pooler)
-    model.initialize(0)
-    fill(model, plan, {name: original.tensors[name].read() for names in plan.sources.values() for name in names})
+    assert not plan.fresh, "a complete checkpoint leaves nothing to draw"
+    fill(model, plan, lambda names: {name: original.tensors[name].read() for name in names})
     labels = tuple(f"LABEL_{index}" for index in range(num_labels))
     settings = {key: original.config_json[key] for key in family.kept if key in original.config_json}
     return ModelFolder(family, model, tokenizer, labels, settings=settings)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.model.skeleton import shapes_only
 from encodery.recipe import PRETRAIN
 from encodery.stages.engine import Planned, Run
 from encodery.train.progress import format_duration
@@ -52,7 +53,7 @@ def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
 
 def memory_bytes(config: EncoderConfig, tokens: int) -> int:
     """Parameters with their optimizer state, and what the backward pass keeps of each layer."""
-    with torch.device("meta"):
+    with shapes_only():
         parameters = sum(p.numel() for p in Model(config, ("mlm", "nsp")).parameters())
     per_token = config.num_hidden_layers * (20 * config.hidden_size + 4 * config.intermediate_size) * 2
     logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4

@@ -13,6 +13,7 @@ from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.folder import refuse_links
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.stages.engine import RUN_FILE
 from encodery.text.tokenizer import Tokenizer
@@ -69,6 +70,7 @@ def _artifact(path: Path) -> dict[str, Any]:
 
 
 def _model(path: Path) -> dict[str, Any]:
+    refuse_links(path)
     config = read_json(path / "config.json")
     shapes = WeightFiles(path).shapes
     parameters = sum(math.prod(shape) for shape in shapes.values())
