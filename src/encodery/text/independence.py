@@ -53,7 +53,8 @@ class Independence:
         """Whether no character at the ends of a word is taken together with the spaces there."""
         if word.isascii() and word.isprintable():
             return True
-        if _AFFIXED.match(word) or not all(unicodedata.category(end)[0] in "LNPS" for end in (word[0], word[-1])):
+        first, last = (unicodedata.category(word[place])[0] for place in (0, -1))
+        if first not in "LNPS" or last not in "LMNPS" or _AFFIXED.match(word):
             return False
         return self.normalize(f" {word} ") == f" {self.normalize(word)} "
 

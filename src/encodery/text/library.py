@@ -95,7 +95,7 @@ class LibraryKind(ABC):
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
-        """The ids of each text, a million characters at once; by the library on all cores where memory cannot tell."""
+        """The ids of each text, a million characters at once; by the library (all cores) where memory cannot tell."""
         ids: list[list[Int32[np.ndarray, " tokens"]]] = [[] for _ in texts]
         for call in self._calls(texts):
             pieces = [piece for _, piece in call]

@@ -144,7 +144,8 @@ def _divided(
     newline_is_space: bool,
 ) -> list[Ids | None]:
     """The ids of each text; None for a text with a word that has none."""
-    counts = [text.count(" ") + 1 + (text.count("\n") if newline_is_space else 0) for text in texts]
+    separators = " \n" if newline_is_space else " "
+    counts = np.array([1 + sum(map(text.count, separators)) for text in texts])
     last = np.cumsum(counts) - 1
     unusable = np.logical_or.reduceat(numbers <= DEPENDENT, last + 1 - counts)
     ends = id_ends[last].tolist()
