@@ -65,7 +65,7 @@ def independence_of(backend: tokenizers.Tokenizer) -> Independence | None:
     normalize = backend.normalizer.normalize_str if backend.normalizer else str
     by_words = _ends_words_at_white_space(pre_tokenizer)
     byte_level = pre_tokenizer.get("type") == "ByteLevel" and pre_tokenizer["use_regex"]
-    known = normalizer.get("type") in (None, "BertNormalizer", "NFC", "Precompiled")
+    known = normalizer.get("type") in ((None, "BertNormalizer", "Precompiled") if by_words else (None, "NFC"))
     if not (by_words or byte_level) or not known or getattr(backend.model, "dropout", None):
         return None
     if normalize("a b\nc") not in ("a b\nc", "a b c"):

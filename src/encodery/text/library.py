@@ -111,6 +111,10 @@ class LibraryKind(ABC):
         independence = independence_of(self.backend)
         return None if independence is None else WordMemory(independence, self._cut_texts)
 
+    def forget(self) -> None:
+        """Drop what is remembered of words: its memory is given back, the next texts take as long as the first."""
+        vars(self).pop("_memory", None)
+
     def _cut_texts(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of texts by the library."""
         if len(texts) == 1:

@@ -16,9 +16,9 @@ from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, WordTable
 
 MAX_WORDS = 1 << 18
 """Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 60 MB."""
-_WORTH = 4
+_WORTH = 3
 """To cut a word on its own takes the library three times as long as within a text. So words are learned while less
-than one in four is new, else only one in 16, and of a single text four: the rest of such text is the library's."""
+than one in three is new, else only one in 16, and of a single text four: the rest of such text is the library's."""
 _SLOWLY = 16
 _NEW_PER_TEXT = 4
 _FEW_WORDS = 256
