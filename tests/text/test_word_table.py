@@ -69,3 +69,15 @@ def test_no_more_than_the_table_holds() -> None:
     table = WordTable(2)
     with pytest.raises(AssertionError, match=r"^3 words in a table of 2$"):
         table.add([b"a", b"b", b"c"], [[1], [2], [3]])
+
+
+@given(st.dictionaries(WORDS, RUNS, min_size=1, max_size=31), WORDS, RUNS)
+def test_an_enlarged_table_holds_the_same_and_more(
+    known: dict[bytes, list[int] | None], new: bytes, run: list[int] | None
+) -> None:
+    table = WordTable(len(known))
+    table.add(list(known), list(known.values()))
+    larger = table.enlarged(len(known) + 1)
+    larger.add([new], [run])
+    assert look_up(larger, [*known, new]) == [*known.values(), known.get(new, run)]
+    assert look_up(table, list(known)) == list(known.values())

@@ -211,8 +211,8 @@ def _check_equal(trained: Trained, lines: Sequence[str]) -> None:
 
 
 def _equal_to_sentencepiece(trained: Trained, lines: Sequence[str]) -> float:
-    """The share of texts with the same ids, shifted as fairseq has them. It may fall short of 1 where two ways to cut a
-    word have the same score; there ours are those of `transformers`."""
+    """The share of texts with the same ids, shifted as fairseq has them. It may fall short of 1 where two ways to cut
+    a word have the same score; there ours are those of `transformers`."""
     model, unknown = encoders.sentencepiece_of(trained), trained.tokenizer.unk_token_id
     same = 0
     for call in encoders.in_calls(lines):

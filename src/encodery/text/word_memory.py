@@ -16,6 +16,8 @@ from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, WordTable
 
 MAX_WORDS = 1 << 18
 """Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 60 MB."""
+_FIRST_WORDS = 1 << 12
+"""Room at the beginning; it doubles when it is full."""
 _WORTH = 3
 """To cut a word on its own takes the library three times as long as within a text. So words are learned while less
 than one in three is new, else only one in 16, and of a single text four: the rest of such text is the library's."""
@@ -44,7 +46,7 @@ class WordMemory:
         self._cut = cut
         self._max_words = max_words
         self._known: dict[str, Run] = {}
-        self._table = WordTable(max_words)
+        self._table = WordTable(min(_FIRST_WORDS, max_words))
         self._lock = threading.Lock()
 
     def encode(self, text: str) -> Run:
@@ -61,8 +63,7 @@ class WordMemory:
         """The same for many texts."""
         counts = [text.count(" ") + 1 for text in texts]
         found: list[Ids | None] = [None] * len(texts)
-        # of long words few occur twice: texts in languages that write no spaces are the library's
-        chosen = [index for index, text in enumerate(texts) if 2 * len(text) <= LONGEST_WORD * counts[index]]
+        chosen = [index for index, text in enumerate(texts) if self._promises(text, counts[index])]
         selected = [texts[index] for index in chosen]
         if sum(counts[index] for index in chosen) < _FEW_WORDS:
             runs = map(self.encode, selected)
@@ -72,6 +73,12 @@ class WordMemory:
         for index, new in zip(chosen, ids, strict=True):
             found[index] = new
         return found
+
+    def _promises(self, text: str, count: int) -> bool:
+        """Whether a text of so many words may be made of known ones. Of long words few occur twice, so that texts in
+        languages without spaces are the library's; and no space between two others is part of a word."""
+        short = 2 * len(text) <= LONGEST_WORD * count
+        return short and not (self._independence.space_belongs_to_word and "  " in text)
 
     def _words(self, text: str) -> list[str]:
         """A text cut at its spaces; the first word begins with one if it is another than within a text."""
@@ -130,10 +137,20 @@ class WordMemory:
         del words[self._max_words :]
         runs = self._runs([word.replace(_FIRST, b" ").decode() for word in words])
         with self._lock:
-            if len(self._table) + len(words) > self._max_words:
-                self._table = WordTable(self._max_words)
-            self._table.add(words, runs)
-            return self._table
+            table = self._with_room(len(words))
+            table.add(words, runs)
+            self._table = table
+            return table
+
+    def _with_room(self, num_words: int) -> WordTable:
+        """The table with room for so many more: twice as large, or a new one if it must not be larger."""
+        table = self._table
+        while len(table) + num_words > table.max_words:
+            if table.max_words == self._max_words:
+                table = WordTable(min(_FIRST_WORDS, self._max_words))
+            else:
+                table = table.enlarged(min(2 * table.max_words, self._max_words))
+        return table
 
 
 def _divided(

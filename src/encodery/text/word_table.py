@@ -21,7 +21,7 @@ Numbers = Int64[np.ndarray, " words"]
 
 
 class WordTable:
-    """Words, each with the run of ids that it stands for. Grows to `max_words`, and never forgets one.
+    """At most `max_words`, each with the run of ids that it stands for. None is ever forgotten.
 
     A reader needs no lock: a word can be found only when everything about it is in place. Writers need one.
     """
@@ -74,6 +74,18 @@ class WordTable:
         pairs = zip(words, numbers.tolist(), strict=True)
         self._long.update((word, number) for word, number in pairs if len(word) > _INLINE)
         self._size = last - 1
+
+    def enlarged(self, max_words: int) -> "WordTable":
+        """A table with these words and room for more."""
+        table = WordTable(max_words)
+        used = np.flatnonzero(self._numbers != UNKNOWN)
+        table._insert(self._low[used], self._high[used], self._numbers[used])
+        table._long = dict(self._long)
+        table._starts[: self._size + 1] = self._starts[: self._size + 1]
+        table._counts[: self._size + 1] = self._counts[: self._size + 1]
+        table._ids = np.concatenate([self._ids[: self._num_ids], table._ids[self._num_ids :]])
+        table._size, table._num_ids = self._size, self._num_ids
+        return table
 
     def _append_ids(self, first: int, ids: Sequence[Sequence[int] | None]) -> None:
         counts = np.array([len(run or ()) for run in ids], np.int64)
