@@ -15,7 +15,7 @@ from encodery.text.independence import LONGEST_WORD, Independence
 from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, WordTable
 
 MAX_WORDS = 1 << 18
-"""Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 60 MB."""
+"""Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 70 MB."""
 _FIRST_WORDS = 1 << 12
 """Room at the beginning; it doubles when it is full."""
 _WORTH = 3
