@@ -177,6 +177,19 @@ def bench_load(
     run_bench(quick=quick, only_json=json)
 
 
+@bench.command("encode")
+def bench_encode(
+    quick: Annotated[bool, typer.Option(help="less text and fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases")] = None,
+    text: Annotated[Path | None, typer.Option(help="a text file, instead of invented words")] = None,
+) -> None:
+    """Text to ids: MB/s of batches and the time of one text, against tokenizers, sentencepiece and transformers."""
+    from encodery.bench.encode import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [], text=text)
+
+
 def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
     from rich.console import Console
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from encodery.bench.machine import commit, hardware, versions
 from encodery.config import Config
 
-_HIGHER_IS_BETTER = {"tokens/s": True, "MB": False, "ns/token": False, "s": False}
-_PACKAGES = ("torch", "transformers", "accelerate", "numpy")
+_HIGHER_IS_BETTER = {"tokens/s": True, "MB/s": True, "MB": False, "ns/token": False, "us": False, "s": False}
+_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "sentencepiece", "numpy")
 
 
 class Result(Config):

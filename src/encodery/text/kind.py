@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Int32
+
 from encodery.text.layout import Layout
 
 
@@ -31,7 +34,10 @@ class Kind(Protocol):
     def encode(self, text: str, limit: int | None) -> tuple[list[int], list[tuple[int, int]]]:
         """Ids and offsets; may stop as soon as there are more than `limit`."""
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_ids(self, text: str, limit: int | None) -> list[int]:
+        """The ids of `encode` alone, which take less time without offsets."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """The ids of each text."""
 
     def decode(self, ids: Sequence[int]) -> str:

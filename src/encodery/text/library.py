@@ -4,18 +4,23 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers
+from jaxtyping import Int32
 
 from encodery.errors import UserError
+from encodery.text.independence import independence_of
 from encodery.text.layout import Layout, read_layout
 from encodery.text.pieces import MARKS, cut
 from encodery.text.revision import NewToken, Revision, rebuilt
 from encodery.text.stored import by_id
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
+from encodery.text.word_memory import WordMemory
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
 _CALL_CHARS = 1 << 20
@@ -79,14 +84,43 @@ class LibraryKind(ABC):
         encoding = self.backend.encode(piece, add_special_tokens=False)
         return encoding.ids, encoding.offsets
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text; all cores, one call of the library per million characters."""
-        ids: list[list[int]] = [[] for _ in texts]
-        for call in self._calls(texts):
-            encodings = self.backend.encode_batch_fast([piece for _, piece in call], add_special_tokens=False)
-            for (index, _), encoding in zip(call, encodings, strict=True):
-                ids[index] += encoding.ids
+    def encode_ids(self, text: str, limit: int | None) -> list[int]:
+        """The ids of `encode` alone, from memory where it can tell them."""
+        ids: list[int] = []
+        for _, piece in cut(text, self.boundary):
+            known = self._memory.encode(piece) if self._memory else None
+            ids += self._cut_texts([piece])[0] if known is None else known
+            if limit is not None and len(ids) > limit:
+                break
         return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
+        """The ids of each text, a million characters at once; by the library (all cores) where memory cannot tell."""
+        ids: list[list[Int32[np.ndarray, " tokens"]]] = [[] for _ in texts]
+        for call in self._calls(texts):
+            pieces = [piece for _, piece in call]
+            found = self._memory.encode_batch(pieces) if self._memory else [None] * len(pieces)
+            rest = iter(self._cut_texts([piece for piece, known in zip(pieces, found, strict=True) if known is None]))
+            for (index, _), known in zip(call, found, strict=True):
+                ids[index].append(np.array(next(rest), dtype=np.int32) if known is None else known)
+        return [runs[0] if len(runs) == 1 else np.concatenate(runs) for runs in ids]
+
+    @cached_property
+    def _memory(self) -> WordMemory | None:
+        """What is known of words, where these are independent of each other."""
+        independence = independence_of(self.backend)
+        return None if independence is None else WordMemory(independence, self._cut_texts)
+
+    def forget(self) -> None:
+        """Drop what is remembered of words: its memory is given back, the next texts take as long as the first."""
+        vars(self).pop("_memory", None)
+
+    def _cut_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of texts by the library."""
+        if len(texts) == 1:
+            return [self.backend.encode(texts[0], add_special_tokens=False).ids]
+        encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
 
     def _calls(self, texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
         """Pieces of the texts, each with the index of its text, in groups of bounded size."""
@@ -132,7 +166,7 @@ class LibraryKind(ABC):
     def used_in(self, texts: Sequence[str]) -> set[str]:
         """The tokens of these texts."""
         tokens = by_id(self.vocabulary)
-        return {tokens[index] for index in set().union(*self.encode_batch(texts))}
+        return {tokens[index] for ids in self.encode_batch(texts) for index in np.unique(ids).tolist()}
 
     def closed(self, tokens: set[str]) -> set[str]:
         """These tokens and those without which a text of them would be cut in another way."""

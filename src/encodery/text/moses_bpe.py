@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Int32
 from pydantic import Field
 
 from encodery.text.alignment import Span
@@ -117,9 +119,18 @@ class MosesBpe:
                 break
         return ids, offsets
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_ids(self, text: str, limit: int | None) -> list[int]:
+        """The ids of `encode` alone."""
+        ids: list[int] = []
+        for _, piece, special in self._pieces(text):
+            ids += [special] if special is not None else self._bpe.encode(self._moses.words(piece))[0]
+            if limit is not None and len(ids) > limit:
+                break
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """The ids of each text."""
-        return [self._encode_ids(text) for text in texts]
+        return [np.array(self.encode_ids(text, None), dtype=np.int32) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens left out; what normalisation removed does not come back."""
@@ -163,12 +174,6 @@ class MosesBpe:
         if text:
             for offset, piece in cut(text, self._moses.boundary):
                 yield start + offset, piece, None
-
-    def _encode_ids(self, text: str) -> list[int]:
-        ids: list[int] = []
-        for _, piece, special in self._pieces(text):
-            ids += [special] if special is not None else self._bpe.encode(self._moses.words(piece))[0]
-        return ids
 
     def _encode_piece(self, piece: str) -> tuple[list[int], list[Span]]:
         words = self._moses.traced_words(piece)

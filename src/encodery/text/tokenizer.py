@@ -1,8 +1,9 @@
 """The tokenizer: text to ids and back, whatever the kind, in the folder layout of Hugging Face."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Int32
 from pydantic import Discriminator, Tag
 
 from encodery.config import Config
+from encodery.text.alignment import Span
 from encodery.text.balance import EVEN
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.folder import read_folder
@@ -54,14 +56,19 @@ class Encoding:
     """One input as the model takes it, special tokens included.
 
     `sequence_ids` tell where a token is from: 0 for `text`, 1 for `pair`, None for special tokens that were added.
-    `offsets` are characters (code points, half-open) of that text; (0, 0) where there is none.
     """
 
     input_ids: list[int]
     token_type_ids: list[int]
-    offsets: list[tuple[int, int]]
     sequence_ids: list[int | None]
     truncated: bool
+    _find_offsets: Callable[[], list[Span]] = field(repr=False, compare=False)
+
+    @cached_property
+    def offsets(self) -> list[Span]:
+        """Characters (code points, half-open) of that text; (0, 0) where there is none. Found when first asked for:
+        that takes several times as long as the ids."""
+        return self._find_offsets()
 
 
 class Tokenizer:
@@ -120,7 +127,7 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
         """Ids of each text, without special tokens."""
-        return [np.array(ids, dtype=np.int32) for ids in self.kind.encode_batch(texts)]
+        return self.kind.encode_batch(texts)
 
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
         """One text or a pair with the special tokens that the kind's layout adds, at most `max_length` tokens.
@@ -130,21 +137,28 @@ class Tokenizer:
         layout = self.kind.layout
         budget = None if max_length is None else max_length - layout.added(pair is not None)
         assert budget is None or budget >= 0, f"max_length = {max_length} leaves no room for special tokens"
-        first, offsets = self.kind.encode(text, budget)
-        second, pair_offsets = ([], []) if pair is None else self.kind.encode(pair, budget)
+        first = self.kind.encode_ids(text, budget)
+        second = [] if pair is None else self.kind.encode_ids(pair, budget)
         keep, keep_pair = _longest_first(len(first), len(second), budget)
-        parts: dict[int, tuple[int, list[int], list[tuple[int, int]]]] = {
-            FIRST: (0, first[:keep], offsets[:keep]),
-            SECOND: (1, second[:keep_pair], pair_offsets[:keep_pair]),
-        }
-        encoding = Encoding([], [], [], [], truncated=keep < len(first) or keep_pair < len(second))
+        parts = {FIRST: (0, first[:keep]), SECOND: (1, second[:keep_pair])}
+        input_ids: list[int] = []
+        token_type_ids: list[int] = []
+        sequence_ids: list[int | None] = []
         for index, token_type in layout.single if pair is None else layout.pair:
-            sequence, ids, spans = parts.get(index, (None, [index], [(0, 0)]))
-            encoding.input_ids.extend(ids)
-            encoding.token_type_ids.extend([token_type] * len(ids))
-            encoding.offsets.extend(spans)
-            encoding.sequence_ids.extend([sequence] * len(ids))
-        return encoding
+            sequence, ids = parts.get(index, (None, [index]))
+            input_ids += ids
+            token_type_ids += [token_type] * len(ids)
+            sequence_ids += [sequence] * len(ids)
+        truncated = keep < len(first) or keep_pair < len(second)
+        texts = (text,) if pair is None else (text, pair)
+        return Encoding(
+            input_ids, token_type_ids, sequence_ids, truncated, partial(self._offsets, texts, budget, sequence_ids)
+        )
+
+    def _offsets(self, texts: Sequence[str], budget: int | None, sequence_ids: Sequence[int | None]) -> list[Span]:
+        """The offsets of tokens of which it is known where they are from."""
+        spans = [iter(self.kind.encode(text, budget)[1]) for text in texts]
+        return [(0, 0) if sequence is None else next(spans[sequence]) for sequence in sequence_ids]
 
 
 def _longest_first(first: int, second: int, budget: int | None) -> tuple[int, int]:
