@@ -11,7 +11,7 @@ from pathlib import Path
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_BLOCK = 1 << 30
 KERNELS = 256
-SLACK_BYTES = 256 << 20
+SLACK_BYTES = 128 << 20
 """Growth that is never worth a return: every page given back costs a fault when it is taken again."""
 
 
@@ -44,14 +44,14 @@ class FreedMemory:
         self._in_use: int | None = None
 
     def return_excess(self) -> bool:
-        """Return unused memory to the system if the process has grown by half since training came to rest; whether
+        """Return unused memory to the system if the process has grown by a quarter since training came to rest; whether
         it did. What a step needs is seen at the next call only: compared with the rest after a return, the next
         steps' own blocks would look like growth and be returned, and faulted in again, forever."""
         resident = resident_bytes()
         if self._trim is None or self._in_use is None:
             self._in_use = resident
             return False
-        if resident < max(1.5 * self._in_use, self._in_use + SLACK_BYTES):
+        if resident < max(1.25 * self._in_use, self._in_use + SLACK_BYTES):
             return False
         self._trim(0)
         self._in_use = None
