@@ -44,7 +44,7 @@ class FreedMemory:
         self._in_use: int | None = None
 
     def return_excess(self) -> bool:
-        """Return unused memory to the system if the process has grown by a quarter since training came to rest; whether
+        """Return unused memory to the system if the process has grown by a quarter since training began; whether
         it did. What a step needs is seen at the next call only: compared with the rest after a return, the next
         steps' own blocks would look like growth and be returned, and faulted in again, forever."""
         resident = resident_bytes()
