@@ -24,6 +24,8 @@ class Sequence:
     token_type_ids: Many[int] | None = None
     label: int | float | Many[float] | None = None
     language_ids: Many[int] | None = None
+    token_labels: Many[int] | None = None
+    """A target for each token, `IGNORE_INDEX` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,14 @@ class Batch:
 
 
 def pack(sequences: Many[Sequence]) -> Batch:
-    """Lay sequences end to end. All or none carry token types, all or none languages, all or none a label."""
+    """Lay sequences end to end. All or none carry token types, all or none languages, all or none labels."""
     lengths = np.array([len(sequence.input_ids) for sequence in sequences], dtype=np.int64)
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(bounds[-1]) - np.repeat(bounds[:-1], lengths)
     labels = [s.label for s in sequences if s.label is not None]
     assert len(labels) in (0, len(sequences))
+    token_labels = _end_to_end([s.token_labels for s in sequences])
+    scored = None if token_labels is None else (token_labels != IGNORE_INDEX).nonzero()[:, 0]
     return Batch(
         input_ids=torch.from_numpy(np.concatenate([np.asarray(s.input_ids, np.int64) for s in sequences])),
         position_ids=torch.from_numpy(positions),
@@ -131,6 +135,8 @@ def pack(sequences: Many[Sequence]) -> Batch:
         max_seqlen=int(lengths.max()),
         token_type_ids=_end_to_end([s.token_type_ids for s in sequences]),
         language_ids=_end_to_end([s.language_ids for s in sequences]),
+        labels=None if token_labels is None or scored is None else token_labels[scored],
+        label_index=scored,
         sequence_labels=torch.tensor(labels) if labels else None,
     )
 

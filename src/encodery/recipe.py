@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_v
 
 from encodery.config import Config
 from encodery.corpus.readers import CorpusInput
-from encodery.data.examples import ExampleFields
+from encodery.data.columns import Fields
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.vocabulary import ExtendTable, TrimTable
@@ -21,6 +21,7 @@ from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.tables import TaskTable
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.trainer import TrainerConfig
 
@@ -108,14 +109,15 @@ class PretrainTable(TrainerConfig):
 class FinetuneTable(TrainerConfig):
     """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
 
-    task: TextClassificationConfig = TextClassificationConfig()
+    task: TaskTable = TextClassificationConfig()
     source: str = Field(default=PRETRAIN, alias="from")
     """`pretrain`, `trim`, `extend`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
     train: str
     dev: str | None = None
     test: str | None = None
-    fields: ExampleFields = ExampleFields()
+    fields: Mapping[str, str] = Field(default_factory=dict)
+    """The columns that hold what the task's records are made of, where they are called otherwise."""
     epochs: PositiveInt = 3
     tokens_per_step: PositiveInt = 1024
     reinit_pooler: bool = False
@@ -124,6 +126,19 @@ class FinetuneTable(TrainerConfig):
     """Draw this many of the last layers anew."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One model each; the report gives mean and spread."""
+
+    @property
+    def columns(self) -> Fields:
+        """`fields`, as the task has them."""
+        return self.task.kind.fields.parse(self.fields, "fields")
+
+    @model_validator(mode="after")
+    def _fields_are_the_tasks(self) -> "FinetuneTable":
+        try:
+            self.columns  # noqa: B018
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> "FinetuneTable":

@@ -19,6 +19,8 @@ from tests.families.conftest import tiny
 from tests.text.scripts import HARD, SENTENCES
 
 POSITIONS = 61
+CUT = {"on_overflow": "truncate"}
+"""What `transformers` does with long texts, and we do where `encodery.json` says so."""
 LABELS: Mapping[ProblemType, tuple[str, ...]] = {
     "single_label_classification": ("bad", "good", "neither"),
     "multi_label_classification": ("sad", "calm", "loud", "new"),
@@ -73,7 +75,7 @@ def ours(
     model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), ("sequence",), len(labels))
     draw_weights(model)
     path = tmp_path_factory.mktemp(family.model_type)
-    save_folder(path, ModelFolder(family, model, tokenizer, labels, problem_type=request.param))
+    save_folder(path, ModelFolder(family, model, tokenizer, labels, CUT, problem_type=request.param))
     return path
 
 
@@ -123,6 +125,7 @@ def test_pairs(ours: Path, family: Family) -> None:
 def test_a_folder_that_transformers_wrote(ours: Path, family: Family, tmp_path: Path) -> None:
     for part in peer_of(ours, family):
         part.save_pretrained(tmp_path)
+    (tmp_path / "encodery.json").write_text(json.dumps(CUT))
     assert_same(found_scores(tmp_path, TEXTS), expected_scores(ours, family, TEXTS), TEXTS)
 
 
@@ -132,7 +135,7 @@ def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], pat
     offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
     model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, 0, False)
     draw_weights(model)
-    save_folder(path, ModelFolder(family, model, tokenizer))
+    save_folder(path, ModelFolder(family, model, tokenizer, info=CUT))
     return path
 
 

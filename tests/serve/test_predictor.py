@@ -15,10 +15,10 @@ from encodery.batch import Sequence, pack
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
+from encodery.model.heads import Model
 from encodery.serve.predictor import Predictor, group_by_length, load, to_example
-from encodery.tasks.task import Encoded
 from tests.serve.conftest import LABELS, sentence
-from tests.tasks.conftest import make_model, make_tokenizer
+from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
 
 TEXTS = [sentence(number) for number in range(53)]
 
@@ -75,17 +75,17 @@ def test_an_empty_text_is_a_text(predictor: Predictor) -> None:
     assert predictor.predict([""])[0]["label"] in LABELS
 
 
-def test_a_text_that_did_not_fit_is_marked(predictor: Predictor) -> None:
-    fits, cut, pair = predictor.predict(
-        ["river " * 27, "river " * 28, {"text": "river " * 20, "text_pair": "city " * 20}]
+def test_text_that_is_in_no_window_is_marked(predictor: Predictor) -> None:
+    fits, long, pair = predictor.predict(
+        ["river " * 27, "river " * 101, {"text": "river " * 20, "text_pair": "city " * 20}]
     )
     assert "truncated" not in fits
-    assert cut["truncated"] is True
-    assert pair["truncated"] is True
+    assert "truncated" not in long
+    assert pair["truncated"] is True  # one of the two is in every window
 
 
-def test_the_length_of_training_is_kept(model_folder: Path, tmp_path: Path) -> None:
-    folder = with_info(model_folder, tmp_path, max_seqlen=7)
+def test_the_way_of_reading_is_kept(model_folder: Path, tmp_path: Path) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=7, on_overflow="truncate")
     fits, cut = load(folder).predict(["river " * 5, "river " * 6])
     assert "truncated" not in fits
     assert cut["truncated"] is True
@@ -93,7 +93,16 @@ def test_the_length_of_training_is_kept(model_folder: Path, tmp_path: Path) -> N
 
 def test_a_length_beyond_the_positions_is_cut_to_them(model_folder: Path, tmp_path: Path) -> None:
     folder = with_info(model_folder, tmp_path, max_seqlen=512)
-    assert load(folder).task.max_seqlen == 29
+    assert load(folder).task.reading.max_seqlen == 29
+
+
+@pytest.mark.parametrize("tokens", [1, 31, 97])
+def test_outputs_are_kept_for_some_texts_at_a_time(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    expected = scores(predictor.predict(TEXTS))
+    monkeypatch.setattr("encodery.serve.predictor.TOKENS_AT_ONCE", tokens)
+    assert scores(predictor.predict(TEXTS)) == pytest.approx(expected, abs=1e-6)
 
 
 def with_info(source: Path, target: Path, **info: Any) -> Path:
@@ -102,14 +111,21 @@ def with_info(source: Path, target: Path, **info: Any) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("value", ["long", None, 3, 7.5, [7]])
-def test_a_length_that_is_none(model_folder: Path, tmp_path: Path, value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("long", "input should be a valid integer, unable to parse string as an integer"),
+        (None, "input should be a valid integer"),
+        (3, "input should be greater than or equal to 4"),
+        (7.5, "input should be a valid integer, got a number with a fractional part"),
+        ([7], "input should be a valid integer"),
+    ],
+)
+def test_a_length_that_is_none(model_folder: Path, tmp_path: Path, value: object, reason: str) -> None:
     folder = with_info(model_folder, tmp_path, max_seqlen=value)
     with pytest.raises(UserError) as error:
         load(folder)
-    assert str(error.value) == (
-        f"{folder}/encodery.json: max_seqlen = {value!r}; a whole number of at least 4 is needed"
-    )
+    assert str(error.value) == f"{folder}/encodery.json: max_seqlen = {value!r}: {reason}"
 
 
 def test_predicting_leaves_training_mode_as_it_was(predictor: Predictor) -> None:
@@ -139,20 +155,18 @@ def test_a_record_that_is_none(predictor: Predictor, record: Mapping[str, Any], 
     assert str(error.value) == f"record 2: {expected}"
 
 
-def test_an_example_knows_where_it_is_from() -> None:
-    example = to_example({"text": "a", "text_pair": "b", "label": "c"}, "in.jsonl:7")
+def test_an_example_knows_where_it_is_from(predictor: Predictor) -> None:
+    example = to_example(predictor.task, {"text": "a", "text_pair": "b", "label": "c"}, "in.jsonl:7")
     assert (example.text, example.text_pair, example.label, example.source) == ("a", "b", None, "in.jsonl:7")
 
 
-def test_a_model_that_knows_no_task(model_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(model_folder, tmp_path / "model")
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForTokenClassification"]}
-    (folder / "config.json").write_text(json.dumps(config))
+def test_a_model_that_knows_no_task(tmp_path: Path) -> None:
+    save_folder(tmp_path, ModelFolder(FAMILIES["bert"], Model(CONFIG, ("nsp",)), make_tokenizer()))
     with pytest.raises(UserError) as error:
-        load(folder)
+        load(tmp_path)
     assert str(error.value) == (
-        f"{folder}: there is no task here yet for a model with the head token; those for sequence classification, "
-        "masked LM and plain features can predict"
+        f"{tmp_path}: there is no task here yet for a model with the head nsp; those for sequence and token "
+        "classification, masked LM and plain features can predict"
     )
 
 
@@ -176,7 +190,6 @@ def test_a_plain_encoder_gives_vectors(model_folder: Path, tmp_path: Path) -> No
     assert predictor.task.name == "feature-extraction"
     vectors = [prediction["embedding"] for prediction in predictor.predict(TEXTS[:5])]
     np.testing.assert_allclose(predictor.embed(TEXTS[:5]), np.array(vectors, np.float32), atol=1e-6)
-    assert predictor.predict(["river " * 28])[0]["truncated"] is True
 
 
 @pytest.mark.parametrize("labels", [("a", "b"), ("a", "b", "c")])
@@ -208,7 +221,7 @@ def test_one_label_without_a_problem_type_is_a_quantity(tmp_path: Path) -> None:
     ("language", "expected"),
     [
         ("en", "language = 'en', but the model has no vectors of languages; leave it out"),
-        (["en"], "language = ['en']; a string is needed"),
+        (["en"], "language = ['en']: input should be a valid string"),
     ],
 )
 def test_a_language_that_cannot_be(model_folder: Path, tmp_path: Path, language: object, expected: str) -> None:
@@ -225,7 +238,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(1, 29), max_size=43), st.integers(1, 101))
 def test_groups_hold_every_index_once_within_the_budget(lengths: list[int], max_tokens: int) -> None:
-    groups = group_by_length([Encoded(Sequence([5] * length), False) for length in lengths], max_tokens)
+    groups = group_by_length([Sequence([5] * length) for length in lengths], max_tokens)
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     assert all(len(group) == 1 or sum(lengths[i] for i in group) <= max_tokens for group in groups)
     flat = [lengths[index] for group in groups for index in group]
@@ -235,7 +248,7 @@ def test_groups_hold_every_index_once_within_the_budget(lengths: list[int], max_
 @given(st.lists(st.tuples(st.integers(1, 29), st.booleans()), max_size=43), st.integers(1, 101))
 def test_texts_with_and_without_a_language_do_not_meet(drawn: list[tuple[int, bool]], max_tokens: int) -> None:
     sequences = [Sequence([5] * length, language_ids=[1] * length if spoken else None) for length, spoken in drawn]
-    groups = group_by_length([Encoded(sequence, False) for sequence in sequences], max_tokens)
+    groups = group_by_length(sequences, max_tokens)
     assert sorted(index for group in groups for index in group) == list(range(len(drawn)))
     assert all(len({drawn[index][1] for index in group}) == 1 for group in groups)
     for group in groups:

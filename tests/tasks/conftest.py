@@ -7,6 +7,7 @@ from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.problems import OneLabel
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from encodery.text.wordpiece import BERT_SPECIAL_TOKENS, WordPiece, build_backend
 
@@ -45,7 +46,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture
 def task(tokenizer: Tokenizer) -> TextClassification:
-    return TextClassification(tokenizer, OneLabel(LABELS), max_seqlen=11)
+    return TextClassification(tokenizer, OneLabel(LABELS), Reading(max_seqlen=11))
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """Classification: examples in, sums of losses and predictions in the record form out."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from encodery.batch import Batch, pack
@@ -25,23 +28,29 @@ def example(text: str, pair: str | None = None, label: str | None = None) -> Exa
     return Example(text, pair, label, "train.tsv:7")
 
 
+def decoded(task: TextClassification, logits: Tensor) -> dict[str, Any]:
+    one = example("the river")
+    return task.decode(one, task.encode(one), [logits])
+
+
 @pytest.fixture
 def batch(task: TextClassification) -> Batch:
-    return pack([task.encode(example(*values)).sequence for values in TEXTS])
+    return pack([task.encode(example(*values)).windows[0].sequence for values in TEXTS])
 
 
 def test_one_text_is_one_segment(task: TextClassification, tokenizer: Tokenizer) -> None:
     encoded = task.encode(example("the river", label="good"))
-    tokens = [tokenizer.id_to_token(index) for index in encoded.sequence.input_ids]
+    (sequence,) = encoded.sequences
+    tokens = [tokenizer.id_to_token(index) for index in sequence.input_ids]
     assert tokens == ["[CLS]", "the", "river", "[SEP]"]
-    assert encoded.sequence.token_type_ids is not None
-    assert list(encoded.sequence.token_type_ids) == [0, 0, 0, 0]
-    assert encoded.sequence.label == 1
+    assert sequence.token_type_ids is not None
+    assert list(sequence.token_type_ids) == [0, 0, 0, 0]
+    assert sequence.label == 1
     assert not encoded.truncated
 
 
 def test_a_pair_is_two_segments(task: TextClassification, tokenizer: Tokenizer) -> None:
-    sequence = task.encode(example("the river", "city")).sequence
+    sequence = task.encode(example("the river", "city")).windows[0].sequence
     tokens = [tokenizer.id_to_token(index) for index in sequence.input_ids]
     assert tokens == ["[CLS]", "the", "river", "[SEP]", "city", "[SEP]"]
     assert sequence.token_type_ids is not None
@@ -49,19 +58,23 @@ def test_a_pair_is_two_segments(task: TextClassification, tokenizer: Tokenizer) 
     assert sequence.label is None
 
 
-@pytest.mark.parametrize("words", [9, 10, 101])
-def test_a_long_text_is_cut_and_says_so(task: TextClassification, tokenizer: Tokenizer, words: int) -> None:
-    encoded = task.encode(example("river " * words))
-    assert len(encoded.sequence.input_ids) == 11
-    assert encoded.sequence.input_ids[-1] == tokenizer.sep_token_id
-    assert encoded.truncated == (words > 9)
+def test_a_long_text_is_windows_with_its_label(task: TextClassification) -> None:
+    encoded = task.encode(example("river " * 23, "city city", "good"))
+    assert not encoded.truncated
+    assert len(encoded.windows) == 5
+    for sequence in encoded.sequences:
+        assert sequence.token_type_ids is not None
+        assert list(sequence.token_type_ids) == [0] * 8 + [1] * 3
+        assert sequence.label == 1
 
 
-def test_a_long_pair_is_cut_on_its_longer_side(task: TextClassification) -> None:
-    encoded = task.encode(example("river " * 23, "city city"))
-    assert encoded.truncated
-    assert encoded.sequence.token_type_ids is not None
-    assert list(encoded.sequence.token_type_ids) == [0] * 8 + [1] * 3
+def test_windows_vote_by_the_tokens_that_are_theirs(task: TextClassification) -> None:
+    encoded = task.encode(example("river " * 13))
+    own = [window.num_own for window in encoded.windows]
+    assert own == [7, 6]
+    rows = [torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 2.0, -1.0])]
+    expected = task.problem.decode(((7 * rows[0] + 6 * rows[1]) / 13)[None])
+    assert [task.decode(example("river " * 13), encoded, rows)] == expected
 
 
 def test_a_label_that_training_did_not_have(task: TextClassification) -> None:
@@ -108,7 +121,7 @@ def test_loss_sums_and_gradients_add_up_over_any_split(task: TextClassification,
 
 def test_predictions_are_probabilities_of_every_label(task: TextClassification) -> None:
     logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, -5.0, 0.0], [-300.0, 300.0, 0.0]])
-    predictions = task.decode(logits)
+    predictions = [decoded(task, row) for row in logits]
     assert [prediction["label"] for prediction in predictions] == ["good", "bad", "good"]
     for prediction, row in zip(predictions, logits, strict=True):
         assert list(prediction) == ["label", "score", "scores"]
@@ -119,12 +132,13 @@ def test_predictions_are_probabilities_of_every_label(task: TextClassification) 
 
 
 def test_a_tie_goes_to_the_first_label(task: TextClassification) -> None:
-    assert task.decode(torch.zeros(1, 3))[0]["label"] == "bad"
+    assert decoded(task, torch.zeros(3))["label"] == "bad"
 
 
-def test_half_precision_logits_still_sum_to_one(task: TextClassification) -> None:
-    scores = task.decode(torch.tensor([[0.3, 2.1, 1.7]], dtype=torch.bfloat16))[0]["scores"]
-    assert sum(scores.values()) == pytest.approx(1.0, abs=1e-6)
+def test_half_precision_logits_still_sum_to_one(task: TextClassification, model: Model, batch: Batch) -> None:
+    for row in task.outputs(model.bfloat16(), batch):
+        assert row.dtype == torch.float32
+        assert sum(decoded(task, row)["scores"].values()) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_scores_compare_labels_by_name(task: TextClassification) -> None:

@@ -15,6 +15,7 @@ from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.corpus.conftest import shared_data
 from tests.tasks.conftest import CONFIG, make_model
@@ -130,21 +131,31 @@ def test_folders_that_cannot_be_followed(tmp_path: Path, found: Any, pooling: di
 @torch.no_grad()
 def test_pooling_reads_one_text_at_a_time(tokenizer: Tokenizer, mode: Any, normalize: bool) -> None:
     model: Model = make_model(2)
-    task = FeatureExtraction(tokenizer, Pooling(mode=mode, normalize=normalize), 11)
-    batch = pack([task.encode(example(text)).sequence for text in TEXTS])
+    task = FeatureExtraction(tokenizer, Pooling(mode=mode, normalize=normalize), Reading(max_seqlen=11))
+    batch = pack([task.encode(example(text)).windows[0].sequence for text in TEXTS])
     found = task.forward(model, batch)
     assert found.shape == (4, CONFIG.hidden_size)
     for row, hidden in zip(found, model.encoder(batch).split(batch.seqlens()), strict=True):
         expected = hidden.mean(0) if mode == "mean" else hidden[0]
-        torch.testing.assert_close(row, expected / expected.norm() if normalize else expected)
-    predictions = task.predict(model, batch)
-    assert [list(prediction) for prediction in predictions] == [["embedding"]] * 4
-    torch.testing.assert_close(torch.tensor([prediction["embedding"] for prediction in predictions]), found)
+        torch.testing.assert_close(row, expected)
+    for text, row in zip(TEXTS, task.outputs(model, batch), strict=True):
+        prediction = task.decode(example(text), task.encode(example(text)), [row])
+        assert list(prediction) == ["embedding"]
+        vector = torch.tensor(prediction["embedding"])
+        torch.testing.assert_close(vector, row / row.norm() if normalize else row)
+
+
+def test_a_long_text_is_the_mean_of_its_windows(tokenizer: Tokenizer) -> None:
+    task = FeatureExtraction(tokenizer, Pooling(normalize=True), Reading(max_seqlen=11))
+    encoded = task.encode(example("river " * 13))
+    rows = [torch.tensor([3.0, 0.0]), torch.tensor([0.0, 2.0])]
+    mean = torch.tensor([7 * 3.0, 6 * 2.0])
+    torch.testing.assert_close(task.vector(encoded, rows), mean / mean.norm())
 
 
 def test_a_pair_has_no_vector(tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError) as error:
-        FeatureExtraction(tokenizer, Pooling(), 11).encode(example("a", "b"))
+        FeatureExtraction(tokenizer, Pooling(), Reading(max_seqlen=11)).encode(example("a", "b"))
     assert str(error.value) == ("in.jsonl:7: text_pair is no part of a feature-extraction record; only text is")
 
 
@@ -156,11 +167,11 @@ def minilm() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-HARD_TEXTS = [*SENTENCES, "", " ", "".join(HARD), " ".join(HARD), "[CLS] a [MASK] [SEP] [PAD]", " ".join(SENTENCES)]
+HARD_TEXTS = [*SENTENCES, "", " ", "".join(HARD), " ".join(HARD), "[CLS] a [MASK] [SEP] [PAD]"]
 
 
 def test_vectors_of_a_published_model(minilm: Path) -> None:
-    """As its card documents them: the mean over the tokens, then length 1; at most 256 tokens."""
+    """As its card documents them: the mean over the tokens, then length 1; of texts that need not be cut."""
     transformers: Any = pytest.importorskip("transformers")
     found = encodery.load(minilm).embed(HARD_TEXTS)
     model = transformers.AutoModel.from_pretrained(minilm).eval()

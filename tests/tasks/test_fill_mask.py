@@ -8,6 +8,7 @@ from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.tasks.fill_mask import FillMask
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.tasks.conftest import CONFIG
 
@@ -20,17 +21,20 @@ def example(text: str, pair: str | None = None) -> Example:
 
 @pytest.fixture
 def task(tokenizer: Tokenizer) -> FillMask:
-    return FillMask(tokenizer, max_seqlen=11)
+    return FillMask(tokenizer, Reading(max_seqlen=11))
 
 
 @torch.no_grad()
 def test_the_likeliest_words_come_first(task: FillMask, tokenizer: Tokenizer) -> None:
-    model = Model(CONFIG, task.heads)
+    model = Model(CONFIG, ("mlm",))
     generator = torch.Generator().manual_seed(3)
     for parameter in model.parameters():
         parameter.normal_(0.0, 0.5, generator=generator)
-    batch = pack([task.encode(example(text)).sequence for text in TEXTS])
-    predictions = task.predict(model.eval(), batch)
+    examples = [example(text) for text in TEXTS]
+    encoded = [task.encode(one) for one in examples]
+    batch = pack([item.windows[0].sequence for item in encoded])
+    outputs = task.outputs(model.eval(), batch)
+    predictions = [task.decode(*given[:2], [given[2]]) for given in zip(examples, encoded, outputs, strict=True)]
     logits = model.logits("mlm", batch)[batch.input_ids == tokenizer.mask_token_id]
     for text, prediction, row in zip(TEXTS, predictions, torch.softmax(logits, -1), strict=True):
         values, ids = row.topk(5)
@@ -52,11 +56,7 @@ def test_the_likeliest_words_come_first(task: FillMask, tokenizer: Tokenizer) ->
     [
         ("the river", None, "0 mask tokens [MASK]; exactly one is needed"),
         ("[MASK] and [MASK]", None, "2 mask tokens [MASK]; exactly one is needed"),
-        (
-            "river " * 10 + "[MASK]",
-            None,
-            "0 mask tokens [MASK] within the first 11 tokens; exactly one is needed",
-        ),
+        ("[MASK] " + "river " * 10 + "[MASK]", None, "2 mask tokens [MASK]; exactly one is needed"),
         ("a [MASK]", "b", "text_pair is no part of a fill-mask record; only text is"),
     ],
 )
@@ -64,3 +64,20 @@ def test_texts_without_a_place(task: FillMask, text: str, pair: str | None, expe
     with pytest.raises(UserError) as error:
         task.encode(example(text, pair))
     assert str(error.value) == f"in.jsonl:7: {expected}"
+
+
+@pytest.mark.parametrize("before", [0, 8, 9, 23, 60])
+def test_a_mask_is_read_in_one_window_of_a_long_text(task: FillMask, tokenizer: Tokenizer, before: int) -> None:
+    (window,) = task.encode(example("river " * before + "[MASK]" + " city" * (61 - before))).windows
+    ids = [*window.sequence.input_ids]
+    assert len(ids) == 11
+    place = ids.index(tokenizer.mask_token_id)
+    assert place - 1 >= min(before, 1)  # with context on both sides, as far as there is some
+    assert 9 - place >= min(61 - before, 1)
+
+
+def test_a_mask_beyond_a_cut(tokenizer: Tokenizer) -> None:
+    task = FillMask(tokenizer, Reading(max_seqlen=11, on_overflow="truncate"))
+    with pytest.raises(UserError) as error:
+        task.encode(example("river " * 10 + "[MASK]"))
+    assert str(error.value) == ("in.jsonl:7: 0 mask tokens [MASK] within the first 11 tokens; exactly one is needed")

@@ -8,6 +8,7 @@ from encodery.errors import UserError
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import OneLabel
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.tasks.conftest import LABELS
 
@@ -34,16 +35,23 @@ def test_a_model_without_vectors_passes_languages_over() -> None:
 
 
 def test_every_token_has_the_language_of_its_text(tokenizer: Tokenizer) -> None:
-    task = TextClassification(tokenizer, OneLabel(LABELS), 11, Languages(IDS, "en"))
-    batch = pack([task.encode(example(name)).sequence for name in ("de", None)])
+    task = TextClassification(
+        tokenizer, OneLabel(LABELS), Reading(max_seqlen=11, language="en"), Languages(IDS, "en")
+    )
+    batch = pack([task.encode(example(name)).windows[0].sequence for name in ("de", None)])
     assert batch.language_ids is not None
     assert batch.language_ids.tolist() == [3] * 7 + [1] * 7
-    assert task.info == {"task": "text-classification", "max_seqlen": 11, "language": "en"}
+    assert task.info == {
+        "task": "text-classification",
+        "max_seqlen": 11,
+        "on_overflow": "window",
+        "language": "en",
+    }
 
 
 def test_no_language_is_no_vector(tokenizer: Tokenizer) -> None:
-    task = TextClassification(tokenizer, OneLabel(LABELS), 11, Languages(IDS))
-    assert task.encode(example(None)).sequence.language_ids is None
+    task = TextClassification(tokenizer, OneLabel(LABELS), Reading(max_seqlen=11), Languages(IDS))
+    assert task.encode(example(None)).windows[0].sequence.language_ids is None
     assert "language" not in task.info
 
 

@@ -17,6 +17,7 @@ from encodery.families.folder import ModelFolder, ProblemType, save_folder
 from encodery.model.heads import Model
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.problems import PROBLEMS, ManyLabels, Number, OneLabel, Problem, infer_problem_type, make_problem
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.tasks.conftest import LABELS, make_model
 
@@ -42,7 +43,7 @@ def refusal(problem: Problem, label: Label) -> str:
 @pytest.fixture(params=PROBLEMS)
 def task(request: pytest.FixtureRequest, tokenizer: Tokenizer) -> TextClassification:
     labels = ("LABEL_0",) if request.param == "regression" else LABELS
-    return TextClassification(tokenizer, make_problem(request.param, labels, "train.jsonl"), max_seqlen=11)
+    return TextClassification(tokenizer, make_problem(request.param, labels, "train.jsonl"), Reading(max_seqlen=11))
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def model(task: TextClassification) -> Model:
 def batch(task: TextClassification) -> Batch:
     true = TRUE[task.problem.problem_type]
     examples = [example(label, text) for label, text in zip(true, TEXTS, strict=True)]
-    return pack([task.encode(item).sequence for item in examples])
+    return pack([task.encode(item).windows[0].sequence for item in examples])
 
 
 def their_model(model: Model, task: TextClassification, folder: Path) -> Any:
@@ -95,7 +96,7 @@ def test_losses_and_metrics_add_up_over_any_split(task: TextClassification, mode
 def test_a_true_label_is_its_own_prediction(task: TextClassification) -> None:
     """Reading, scoring and the headline fit together: perfect predictions score 1, whatever a label is."""
     examples = [example(label) for label in TRUE[task.problem.problem_type]]
-    predictions = [{"label": task.read(item)} for item in examples]
+    predictions = [{"label": task.label_of(item)} for item in examples]
     scores = task.score(predictions, examples)
     perfect = {"mse": 0.0}
     assert {name: scores[name] for name in task.problem.headline} == {
@@ -104,7 +105,7 @@ def test_a_true_label_is_its_own_prediction(task: TextClassification) -> None:
 
 
 def test_predictions_have_one_form(task: TextClassification, model: Model, batch: Batch) -> None:
-    predictions = task.decode(task.forward(model, batch))
+    predictions = task.problem.decode(task.forward(model, batch))
     assert len(predictions) == 5
     for prediction in predictions:
         assert list(prediction) == ["label", "score", "scores"]

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
-from encodery.config import Config
+from encodery.data import columns
 from encodery.errors import UserError
 from encodery.files import records
 from encodery.files.streams import inner_suffix, open_bytes
@@ -16,7 +15,7 @@ Label = str | int | float | tuple[str, ...]
 """As the record has it: the name of a class, a number, or the names of any number of classes."""
 
 
-class ExampleFields(Config):
+class ExampleFields(columns.Fields):
     """The columns that hold the text, the second text of a pair and the language (may be absent), and the label."""
 
     text: str = "text"
@@ -25,6 +24,11 @@ class ExampleFields(Config):
     language: str = "language"
     label_separator: str | None = Field(default=None, min_length=1)
     """Labels that are text are lists whose entries this separates: `"|"` makes `sad|calm` two labels."""
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """What may stand in a record to predict for."""
+        return [name for name in cls.model_fields if name != "label_separator"]
 
 
 @dataclass(frozen=True)
@@ -66,51 +70,46 @@ def read_examples(path: Path, fields: ExampleFields | None = None, require_label
             that is no `Label` or, with `require_label`, is missing.
     """
     fields = fields or ExampleFields()
-    return [_example(source, record, fields, require_label) for source, record in read_records(path)]
+    return [read_example(source, record, fields, require_label) for source, record in read_records(path)]
 
 
-def _example(source: str, record: records.Record, fields: ExampleFields, require_label: bool) -> Example:
+def read_example(source: str, record: records.Record, fields: ExampleFields, require_label: bool) -> Example:
+    """A record of a labelled file.
+
+    Raises:
+        UserError: as `read_examples`.
+    """
     # Only a renamed second text has to be there: without a name of its own there may be none.
     paired = fields.text_pair in record or fields.text_pair != ExampleFields.model_fields["text_pair"].default
     return Example(
-        text=_text(source, record, "text", fields.text),
-        text_pair=_text(source, record, "text_pair", fields.text_pair) if paired else None,
+        text=columns.text(source, record, "text", fields.text),
+        text_pair=columns.text(source, record, "text_pair", fields.text_pair) if paired else None,
         label=_label(source, record, fields, require_label),
         source=source,
-        language=_language(source, record, fields.language),
+        language=columns.language(source, record, fields.language),
     )
 
 
-def _column(source: str, record: records.Record, meaning: str, name: str) -> Any:
-    if name not in record:
-        columns = ", ".join(record) or "none"
-        raise UserError(
-            f"{source}: no column {name!r}; the columns are: {columns}; set fields.{meaning} to the one that "
-            f"holds the {'label' if meaning == 'label' else 'text'}"
-        )
-    return record[name]
+def input_example(source: str, record: records.Record) -> Example:
+    """A record to predict for; a label in it is passed over.
 
-
-def _text(source: str, record: records.Record, meaning: str, name: str) -> str:
-    text = _column(source, record, meaning, name)
-    if not isinstance(text, str):
-        raise UserError(f"{source}: {name} = {text!r:.80} is not a string; repair the record")
-    if not text.strip():
-        raise UserError(f"{source}: {name} is empty; remove or repair the record")
-    return text
-
-
-def _language(source: str, record: records.Record, name: str) -> str | None:
-    language = record.get(name)
-    if not isinstance(language, str | None):
-        raise UserError(f"{source}: {name} = {language!r:.80} is not a string; repair the record")
-    return language or None
+    Raises:
+        UserError: no text, or a value that is no text; begins with `source`.
+    """
+    paired = record.get("text_pair") is not None
+    return Example(
+        text=columns.given_text(source, record, "text"),
+        text_pair=columns.given_text(source, record, "text_pair") if paired else None,
+        label=None,
+        source=source,
+        language=columns.given_language(source, record),
+    )
 
 
 def _label(source: str, record: records.Record, fields: ExampleFields, required: bool) -> Label | None:
     name = fields.label
     if required:
-        _column(source, record, "label", name)
+        columns.column(source, record, "label", name)
     label = record.get(name)
     if isinstance(label, str) and fields.label_separator:
         return _entries([part.strip() for part in label.split(fields.label_separator)])

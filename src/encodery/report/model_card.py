@@ -14,6 +14,10 @@ _SNIPPETS = {
         'model.predict(["Paris is the {mask} of France."])',
         'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
     ),
+    "token-classification": (
+        'model.predict(["Ama Ata Aidoo lived in Accra."])',
+        'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
+    ),
     "text-classification": (
         'model.predict([{{"text": "A film that stays with you."}}])',
         'pipeline("text-classification", model={path})("A film that stays with you.")',
@@ -33,7 +37,7 @@ class ModelCard:
     """The name of the model folder, which the loading examples repeat."""
     family: str
     pipeline_tag: str
-    """`fill-mask` or `text-classification`, as the hub spells it."""
+    """The task, as the hub spells it."""
     description: str = ""
     languages: Sequence[str] = ()
     """ISO 639 codes."""

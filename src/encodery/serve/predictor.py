@@ -1,6 +1,7 @@
 """Records in, predictions out: the one path that evaluation, the command line and (later) the server share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,8 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from encodery.batch import Batch, pack
-from encodery.data.examples import Example
+from encodery import batch as packed
+from encodery.batch import pack
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.tasks.classification import TextClassification
@@ -17,10 +18,13 @@ from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import make_problem
-from encodery.tasks.task import MIN_SEQLEN, Encoded, Task
+from encodery.tasks.task import Task
+from encodery.tasks.token_classification import TokenClassification, read_tags
+from encodery.tasks.windows import Encoded, Reading
 
 Result = TypeVar("Result")
-FIELDS = ("text", "text_pair", "label", "language")
+TOKENS_AT_ONCE = 1 << 19
+"""Of so many tokens the outputs are kept until they are decoded: memory does not grow with the number of records."""
 
 
 class Predictor:
@@ -33,52 +37,82 @@ class Predictor:
         self.folder = folder
         self.task = task
         self.max_tokens = max_tokens
-        self.embedding = embedding or FeatureExtraction(folder.tokenizer, Pooling(), task.max_seqlen)
+        self.embedding = embedding or FeatureExtraction(folder.tokenizer, Pooling(), task.reading)
 
     def predict(self, records: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """One prediction per record; a record is a text or a mapping with `text` and perhaps `text_pair`, `language`.
+        """One prediction per record; a record is a mapping with the keys of the task, or a text alone.
 
-        A text that did not fit into the model's positions is marked `"truncated": true`.
+        A text that is longer than the model reads at once is read in windows; where some of it was left out, the
+        prediction is marked `"truncated": true`.
 
         Raises:
             UserError: a record without text, with a key that no record has or in a language that the model does not
                 know; names its number.
         """
-        return self.predict_examples(to_examples(records))
+        return self.predict_examples(to_examples(self.task, records))
 
-    def predict_examples(self, examples: Sequence[Example]) -> list[dict[str, Any]]:
+    def predict_examples(self, examples: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction per example."""
-        encoded = [self.task.encode(example) for example in examples]
-        predictions = self._compute(encoded, lambda batch: self.task.predict(self.folder.model, batch))
-        return [
-            prediction | ({"truncated": True} if item.truncated else {})
-            for prediction, item in zip(predictions, encoded, strict=True)
-        ]
+
+        def prediction(example: Any, encoded: Encoded, outputs: list[Any]) -> dict[str, Any]:
+            decoded = self.task.decode(example, encoded, outputs)
+            return decoded | ({"truncated": True} if encoded.truncated else {})
+
+        return list(self._computed(self.task, examples, prediction))
 
     def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
-        """A vector for each text, whatever the model's task; a text that does not fit is cut.
+        """A vector for each text, whatever the model's task.
 
         Raises:
             UserError: as `predict`, and for a record that is a pair.
         """
-        encoded = [self.embedding.encode(example) for example in to_examples(records)]
-        model = self.folder.model
-        rows = self._compute(encoded, lambda batch: list(self.embedding.forward(model, batch).float().cpu().numpy()))
-        return np.stack(rows) if rows else np.empty((0, model.config.hidden_size), np.float32)
+        task = self.embedding
 
-    def _compute(self, encoded: Sequence[Encoded], compute: Callable[[Batch], list[Result]]) -> list[Result]:
-        """A result for each sequence, computed batch by batch."""
-        results: dict[int, Result] = {}
+        def row(_: Any, encoded: Encoded, outputs: list[Any]) -> Float32[np.ndarray, " hidden"]:
+            vector: np.ndarray = task.vector(encoded, outputs).numpy()
+            return vector
+
+        rows = list(self._computed(task, to_examples(task, records), row))
+        return np.stack(rows) if rows else np.empty((0, self.folder.model.config.hidden_size), np.float32)
+
+    def _computed(
+        self, task: Task, examples: Iterable[Any], decode: Callable[[Any, Encoded, list[Any]], Result]
+    ) -> Iterator[Result]:
+        """A result for each example, so many examples at a time as `TOKENS_AT_ONCE` allows."""
+        waiting: list[tuple[Any, Encoded]] = []
+        tokens = 0
+        for example in examples:
+            encoded = task.encode(example)
+            waiting.append((example, encoded))
+            tokens += sum(len(sequence.input_ids) for sequence in encoded.sequences)
+            if tokens > TOKENS_AT_ONCE:
+                yield from self._decoded(task, waiting, decode)
+                waiting, tokens = [], 0
+        yield from self._decoded(task, waiting, decode)
+
+    def _decoded(
+        self,
+        task: Task,
+        encoded: Sequence[tuple[Any, Encoded]],
+        decode: Callable[[Any, Encoded, list[Any]], Result],
+    ) -> Iterator[Result]:
+        outputs = iter(self._outputs(task, [sequence for _, item in encoded for sequence in item.sequences]))
+        for example, item in encoded:
+            yield decode(example, item, list(islice(outputs, len(item.windows))))
+
+    def _outputs(self, task: Task, sequences: Sequence[packed.Sequence]) -> list[Any]:
+        """What the model says of each sequence, computed batch by batch."""
+        results: dict[int, Any] = {}
         model = self.folder.model
         was_training = model.training
         model.eval()
         device = next(model.parameters()).device
         with torch.inference_mode():
-            for indices in group_by_length(encoded, self.max_tokens):
-                batch = pack([encoded[index].sequence for index in indices]).to(device)
-                results |= zip(indices, compute(batch), strict=True)
+            for indices in group_by_length(sequences, self.max_tokens):
+                batch = pack([sequences[index] for index in indices]).to(device)
+                results |= zip(indices, task.outputs(model, batch), strict=True)
         model.train(was_training)
-        return [results[index] for index in range(len(encoded))]
+        return [results[index] for index in range(len(sequences))]
 
 
 def load(path: str | Path) -> Predictor:
@@ -89,73 +123,74 @@ def load(path: str | Path) -> Predictor:
     """
     path = Path(path)
     folder = load_folder(path)
-    longest = folder.model.config.num_positions
-    stated = folder.info.get("max_seqlen", longest)
-    if not isinstance(stated, int) or stated < MIN_SEQLEN:
-        raise UserError(
-            f"{path}/encodery.json: max_seqlen = {stated!r}; a whole number of at least {MIN_SEQLEN} is needed"
-        )
-    language = folder.info.get("language")
-    if not isinstance(language, str | None):
-        raise UserError(f"{path}/encodery.json: language = {language!r:.80}; a string is needed")
-    languages = Languages(folder.languages, language)
+    reading = read_reading(folder, f"{path}/encodery.json")
+    languages = Languages(folder.languages, reading.language)
     languages.check_default(f"{path}/encodery.json: language")
-    max_seqlen = min(stated, longest)
     pooling = read_pooling(path)
-    embedding = FeatureExtraction(
-        folder.tokenizer, pooling, min(max_seqlen, pooling.max_seqlen or max_seqlen), languages
-    )
-    return Predictor(folder, _task(folder, path, max_seqlen, languages, embedding), embedding=embedding)
+    shorter = reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, pooling.max_seqlen or 1 << 30)})
+    embedding = FeatureExtraction(folder.tokenizer, pooling, shorter, languages)
+    return Predictor(folder, _task(folder, path, reading, languages) or embedding, embedding=embedding)
 
 
-def _task(
-    folder: ModelFolder, path: Path, max_seqlen: int, languages: Languages, embedding: FeatureExtraction
-) -> Task:
+def read_reading(folder: ModelFolder, source: str) -> Reading:
+    """How long texts are read, as `encodery.json` says, and at most as long as the model's positions.
+
+    Raises:
+        UserError: a value there is not allowed; begins with `source`.
+    """
+    longest = folder.model.config.num_positions
+    keys = Reading.model_fields.keys() & folder.info.keys()
+    stated = {"max_seqlen": longest, **{key: folder.info[key] for key in keys}}
+    reading = Reading.parse(stated, source)
+    return reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, longest)})
+
+
+def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Languages) -> Task | None:
+    """The task of a folder's head; None without one."""
     heads = set(folder.model.heads)
+    tokenizer = folder.tokenizer
     if "sequence" in heads:
         problem = make_problem(folder.what_labels_are, folder.labels, str(path))
-        return TextClassification(folder.tokenizer, problem, max_seqlen, languages)
+        return TextClassification(tokenizer, problem, reading, languages)
+    if "token" in heads:
+        return TokenClassification(tokenizer, read_tags(folder, path), reading, languages)
     if "mlm" in heads:
-        return FillMask(folder.tokenizer, max_seqlen, languages)
+        return FillMask(tokenizer, reading, languages)
     if heads:
         raise UserError(
             f"{path}: there is no task here yet for a model with the head {', '.join(sorted(heads))}; those for "
-            "sequence classification, masked LM and plain features can predict"
+            "sequence and token classification, masked LM and plain features can predict"
         )
-    return embedding
+    return None
 
 
-def to_examples(records: Sequence[str | Mapping[str, Any]]) -> list[Example]:
-    """Input records as examples, each named by its number."""
-    return [to_example(record, f"record {number}") for number, record in enumerate(records, start=1)]
+def to_examples(task: Task, records: Iterable[str | Mapping[str, Any]]) -> Iterator[Any]:
+    """Input records as examples of a task, each named by its number."""
+    return (to_example(task, record, f"record {number}") for number, record in enumerate(records, start=1))
 
 
-def to_example(record: str | Mapping[str, Any], source: str) -> Example:
-    """An input record as an example without a label (a label in the record is passed over).
+def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
+    """An input record as an example; what is to be predicted is passed over where the record has it.
 
     Raises:
         UserError: no text, a value that is no text, or an unknown key; begins with `source`.
     """
     values = {"text": record} if isinstance(record, str) else dict(record)
-    unknown = sorted(set(values) - set(FIELDS))
-    if unknown:
-        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(FIELDS)}")
-    for name in ("text", "text_pair", "language"):
-        value = values.get(name)
-        if (value is None and name == "text") or not isinstance(value, str | None):
-            raise UserError(f"{source}: {name} = {value!r}; a string is needed")
-    return Example(values["text"], values.get("text_pair"), None, source, values.get("language") or None)
+    allowed = task.fields.keys()
+    if unknown := sorted(values.keys() - allowed):
+        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
+    return task.read(source, values, None)
 
 
-def group_by_length(encoded: Sequence[Encoded], max_tokens: int) -> list[list[int]]:
+def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int) -> list[list[int]]:
     """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence).
 
     Texts with a language and texts without one, which get no vector, are never in one group.
     """
-    keys = [(item.sequence.language_ids is None, len(item.sequence.input_ids)) for item in encoded]
+    keys = [(sequence.language_ids is None, len(sequence.input_ids)) for sequence in sequences]
     groups: list[list[int]] = []
     total = 0
-    for index in sorted(range(len(encoded)), key=keys.__getitem__):
+    for index in sorted(range(len(sequences)), key=keys.__getitem__):
         plain, length = keys[index]
         if not groups or total + length > max_tokens or plain != keys[groups[-1][0]][0]:
             groups.append([])

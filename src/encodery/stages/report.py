@@ -20,7 +20,12 @@ from encodery.train.log import read_log
 
 REPORT = "report.html"
 SHOWN_MISTAKES = 8
-SCORES = {"accuracy": "accuracy", "micro_f1": "micro F1", "pearson": "Pearson correlation"}
+SCORES = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro F1",
+    "pearson": "Pearson correlation",
+    "f1": "F1",
+}
 """What a report shows first of a fine-tuned model: the one of these that its task has, and what it is called."""
 
 
@@ -167,6 +172,8 @@ def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
 def _mistakes(path: Path) -> list[Example]:
     """The wrong predictions that the model was surest of; of numbers, those that are furthest off."""
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if any("label" not in record for record in records):
+        return [Example(r["text"], _spans(r, "entities"), _spans(r, "true"), {}) for r in _worst_texts(records)]
     wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
     return [
         Example(
@@ -177,6 +184,22 @@ def _mistakes(path: Path) -> list[Example]:
         )
         for r in wrong[:SHOWN_MISTAKES]
     ]
+
+
+def _worst_texts(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The texts with the most entities that were missed, spurious or of another label or extent."""
+    counts = [len(_places(record, "entities") ^ _places(record, "true")) for record in records]
+    order = sorted(range(len(records)), key=lambda index: -counts[index])
+    return [records[index] for index in order[:SHOWN_MISTAKES] if counts[index]]
+
+
+def _places(record: Mapping[str, Any], key: str) -> set[tuple[int, int, str]]:
+    return {(entity["start"], entity["end"], entity["label"]) for entity in record[key]}
+
+
+def _spans(record: Mapping[str, Any], key: str) -> str:
+    found = (f"{record['text'][start:end]} ({label})" for start, end, label in sorted(_places(record, key)))
+    return ", ".join(found) or "none"
 
 
 def _error(record: Mapping[str, Any]) -> float:

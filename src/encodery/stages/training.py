@@ -12,7 +12,7 @@ import torch
 from encodery import __version__
 from encodery.batch import Batch
 from encodery.data.epochs import Epochs
-from encodery.data.examples import Example, read_examples
+from encodery.data.examples import read_records
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -24,9 +24,9 @@ from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
 from encodery.stages.engine import Metrics, Run, base_folder
-from encodery.tasks.classification import TextClassification
 from encodery.tasks.languages import Languages
-from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
+from encodery.tasks.task import TaskConfig, Trainable
+from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
@@ -110,11 +110,10 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     """A `finetune.NAME.SEED` stage: a model folder with a task head, its scores and its test predictions."""
     table = run.recipe.finetune[name]
     files = {split: path for split in ("train", "dev", "test") if (path := getattr(table, split))}
-    examples = {
-        split: read_examples(run.base / path, table.fields, require_label=True) for split, path in files.items()
-    }
-    problem = problem_of(table, examples["train"], files["train"], f"finetune.{name}")
-    start = starting_point(run, table, problem.labels, seed)
+    examples = {split: read_split(table, run.base / path) for split, path in files.items()}
+    config: TaskConfig = table.task
+    learned = config.learn(examples["train"], files["train"], f"finetune.{name}.task")
+    start = starting_point(run, table, learned.labels, seed)
     positions = start.model.config.num_positions
     if table.task.max_seqlen > positions:
         raise UserError(
@@ -123,22 +122,23 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         )
     languages = Languages(start.languages, table.task.language)
     languages.check_default(f"finetune.{name}.task.language")
-    task = TextClassification(start.tokenizer, problem, table.task.max_seqlen, languages)
+    task = config.task(start.tokenizer, learned, languages)
     languages.check_training(examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
     for split in files.keys() - {"train"}:
         for example in examples[split]:
             task.encode(example)  # a label that train lacks is found now, not after training
-    if cut := sum(item.truncated for item in encoded):
-        run.console.print(f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {task.max_seqlen}")
-    epochs = Epochs([item.sequence for item in encoded], table.tokens_per_step, table.epochs, seed)
+    if note := length_note(encoded, task.reading):
+        run.console.print(note)
+    sequences = [sequence for item in encoded for sequence in item.sequences]
+    epochs = Epochs(sequences, table.tokens_per_step, table.epochs, seed)
     predictor = Predictor(start, task)
 
     def evaluate() -> Mapping[str, float]:
         if "dev" not in examples:
             return {}
         scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
-        return {key: scores[key] for key in problem.headline}
+        return {key: scores[key] for key in task.headline}
 
     trainer = Trainer(
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
@@ -149,27 +149,42 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         predictions = predictor.predict_examples(examples["test"])
         metrics["test"] = task.score(predictions, examples["test"])
         write_predictions(into / PREDICTIONS, task, examples["test"], predictions)
-    folder = replace(start, labels=problem.labels, info=task.info, problem_type=problem.problem_type)
+    folder = replace(start, labels=learned.labels, info=task.info, problem_type=learned.problem_type)
     card = ModelCard(
         f"{run.recipe.name}-{name}",
         start.family.model_type,
         task.name,
         training_data=[table.train],
-        labels=problem.labels,
-        takes_pairs=any(example.text_pair for example in examples["train"]),
+        labels=learned.labels,
+        takes_pairs=any(task.record(example).get("text_pair") for example in examples["train"]),
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
     )
     _save(into, work, folder, metrics, card)
     return metrics
 
 
-def problem_of(table: FinetuneTable, train: Sequence[Example], file: str, name: str) -> Problem:
-    """What the labels are: as the task's table says, else as the training file has them."""
-    problem_type = table.task.problem_type or infer_problem_type(train, file)
-    labels = table.task.labels
-    if labels:
-        return make_problem(problem_type, labels, f"{name}.task.labels")
-    return make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+def read_split(table: FinetuneTable, path: Path) -> list[Any]:
+    """The examples of a labelled file, in order.
+
+    Raises:
+        UserError: as `read_records`; or a record is none of the task's.
+    """
+    kind: type[Trainable] = table.task.kind
+    columns = table.columns
+    return [kind.read(source, record, columns) for source, record in read_records(path)]
+
+
+def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
+    """What becomes of training texts that are longer than the model reads at once, if there are any."""
+    if cut := sum(item.truncated for item in encoded):
+        return f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {reading.max_seqlen}"
+    long = [len(item.windows) for item in encoded if len(item.windows) > 1]
+    if not long:
+        return None
+    return (
+        f"{len(long)} of {len(encoded)} training texts are longer than task.max_seqlen = {reading.max_seqlen} and "
+        f"read in {sum(long)} windows"
+    )
 
 
 def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
@@ -178,10 +193,10 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
         tokenizer = Tokenizer.load(run.artifact("tokenizer"))
         family = FAMILIES[run.recipe.model.family]
         config = run.recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-        model = family.model(config, TextClassification.heads, len(labels))
+        model = family.model(config, table.task.kind.heads, len(labels))
         model.initialize(seed)
         return ModelFolder(family, model, tokenizer, tuple(labels))
-    folder = load_folder(base_folder(run, table.source), TextClassification.heads, labels, seed)
+    folder = load_folder(base_folder(run, table.source), table.task.kind.heads, labels, seed)
     try:
         folder.model.reinitialize(table.reinit_pooler, table.reinit_layers, seed)
     except ValueError as error:
@@ -193,13 +208,12 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
 
 
 def write_predictions(
-    path: Path, task: TextClassification, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+    path: Path, task: Trainable, examples: Sequence[Any], predictions: Sequence[Mapping[str, Any]]
 ) -> None:
     """What the model said of each test example, beside what is true."""
     with path.open("w", encoding="utf-8") as file:
         for example, prediction in zip(examples, predictions, strict=True):
-            record = {"text": example.text, "text_pair": example.text_pair, "true": task.read(example), **prediction}
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json.dumps({**task.record(example), **prediction}, ensure_ascii=False) + "\n")
 
 
 def training_facts(trainer: Trainer) -> dict[str, Any]:

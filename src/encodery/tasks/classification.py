@@ -1,65 +1,53 @@
 """Text classification: one text or a pair, and what its `Problem` makes of the logits: a class, several, a number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from encodery.batch import Batch, LossOutput
-from encodery.config import Config
-from encodery.data.examples import Example
+from encodery.data.examples import Example, ExampleFields, input_example, read_example
 from encodery.families.folder import ProblemType
+from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
-from encodery.tasks.problems import Problem
-from encodery.tasks.task import MIN_SEQLEN, Encoded, encode_text
+from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
+from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
 
 
-class TextClassificationConfig(Config):
-    """The `task` table of a recipe for text classification."""
-
-    type: Literal["text-classification"] = "text-classification"
-    problem_type: ProblemType | None = None
-    """What a label is; where not given, the training file says: text, lists, or numbers with a fraction."""
-    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """The names of the logits in their order; the classes of the training file, sorted, if not given."""
-    max_seqlen: int = Field(default=128, ge=MIN_SEQLEN)
-    language: str | None = None
-    """The language of texts that do not say theirs, by the names of the model's `lang2id`."""
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> "TextClassificationConfig":
-        for label in self.labels or ():
-            if (self.labels or ()).count(label) > 1:
-                raise ValueError(f"labels = {self.labels} repeats {label!r}")
-        return self
-
-
 class TextClassification:
-    """Encodes, scores and decodes; the same object trains, evaluates and predicts."""
+    """Encodes, scores and decodes; the same object trains, evaluates and predicts.
+
+    The logits of a long text are the mean of its windows' logits, each weighted by the tokens that belong to it.
+    """
 
     name = "text-classification"
-    heads: tuple[str, ...] = ("sequence",)
+    heads: ClassVar[tuple[str, ...]] = ("sequence",)
+    fields = ExampleFields
 
     def __init__(
-        self, tokenizer: Tokenizer, problem: Problem, max_seqlen: int, languages: Languages | None = None
+        self, tokenizer: Tokenizer, problem: Problem, reading: Reading, languages: Languages | None = None
     ) -> None:
         self.tokenizer = tokenizer
         self.problem = problem
-        self.max_seqlen = max_seqlen
+        self.reading = reading
         self.languages = languages or Languages()
+        self.headline = problem.headline
+
+    @staticmethod
+    def read(source: str, record: Record, columns: ExampleFields | None) -> Example:
+        """A labelled record by its columns; without columns a record to predict for."""
+        return input_example(source, record) if columns is None else read_example(source, record, columns, True)
 
     @property
     def info(self) -> dict[str, Any]:
         """What a model folder must remember of the task beside its `config.json`."""
-        default = self.languages.default
-        return {"task": self.name, "max_seqlen": self.max_seqlen} | ({"language": default} if default else {})
+        return {"task": self.name, **self.reading.info}
 
-    def read(self, example: Example) -> Any:
+    def label_of(self, example: Example) -> Any:
         """The example's label as predictions spell it; None if it has none.
 
         Raises:
@@ -68,15 +56,21 @@ class TextClassification:
         return None if example.label is None else self.problem.read(example.label, example.source)
 
     def encode(self, example: Example) -> Encoded:
-        """Token ids of the text or pair, cut from the longer side where it does not fit.
+        """The text or pair in windows over the longer of the two, each with the label.
 
         Raises:
             UserError: the label or the language is not one of the task's; names the file and line.
         """
-        label = self.read(example)
-        target = None if label is None else self.problem.target(label)
-        encoded = encode_text(self.tokenizer, self.languages, example, self.max_seqlen)
-        return replace(encoded, sequence=replace(encoded.sequence, label=target))
+        label = self.label_of(example)
+        encoded = read_windows(
+            self.tokenizer,
+            self.reading,
+            example.text,
+            example.text_pair,
+            example.source,
+            self.languages.id_of(example),
+        )
+        return encoded if label is None else encoded.labelled(self.problem.target(label))
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Every sequence is scored."""
@@ -84,23 +78,62 @@ class TextClassification:
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
-        return model.logits("sequence", batch)
+        return model.logits("sequence", batch).float()
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The problem's loss summed over the sequences."""
         assert batch.sequence_labels is not None
-        loss, metrics = self.problem.loss(self.forward(model, batch).float(), batch.sequence_labels)
+        loss, metrics = self.problem.loss(self.forward(model, batch), batch.sequence_labels)
         return LossOutput({"classification": loss}, metrics)
 
-    def decode(self, logits: Float[Tensor, "sequences labels"]) -> list[dict[str, Any]]:
-        """Predictions in the record form: `label`, its `score`, and the `scores` of all labels."""
-        return self.problem.decode(logits.float())
+    def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " labels"]]:
+        """The logits of each sequence."""
+        return list(self.forward(model, batch).cpu())
 
-    def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
-        """One prediction per sequence."""
-        return self.decode(self.forward(model, batch))
+    def decode(
+        self, example: Example, encoded: Encoded, outputs: Sequence[Float[Tensor, " labels"]]
+    ) -> dict[str, Any]:
+        """The prediction in the record form: `label`, its `score`, and the `scores` of all labels."""
+        return self.problem.decode(encoded.mean(outputs)[None])[0]
 
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
         """The problem's metrics."""
-        true = [self.read(example) for example in examples if example.label is not None]
+        true = [self.label_of(example) for example in examples if example.label is not None]
         return self.problem.score([prediction["label"] for prediction in predictions], true)
+
+    def record(self, example: Example) -> dict[str, Any]:
+        """The input and what is true, beside which a prediction is written down."""
+        return {"text": example.text, "text_pair": example.text_pair, "true": self.label_of(example)}
+
+
+class TextClassificationConfig(Reading):
+    """The `task` table of a recipe for text classification."""
+
+    type: Literal["text-classification"] = "text-classification"
+    problem_type: ProblemType | None = None
+    """What a label is; where not given, the training file says: text, lists, or numbers with a fraction."""
+    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """The names of the logits in their order; the classes of the training file, sorted, if not given."""
+    kind: ClassVar = TextClassification
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "TextClassificationConfig":
+        for label in self.labels or ():
+            if (self.labels or ()).count(label) > 1:
+                raise ValueError(f"labels = {self.labels} repeats {label!r}")
+        return self
+
+    def learn(self, train: Sequence[Example], file: str, key: str) -> Problem:
+        """What the labels are: as this table says, else as the training file has them.
+
+        Raises:
+            UserError: they are not clear, or too few; begins with `file` or `key`.
+        """
+        problem_type = self.problem_type or infer_problem_type(train, file)
+        if self.labels:
+            return make_problem(problem_type, self.labels, f"{key}.labels")
+        return make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+
+    def task(self, tokenizer: Tokenizer, learned: Problem, languages: Languages) -> TextClassification:
+        """The task for a model's tokenizer."""
+        return TextClassification(tokenizer, learned, self, languages)

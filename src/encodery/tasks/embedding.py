@@ -1,5 +1,6 @@
 """Feature extraction: one vector for a text, pooled from the last hidden states of its tokens."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,13 @@ from torch.nn import functional as F
 
 from encodery.batch import Batch
 from encodery.config import Config, read_json, read_json_list
-from encodery.data.examples import Example
+from encodery.data.examples import Example, ExampleFields, input_example
 from encodery.errors import UserError
+from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
-from encodery.tasks.task import MIN_SEQLEN, Encoded, check_single, encode_text
+from encodery.tasks.task import check_single
+from encodery.tasks.windows import MIN_SEQLEN, Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
 
 MODULES = "modules.json"
@@ -36,38 +39,56 @@ class FeatureExtraction:
     """Predictions are `{"embedding": [...]}`."""
 
     name = "feature-extraction"
-    heads: tuple[str, ...] = ()
+    fields = ExampleFields
 
     def __init__(
-        self, tokenizer: Tokenizer, pooling: Pooling, max_seqlen: int, languages: Languages | None = None
+        self, tokenizer: Tokenizer, pooling: Pooling, reading: Reading, languages: Languages | None = None
     ) -> None:
         self.tokenizer = tokenizer
         self.pooling = pooling
-        self.max_seqlen = max_seqlen
+        self.reading = reading
         self.languages = languages or Languages()
 
+    @staticmethod
+    def read(source: str, record: Record, columns: ExampleFields | None) -> Example:
+        """A record to embed."""
+        return input_example(source, record)
+
     def encode(self, example: Example) -> Encoded:
-        """Token ids of the text.
+        """The text in windows.
 
         Raises:
             UserError: the example is a pair, or in a language that the model does not know.
         """
         check_single(example, self.name)
-        return encode_text(self.tokenizer, self.languages, example, self.max_seqlen)
+        language_id = self.languages.id_of(example)
+        return read_windows(self.tokenizer, self.reading, example.text, None, example.source, language_id)
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences hidden"]:
-        """The vector of each text."""
+        """The pooled vector of each sequence."""
         if self.pooling.mode == "cls":
             pooled = model.encoder(batch, batch.first_tokens)
         else:
             hidden = model.encoder(batch)
             pooled = torch.stack([part.mean(0) for part in hidden.split(batch.seqlens())])
-        vectors: Tensor = F.normalize(pooled, dim=-1) if self.pooling.normalize else pooled
+        vectors: Tensor = pooled.float()
         return vectors
 
-    def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
-        """One prediction per sequence."""
-        return [{"embedding": vector} for vector in self.forward(model, batch).float().tolist()]
+    def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " hidden"]]:
+        """The vector of each sequence, of whatever length."""
+        return list(self.forward(model, batch).cpu())
+
+    def vector(self, encoded: Encoded, outputs: Sequence[Float[Tensor, " hidden"]]) -> Float[Tensor, " hidden"]:
+        """The vector of a text: the mean over its windows, each weighted by the tokens that belong to it."""
+        mean = encoded.mean(outputs)
+        vector: Tensor = F.normalize(mean, dim=-1) if self.pooling.normalize else mean
+        return vector
+
+    def decode(
+        self, example: Example, encoded: Encoded, outputs: Sequence[Float[Tensor, " hidden"]]
+    ) -> dict[str, Any]:
+        """The prediction in the record form."""
+        return {"embedding": self.vector(encoded, outputs).tolist()}
 
 
 def read_pooling(folder: Path) -> Pooling:

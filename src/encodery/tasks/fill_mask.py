@@ -1,17 +1,19 @@
 """Fill-mask: the likeliest words in the place of a text's mask token."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.data.examples import Example
+from encodery.data.examples import Example, ExampleFields, input_example
 from encodery.errors import UserError
+from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
-from encodery.tasks.task import Encoded, check_single, encode_text
+from encodery.tasks.task import check_single
+from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
 
 TOP = 5
@@ -21,57 +23,63 @@ class FillMask:
     """Predictions are `{"predictions": [{"token", "token_id", "score", "sequence"}, ...]}`, the likeliest first."""
 
     name = "fill-mask"
-    heads: tuple[str, ...] = ("mlm",)
+    fields = ExampleFields
 
-    def __init__(self, tokenizer: Tokenizer, max_seqlen: int, languages: Languages | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, reading: Reading, languages: Languages | None = None) -> None:
         self.tokenizer = tokenizer
-        self.max_seqlen = max_seqlen
+        self.reading = reading
         self.languages = languages or Languages()
 
+    @staticmethod
+    def read(source: str, record: Record, columns: ExampleFields | None) -> Example:
+        """A text with a mask token."""
+        return input_example(source, record)
+
     def encode(self, example: Example) -> Encoded:
-        """Token ids of the text.
+        """The window in which the mask token has most context.
 
         Raises:
             UserError: the example is a pair, has not exactly one mask token among the tokens that the model can read,
                 or is in a language that the model does not know.
         """
         check_single(example, self.name)
-        encoded = encode_text(self.tokenizer, self.languages, example, self.max_seqlen)
-        count = list(encoded.sequence.input_ids).count(self.tokenizer.mask_token_id)
+        language_id = self.languages.id_of(example)
+        encoded = read_windows(self.tokenizer, self.reading, example.text, None, example.source, language_id)
+        mask_id = self.tokenizer.mask_token_id
+        masked = [window for window in encoded.windows if mask_id in window.sequence.input_ids[window.own]]
+        count = sum([*window.sequence.input_ids[window.own]].count(mask_id) for window in masked)
         if count != 1:
-            mask = self.tokenizer.id_to_token(self.tokenizer.mask_token_id)
-            behind = f" within the first {self.max_seqlen} tokens" if encoded.truncated else ""
+            mask = self.tokenizer.id_to_token(mask_id)
+            behind = f" within the first {self.reading.max_seqlen} tokens" if encoded.truncated else ""
             raise UserError(f"{example.source}: {count} mask tokens {mask}{behind}; exactly one is needed")
-        return encoded
+        return replace(encoded, windows=tuple(masked))
 
-    def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
-        """One prediction per sequence."""
+    def outputs(self, model: Model, batch: Batch) -> list[tuple[list[int], list[float]]]:
+        """The likeliest tokens in the place of each sequence's mask token, with their probabilities."""
         masked = (batch.input_ids == self.tokenizer.mask_token_id).nonzero()[:, 0]
         head: Any = model.heads["mlm"]
         scores = torch.softmax(head(model.encoder(batch, masked.int())).float(), -1)
         best = scores.topk(min(TOP, scores.shape[-1]))
-        rows = zip(
-            batch.cu_seqlens.tolist(), batch.seqlens(), masked.tolist(), best.indices, best.values, strict=False
-        )
-        return [
-            {"predictions": self._filled(batch.input_ids[start : start + length], place - start, ids, values)}
-            for start, length, place, ids, values in rows
-        ]
+        return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
-    def _filled(
-        self, input_ids: Int[Tensor, " tokens"], place: int, best: Int[Tensor, " best"], scores: Tensor
-    ) -> list[dict[str, Any]]:
-        """The text with each of the words, special tokens left out."""
-        ids = input_ids.tolist()
-        return [
-            {
-                "token": self._word(token),
-                "token_id": token,
-                "score": score,
-                "sequence": self.tokenizer.decode([*ids[:place], token, *ids[place + 1 :]]),
-            }
-            for token, score in zip(best.tolist(), scores.tolist(), strict=True)
-        ]
+    def decode(
+        self, example: Example, encoded: Encoded, outputs: Sequence[tuple[list[int], list[float]]]
+    ) -> dict[str, Any]:
+        """The text that the model read with each of the words in place, special tokens left out."""
+        (window,), ((best, scores),) = encoded.windows, outputs
+        ids = [*window.sequence.input_ids]
+        place = ids.index(self.tokenizer.mask_token_id)
+        return {
+            "predictions": [
+                {
+                    "token": self._word(token),
+                    "token_id": token,
+                    "score": score,
+                    "sequence": self.tokenizer.decode([*ids[:place], token, *ids[place + 1 :]]),
+                }
+                for token, score in zip(best, scores, strict=True)
+            ]
+        }
 
     def _word(self, token: int) -> str:
         special = token in self.tokenizer.special_ids

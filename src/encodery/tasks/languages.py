@@ -2,9 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from encodery.data.examples import Example
 from encodery.errors import UserError
+
+
+@runtime_checkable
+class Spoken(Protocol):
+    """An example of whatever task."""
+
+    @property
+    def source(self) -> str:
+        """Its file and line."""
+
+    @property
+    def language(self) -> str | None:
+        """What it is in, if it says."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,7 @@ class Languages:
         if self.default is not None:
             self._id(self.default, key)
 
-    def id_of(self, example: Example) -> int | None:
+    def id_of(self, example: Spoken) -> int | None:
         """The number of an example's language; None: no vector is added, as in `transformers`.
 
         Raises:
@@ -31,7 +44,7 @@ class Languages:
         language = example.language or self.default
         return None if language is None or self.ids is None else self._id(language, f"{example.source}: language")
 
-    def check_training(self, examples: Iterable[Example]) -> None:
+    def check_training(self, examples: Iterable[Spoken]) -> None:
         """Raises `UserError` if some examples have a language and others none: two kinds of input for one model."""
         ids = [(self.id_of(example), example.source) for example in examples]
         lacking = [source for language, source in ids if language is None]

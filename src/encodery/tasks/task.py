@@ -1,60 +1,107 @@
-"""What prediction sees of a task, whatever it is."""
+"""What training, evaluation and prediction see of a task, whatever it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from encodery import batch as packed
-from encodery.batch import Batch
+from encodery.batch import Batch, LossOutput
+from encodery.data.columns import Fields
 from encodery.data.examples import Example
 from encodery.errors import UserError
+from encodery.families.folder import ProblemType
+from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
+from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer
-
-MIN_SEQLEN = 4
-"""A pair's three special tokens and one token of text."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """An example ready to be packed; `truncated` if its text did not fit."""
-
-    sequence: packed.Sequence
-    truncated: bool
 
 
 @runtime_checkable
 class Task(Protocol):
-    """Examples to sequences, and a batch of them to predictions in the record form."""
+    """Records to examples, examples to windows, what the model says of these to predictions in the record form."""
 
     name: str
-    heads: tuple[str, ...]
-    """Those that the model must have."""
-    max_seqlen: int
+    reading: Reading
 
-    def encode(self, example: Example) -> Encoded:
+    @property
+    def fields(self) -> type[Fields]:
+        """The keys of its records, with the columns that hold them."""
+
+    @staticmethod
+    def read(source: str, record: Record, columns: Any) -> Any:
+        """A labelled record by its columns (a `fields`) as an example; without columns a record to predict for.
+
+        Raises:
+            UserError: it is no record of this task; begins with `source`.
+        """
+
+    def encode(self, example: Any) -> Encoded:
         """Raises `UserError` if the example is none of the task's; names its file and line."""
 
-    def predict(self, model: Model, batch: Batch) -> list[dict[str, Any]]:
-        """One prediction per sequence."""
+    def outputs(self, model: Model, batch: Batch) -> list[Any]:
+        """What the model says of each sequence of a batch, small enough to be kept."""
+
+    def decode(self, example: Any, encoded: Encoded, outputs: Sequence[Any]) -> dict[str, Any]:
+        """The prediction for an example, from the outputs of all its windows."""
 
 
 @runtime_checkable
-class Scored(Task, Protocol):
-    """A task whose predictions can be compared with what is true."""
+class Trainable(Task, Protocol):
+    """A task that can be learned, and whose predictions can be compared with what is true."""
 
-    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
+    heads: ClassVar[tuple[str, ...]]
+    """Those that the model must have."""
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The scores that are shown while training, the one that matters most first."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What a model folder must remember of the task beside its `config.json`."""
+
+    def counts(self, batch: Batch) -> Mapping[str, int]:
+        """How many items each loss term scores."""
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Each term's loss, summed over the items it scores."""
+
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> dict[str, Any]:
         """Metrics by name."""
 
+    def record(self, example: Any) -> dict[str, Any]:
+        """The input and what is true, beside which a prediction is written down."""
 
-def encode_text(tokenizer: Tokenizer, languages: Languages, example: Example, max_seqlen: int) -> Encoded:
-    """Token ids of the text or pair, cut from the longer side where it does not fit, each in the text's language."""
-    encoding = tokenizer.encode(example.text, example.text_pair, max_length=max_seqlen)
-    language = languages.id_of(example)
-    ids = encoding.input_ids
-    spoken = None if language is None else [language] * len(ids)
-    return Encoded(packed.Sequence(ids, encoding.token_type_ids, language_ids=spoken), encoding.truncated)
+
+@runtime_checkable
+class Learned(Protocol):
+    """What a training file says of a task: what there is to predict."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the head's outputs."""
+
+    @property
+    def problem_type(self) -> ProblemType | None:
+        """What `config.json` calls the outputs of a sequence head."""
+
+
+@runtime_checkable
+class TaskConfig(Protocol):
+    """The `task` table of a recipe."""
+
+    @property
+    def kind(self) -> type[Trainable]:
+        """The task itself."""
+
+    def learn(self, train: Sequence[Any], file: str, key: str) -> Learned:
+        """What the training examples of a file say of the task.
+
+        Raises:
+            UserError: nothing can be learned from them, or not what this table says; begins with `file` or `key`.
+        """
+
+    def task(self, tokenizer: Tokenizer, learned: Any, languages: Languages) -> Trainable:
+        """The task for a model's tokenizer."""
 
 
 def check_single(example: Example, task: str) -> None:

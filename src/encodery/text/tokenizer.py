@@ -1,9 +1,7 @@
 """The tokenizer: text to ids and back, whatever the kind, in the folder layout of Hugging Face."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +10,9 @@ from jaxtyping import Bool, Int32
 from pydantic import Discriminator, Tag
 
 from encodery.config import Config
-from encodery.text.alignment import Span
 from encodery.text.balance import EVEN
 from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.encoding import Assembled, Cut, Encoding
 from encodery.text.folder import read_folder
 from encodery.text.kind import Kind
 from encodery.text.layout import FIRST, SECOND
@@ -49,26 +47,6 @@ def parse_spec(values: Mapping[str, Any], source: str) -> TokenizerSpec:
         UserError: the type, a key or a value is not allowed.
     """
     return _Wrapped.parse({"tokenizer": values}, source).tokenizer
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """One input as the model takes it, special tokens included.
-
-    `sequence_ids` tell where a token is from: 0 for `text`, 1 for `pair`, None for special tokens that were added.
-    """
-
-    input_ids: list[int]
-    token_type_ids: list[int]
-    sequence_ids: list[int | None]
-    truncated: bool
-    _find_offsets: Callable[[], list[Span]] = field(repr=False, compare=False)
-
-    @cached_property
-    def offsets(self) -> list[Span]:
-        """Characters (code points, half-open) of that text; (0, 0) where there is none. Found when first asked for:
-        that takes several times as long as the ids."""
-        return self._find_offsets()
 
 
 class Tokenizer:
@@ -129,39 +107,45 @@ class Tokenizer:
         """Ids of each text, without special tokens."""
         return self.kind.encode_batch(texts)
 
-    def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
-        """One text or a pair with the special tokens that the kind's layout adds, at most `max_length` tokens.
+    def cut(self, text: str, limit: int | None = None) -> Cut:
+        """One text as ids, without special tokens; may stop as soon as there are more than `limit`."""
+        return Cut(self.kind.encode_ids(text, limit), lambda: self.kind.encode(text, limit)[1])
 
-        What is too long loses tokens from its end, the longer text first (`longest_first` in `transformers`).
-        """
+    def num_added(self, pair: bool) -> int:
+        """How many special tokens stand around one text or a pair."""
+        return self.kind.layout.added(pair)
+
+    def assemble(self, first: Sequence[int], second: Sequence[int] | None = None) -> Assembled:
+        """The ids of one text or of a pair with the special tokens that the kind's layout adds."""
         layout = self.kind.layout
-        budget = None if max_length is None else max_length - layout.added(pair is not None)
-        assert budget is None or budget >= 0, f"max_length = {max_length} leaves no room for special tokens"
-        first = self.kind.encode_ids(text, budget)
-        second = [] if pair is None else self.kind.encode_ids(pair, budget)
-        keep, keep_pair = _longest_first(len(first), len(second), budget)
-        parts = {FIRST: (0, first[:keep]), SECOND: (1, second[:keep_pair])}
+        parts = {FIRST: (0, first), SECOND: (1, second or ())}
         input_ids: list[int] = []
         token_type_ids: list[int] = []
         sequence_ids: list[int | None] = []
-        for index, token_type in layout.single if pair is None else layout.pair:
+        for index, token_type in layout.single if second is None else layout.pair:
             sequence, ids = parts.get(index, (None, [index]))
             input_ids += ids
             token_type_ids += [token_type] * len(ids)
             sequence_ids += [sequence] * len(ids)
-        truncated = keep < len(first) or keep_pair < len(second)
-        texts = (text,) if pair is None else (text, pair)
-        return Encoding(
-            input_ids, token_type_ids, sequence_ids, truncated, partial(self._offsets, texts, budget, sequence_ids)
-        )
+        return Assembled(input_ids, token_type_ids, sequence_ids)
 
-    def _offsets(self, texts: Sequence[str], budget: int | None, sequence_ids: Sequence[int | None]) -> list[Span]:
-        """The offsets of tokens of which it is known where they are from."""
-        spans = [iter(self.kind.encode(text, budget)[1]) for text in texts]
-        return [(0, 0) if sequence is None else next(spans[sequence]) for sequence in sequence_ids]
+    def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
+        """One text or a pair with special tokens, at most `max_length` tokens.
+
+        What is too long loses tokens from its end, the longer text first (`longest_first` in `transformers`).
+        """
+        budget = None if max_length is None else max_length - self.num_added(pair is not None)
+        assert budget is None or budget >= 0, f"max_length = {max_length} leaves no room for special tokens"
+        cuts = [self.cut(part, budget) for part in (text, pair) if part is not None]
+        lengths = [len(part.ids) for part in cuts]
+        keep = longest_first(lengths[0], sum(lengths[1:]), budget)
+        kept = [part.ids[:length] for part, length in zip(cuts, keep, strict=False)]
+        assembled = self.assemble(*kept)
+        truncated = [*map(len, kept)] != lengths
+        return Encoding(**vars(assembled), truncated=truncated, _cuts=tuple(cuts))
 
 
-def _longest_first(first: int, second: int, budget: int | None) -> tuple[int, int]:
+def longest_first(first: int, second: int, budget: int | None) -> tuple[int, int]:
     """How many tokens of each text stay: the longer gives way until both are equal, then both, the first more."""
     if budget is None or first + second <= budget:
         return first, second

@@ -1,0 +1,20 @@
+"""The `task` table of a recipe: one for each task that can be learned, by its `type`."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.token_classification import TokenClassificationConfig
+
+
+def _type_of(values: Any) -> Any:
+    """The tag of a table; without one it is text classification."""
+    return values.get("type", "text-classification") if isinstance(values, dict) else getattr(values, "type", None)
+
+
+TaskTable = Annotated[
+    Annotated[TextClassificationConfig, Tag("text-classification")]
+    | Annotated[TokenClassificationConfig, Tag("token-classification")],
+    Discriminator(_type_of),
+]

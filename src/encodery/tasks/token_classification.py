@@ -1,0 +1,259 @@
+"""Token classification: entities in a text, as spans of its characters; nobody outside sees a token.
+
+Every token of a text has a tag, so that an entity may begin and end where its characters do. Where the entities of
+the training data begin and end with words, those of predictions do, too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+from pydantic import Field
+from torch.nn import functional as F
+
+from encodery.batch import IGNORE_INDEX, Batch, LossOutput
+from encodery.data.scripts import is_in_word, is_mark
+from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, input_tagged, read_tagged, tags_of
+from encodery.errors import UserError
+from encodery.families.folder import ModelFolder, ProblemType
+from encodery.files.records import Record
+from encodery.model.heads import Model
+from encodery.tasks.languages import Languages
+from encodery.tasks.metrics import entity_scores
+from encodery.tasks.tags import NONE, Tags, best_path, check_names, iob2
+from encodery.tasks.windows import Encoded, Reading, read_windows
+from encodery.text.tokenizer import Tokenizer
+
+Boundaries = Literal["words", "characters"]
+_RARE = 0.01
+"""Entities end with words where fewer of their ends than this are inside one: an annotator's hand may slip."""
+
+
+@dataclass(frozen=True)
+class EntityTags:
+    """What a data set's entities are."""
+
+    tags: Tags
+    boundaries: Boundaries = "words"
+    """Whether entities begin and end with words, or anywhere."""
+    problem_type: ClassVar[ProblemType | None] = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the logits."""
+        return self.tags.names
+
+
+class TokenClassification:
+    """Predictions are `{"entities": [{"start", "end", "label", "score", "text"}]}`, and `tags` for words given.
+
+    Of a long text, each token's tag is that of the window in which it has most context.
+    """
+
+    name = "token-classification"
+    heads: ClassVar[tuple[str, ...]] = ("token",)
+    headline = ("f1", "precision", "recall")
+    fields = TaggedFields
+
+    def __init__(
+        self, tokenizer: Tokenizer, learned: EntityTags, reading: Reading, languages: Languages | None = None
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.tags = learned.tags
+        self.boundaries = learned.boundaries
+        self.reading = reading
+        self.languages = languages or Languages()
+
+    @staticmethod
+    def read(source: str, record: Record, columns: TaggedFields | None) -> TaggedExample:
+        """A labelled record by its columns; without columns a record to predict for."""
+        return input_tagged(source, record) if columns is None else read_tagged(source, record, columns)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What a model folder must remember."""
+        return {"task": self.name, "boundaries": self.boundaries, **self.reading.info}
+
+    def encode(self, example: TaggedExample) -> Encoded:
+        """The text in windows; each token has its tag in the window that it belongs to.
+
+        Raises:
+            UserError: the language or the label of an entity is not one of the task's; names the file and line.
+        """
+        language_id = self.languages.id_of(example)
+        encoded = read_windows(self.tokenizer, self.reading, example.text, None, example.source, language_id)
+        if example.entities is None:
+            return encoded
+        logits = self._targets(example, encoded.offsets)
+        windows = []
+        for window in encoded.windows:
+            labels = np.full(len(window.sequence.input_ids), IGNORE_INDEX)
+            labels[window.own] = logits[window.own_start : window.own_stop]
+            windows.append(replace(window, sequence=replace(window.sequence, token_labels=labels.tolist())))
+        return replace(encoded, windows=tuple(windows))
+
+    def _targets(self, example: TaggedExample, offsets: Sequence[Span]) -> Int64[np.ndarray, " tokens"]:
+        """The logit that is right for each token; a token in two entities is of the one that ends in it."""
+        targets = np.full(len(offsets), self.tags.logit_of_state[NONE])
+        starts, ends = np.array(offsets, np.int64).reshape(-1, 2).T
+        for start, end, label in example.entities or ():
+            if label not in self.tags.labels:
+                allowed = ", ".join(map(repr, self.tags.labels))
+                raise UserError(
+                    f"{example.source}: label {label!r} is not among the labels of the training data ({allowed}); "
+                    "correct it, or list every label in task.labels"
+                )
+            inside = np.flatnonzero((starts < end) & (start < ends))
+            begins = 2 * self.tags.labels.index(label) + 1
+            targets[inside] = self.tags.logit_of_state[begins + 1]
+            targets[inside[:1]] = self.tags.logit_of_state[begins]
+        return targets
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Every token of a text is scored once."""
+        assert batch.labels is not None
+        return {"tokens": len(batch.labels)}
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Cross entropy of the tags, summed over the tokens."""
+        assert batch.labels is not None
+        assert batch.label_index is not None
+        logits = model.logits("token", batch).float()[batch.label_index]
+        loss = F.cross_entropy(logits, batch.labels, reduction="sum")
+        hits, count = float((logits.argmax(-1) == batch.labels).sum()), float(len(batch.labels))
+        return LossOutput({"tokens": loss}, {"loss": (loss.item(), count), "tag_accuracy": (hits, count)})
+
+    def outputs(self, model: Model, batch: Batch) -> list[Float32[np.ndarray, "tokens tags"]]:
+        """The logits of each sequence's tokens."""
+        logits: np.ndarray = model.logits("token", batch).float().cpu().numpy()
+        return np.split(logits, batch.cu_seqlens[1:-1].tolist())
+
+    def decode(
+        self, example: TaggedExample, encoded: Encoded, outputs: Sequence[Float32[np.ndarray, "tokens tags"]]
+    ) -> dict[str, Any]:
+        """The entities of the best path of tags; of words given, also the tags."""
+        own = [logits[window.own] for window, logits in zip(encoded.windows, outputs, strict=True)]
+        scores = self.tags.log_probabilities(np.concatenate(own))
+        offsets = encoded.offsets[: len(scores)]
+        path = best_path(scores, self._glued(example, offsets), self.tags.opens)
+        entities = self._entities(example, offsets, path, np.exp(scores[np.arange(len(path)), path]))
+        if example.words is None:
+            return {"entities": entities}
+        spans = (Entity(entity["start"], entity["end"], entity["label"]) for entity in entities)
+        return {"entities": entities, "tags": tags_of(example.words, spans)}
+
+    def _glued(self, example: TaggedExample, offsets: Sequence[Span]) -> Bool[np.ndarray, " tokens"]:
+        """Tokens that are in an entity if the token before them is: of one word, or of one character."""
+        starts, ends = np.array(offsets, np.int64).reshape(-1, 2).T
+        glued = np.zeros(len(offsets), bool)
+        glued[1:] = starts[1:] < ends[:-1]
+        if example.words is not None:
+            word = np.searchsorted([end for _, end in example.words], starts, "right")
+            glued[1:] |= word[1:] == word[:-1]
+        elif self.boundaries == "words":
+            touching = 1 + np.flatnonzero(starts[1:] == ends[:-1])
+            glued[touching] |= np.array(
+                [is_in_word(example.text, place) for place in starts[touching].tolist()], bool
+            )
+        return glued
+
+    def _entities(
+        self,
+        example: TaggedExample,
+        offsets: Sequence[Span],
+        path: Int64[np.ndarray, " tokens"],
+        probabilities: Float64[np.ndarray, " tokens"],
+    ) -> list[dict[str, Any]]:
+        """Tokens of one entity after another, with the mean of their probabilities."""
+        entities: list[dict[str, Any]] = []
+        for first, last in _runs(path):
+            start, end = offsets[first][0], max(end for _, end in offsets[first:last])
+            while end < len(example.text) and is_mark(example.text[end]):  # accents that normalisation removed
+                end += 1
+            entities.append(
+                {
+                    "start": start,
+                    "end": end,
+                    "label": self.tags.labels[(int(path[first]) - 1) // 2],
+                    "score": float(probabilities[first:last].mean()),
+                    "text": example.text[start:end],
+                }
+            )
+        return [entity for entity in entities if entity["text"].strip()]
+
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> dict[str, Any]:
+        """Entities found at the right place with the right label: precision, recall, F1, and of each label."""
+        found = [[(e["start"], e["end"], e["label"]) for e in prediction["entities"]] for prediction in predictions]
+        true = [[(e.start, e.end, e.label) for e in example.entities or ()] for example in examples]
+        return entity_scores(found, true, self.tags.labels)
+
+    def record(self, example: TaggedExample) -> dict[str, Any]:
+        """The input and what is true, beside which a prediction is written down."""
+        return {"text": example.text, "true": [entity._asdict() for entity in example.entities or ()]}
+
+
+def _runs(path: Int64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
+    """First and last (excluded) token of each entity on a path."""
+    before = np.concatenate([[NONE], path[:-1]])
+    label = (path + 1) // 2
+    continues = (path % 2 == 0) & (label == (before + 1) // 2)
+    first = np.flatnonzero((path != NONE) & ~continues)
+    outside = np.append(np.flatnonzero((path == NONE) | ~continues), len(path))
+    last = outside[np.searchsorted(outside, first, "right")]
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+class TokenClassificationConfig(Reading):
+    """The `task` table of a recipe for token classification."""
+
+    type: Literal["token-classification"]
+    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """What entities are called; the labels of the training file, sorted, if not given."""
+    boundaries: Boundaries | None = None
+    """Whether entities begin and end with words, or anywhere; the training file says if not given."""
+    kind: ClassVar = TokenClassification
+
+    def learn(self, train: Sequence[TaggedExample], file: str, key: str) -> EntityTags:
+        """The labels of the training file, and whether its entities end with words.
+
+        Raises:
+            UserError: there is no entity in it.
+        """
+        labels = self.labels or tuple(
+            sorted({entity.label for example in train for entity in example.entities or ()})
+        )
+        if not labels:
+            raise UserError(f"{file}: no entity in any text; there is nothing to learn, label some")
+        return EntityTags(iob2(labels), self.boundaries or find_boundaries(train))
+
+    def task(self, tokenizer: Tokenizer, learned: EntityTags, languages: Languages) -> TokenClassification:
+        """The task for a model's tokenizer."""
+        return TokenClassification(tokenizer, learned, self, languages)
+
+
+def find_boundaries(examples: Iterable[TaggedExample]) -> Boundaries:
+    """Where the entities of a data set begin and end."""
+    inside = [
+        is_in_word(example.text, place)
+        for example in examples
+        for entity in example.entities or ()
+        for place in (entity.start, entity.end)
+    ]
+    return "words" if sum(inside) <= _RARE * len(inside) else "characters"
+
+
+def read_tags(folder: ModelFolder, path: Path) -> EntityTags:
+    """What a model folder says of its entities.
+
+    Raises:
+        UserError: its labels are no tags, or `encodery.json` is damaged.
+    """
+    check_names(folder.labels, f"{path}/config.json")
+    boundaries = folder.info.get("boundaries", "words")
+    if boundaries not in ("words", "characters"):
+        raise UserError(f"{path}/encodery.json: boundaries = {boundaries!r:.80}; words or characters is needed")
+    ours = folder.info.get("task") == TokenClassification.name
+    return EntityTags(Tags(folder.labels, strict=ours), boundaries)
