@@ -68,11 +68,11 @@ def spans(path: Path) -> list[list[tuple[int, int, str]]]:
 
 
 def conlleval(data: Path) -> Iterator[str]:
-    lines = (data / "oracles/conlleval/ground_truth.txt").read_text().splitlines()
-    rows = [line.split() or ["", "", "O", "O"] for line in lines]
-    true, predicted = (chunks([row[place] for row in rows]) for place in (2, 3))
+    text = (data / "oracles/conlleval/ground_truth.txt").read_text()
+    sentences = [[line.split() for line in block.splitlines()] for block in re.split(r"\n\s*\n", text.strip())]
+    true, predicted = ([chunks([row[place] for row in rows]) for rows in sentences] for place in (2, 3))
     printed = {"precision": 68.83, "recall": 80.83, "f1": 74.35}
-    yield from rows_of("conlleval, 961 tokens", entity_measurement([predicted], [true]), printed, 100.0)
+    yield from rows_of("conlleval, 961 tokens", entity_measurement(predicted, true), printed, 100.0)
 
 
 def wmt22(data: Path) -> Iterator[str]:

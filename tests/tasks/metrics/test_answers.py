@@ -23,7 +23,7 @@ V1, V2 = AnswerRules(), AnswerRules("v2.0")
 )
 @pytest.mark.parametrize("rules", [V1, V2], ids=["v1.1", "v2.0"])
 def test_one_answer_by_hand(predicted: str, right: list[str], exact: float, f1: float, rules: AnswerRules) -> None:
-    assert rules.compare(predicted, right) == (exact, pytest.approx(f1))
+    assert rules.compare(predicted, right) == pytest.approx((exact, f1))
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,9 @@ def test_what_is_undefined_in_some_resamples_is_left_out_of_them() -> None:
         return {"sometimes": np.where(sums[:, 0] > 0, 0.5, np.nan), "never": np.full(len(sums), np.nan)}
 
     assert intervals(Sums(np.array([[1.0], [0.0], [0.0]]), formula)) == {"sometimes": (0.5, 0.5)}
+
+
+def test_of_no_examples_there_are_no_intervals() -> None:
+    none = np.zeros(0)
+    assert "mse" not in intervals(Correlation(none, none), 11)
+    assert "accuracy" not in intervals(right_or_wrong(0, 0), 11)

@@ -39,8 +39,8 @@ class Confusion:
 
     def join(self, other: Measurement) -> "Confusion":
         assert isinstance(other, Confusion)
-        columns = (np.concatenate(pair) for pair in ((self.predicted, other.predicted), (self.true, other.true)))
-        return Confusion(*columns, max(self.size, other.size))
+        predicted = np.concatenate([self.predicted, other.predicted])
+        return Confusion(predicted, np.concatenate([self.true, other.true]), max(self.size, other.size))
 
     def _by_class(
         self, weights: Float[np.ndarray, "draws examples"], classes: Int64[np.ndarray, " examples"]

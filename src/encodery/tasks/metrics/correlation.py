@@ -26,17 +26,31 @@ class Correlation:
     def figures(self, weights: Float[np.ndarray, "draws examples"]) -> Figures:
         """`pearson`, `spearman` and `mse`. A correlation with a constant is 0."""
         total = weights.sum(-1)
-        counts = [_grouped(weights, groups) for groups in self._groups]
-        constant = np.any([np.max(count, axis=-1) == total for count in counts], axis=0)
-        ranks = [_ranks(count)[:, groups.place] for count, groups in zip(counts, self._groups, strict=True)]
-        middle = (total / 2 + 0.5)[:, None]
-        spearman = _correlate(weights, ranks[0] - middle, ranks[1] - middle)
-        pearson = _correlate(weights, *(self._centered(values, weights) for values in (self.predicted, self.true)))
+        counts, ranks = zip(*(groups.ranks(weights) for groups in self._groups), strict=True)
+        constant = np.any([np.max(count, axis=-1, initial=0.0) == total for count in counts], axis=0)
         return {
-            "pearson": np.where(constant, 0.0, pearson),
-            "spearman": np.where(constant, 0.0, spearman),
+            "pearson": np.where(constant, 0.0, self._pearson(weights, total)),
+            "spearman": np.where(constant, 0.0, self._spearman(weights, counts, ranks)),
             "mse": ratio(weights @ (self.predicted - self.true) ** 2, total, np.nan),
         }
+
+    def _pearson(
+        self, weights: Float[np.ndarray, "draws examples"], total: Float[np.ndarray, " draws"]
+    ) -> Float[np.ndarray, " draws"]:
+        """By sums: the numbers are centered, so the mean of a draw is near 0 and nothing cancels."""
+        sums = weights @ self._products / np.maximum(total, 1.0)[:, None]
+        first, second, first_square, second_square, product = sums.T
+        return _correlation(product - first * second, first_square - first**2, second_square - second**2)
+
+    def _spearman(
+        self, weights: Float[np.ndarray, "draws examples"], counts: Sequence[np.ndarray], ranks: Sequence[np.ndarray]
+    ) -> Float[np.ndarray, " draws"]:
+        """Squares of ranks are summed over distinct values; only their products need every example."""
+        spreads = (np.einsum("dg,dg,dg->d", count, rank, rank) for count, rank in zip(counts, ranks, strict=True))
+        first, second = (
+            np.take(rank, groups.place, axis=-1) for rank, groups in zip(ranks, self._groups, strict=True)
+        )
+        return _correlation(np.einsum("de,de,de->d", weights, first, second), *spreads)
 
     def take(self, rows: Int64[np.ndarray, " rows"]) -> "Correlation":
         return Correlation(self.predicted[rows], self.true[rows])
@@ -49,14 +63,10 @@ class Correlation:
     def _groups(self) -> "tuple[_Groups, _Groups]":
         return _Groups.of(self.predicted), _Groups.of(self.true)
 
-    @staticmethod
-    def _centered(
-        values: Float[np.ndarray, " examples"], weights: Float[np.ndarray, "draws examples"]
-    ) -> Float[np.ndarray, "draws examples"]:
-        """Less the mean of each draw, and of a size whose products stay within float64."""
-        scale = float(np.abs(values).max(initial=0.0)) or 1.0
-        scaled = values / scale
-        return scaled - ratio(weights @ scaled, weights.sum(-1))[:, None]
+    @cached_property
+    def _products(self) -> Float[np.ndarray, "examples 5"]:
+        first, second = _centered(self.predicted), _centered(self.true)
+        return np.stack([first, second, first**2, second**2, first * second], axis=1)
 
 
 @dataclass(frozen=True)
@@ -65,39 +75,38 @@ class _Groups:
 
     order: Int64[np.ndarray, " examples"]
     place: Int64[np.ndarray, " examples"]
-    starts: Int64[np.ndarray, " groups"]
+    """The group of each example."""
+    last: Int64[np.ndarray, " groups"]
+    """The place in the order of the last of each group."""
 
     @classmethod
     def of(cls, values: Float[np.ndarray, " examples"]) -> "_Groups":
-        order = np.argsort(values, kind="stable")
-        _, first, place = np.unique(values[order], return_index=True, return_inverse=True)
-        back = np.empty_like(order)
-        back[order] = place
-        return cls(order, back, first)
+        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+        return cls(np.argsort(values, kind="stable"), place, np.cumsum(counts) - 1)
+
+    def ranks(
+        self, weights: Float[np.ndarray, "draws examples"]
+    ) -> tuple[Float[np.ndarray, "draws groups"], Float[np.ndarray, "draws groups"]]:
+        """How often each distinct value counts, and its place in ascending order less the middle place; equal values
+        share the mean of theirs."""
+        upto = np.take(np.cumsum(np.take(weights, self.order, axis=-1), axis=-1), self.last, axis=-1)
+        counts = np.diff(upto, axis=-1, prepend=0.0)
+        middle = weights.sum(-1, keepdims=True) / 2
+        return counts, upto - counts / 2 - middle
 
 
-def _grouped(weights: Float[np.ndarray, "draws examples"], groups: _Groups) -> Float[np.ndarray, "draws groups"]:
-    """The weight of each distinct value."""
-    sums: np.ndarray = np.add.reduceat(weights[:, groups.order], groups.starts, axis=-1)
-    return sums
+def _centered(values: Float[np.ndarray, " examples"]) -> Float[np.ndarray, " examples"]:
+    """With the mean 0, and of a size whose products stay within float64."""
+    for _ in range(2):  # what is left of the mean after the first time is what was rounded off
+        values = values / (float(np.abs(values).max(initial=0.0)) or 1.0)
+        values = values - (values.mean() if len(values) else 0.0)
+    return values
 
 
-def _ranks(counts: Float[np.ndarray, "draws groups"]) -> Float[np.ndarray, "draws groups"]:
-    """Places in ascending order; equal values share the mean of theirs."""
-    return np.cumsum(counts, axis=-1) - (counts - 1) / 2
-
-
-def _correlate(
-    weights: Float[np.ndarray, "draws examples"],
-    first: Float[np.ndarray, "draws examples"],
-    second: Float[np.ndarray, "draws examples"],
-) -> Float[np.ndarray, " draws"]:
-    """Of values whose mean is 0."""
-    weighted = weights * first
-    covariance = np.einsum("de,de->d", weighted, second)
-    spread = np.einsum("de,de->d", weighted, first)
-    other = np.einsum("de,de,de->d", weights, second, second)
-    return np.clip(ratio(covariance, np.sqrt(spread) * np.sqrt(other)), -1.0, 1.0)
+def _correlation(covariance: np.ndarray, spread: np.ndarray, other: np.ndarray) -> Float[np.ndarray, " draws"]:
+    product = np.sqrt(np.maximum(spread, 0.0)) * np.sqrt(np.maximum(other, 0.0))
+    correlation: np.ndarray = np.clip(ratio(covariance, product), -1.0, 1.0)
+    return correlation
 
 
 def regression_scores(predicted: Sequence[float], true: Sequence[float]) -> dict[str, Any]:

@@ -8,10 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from encodery.errors import UserError
-from encodery.tasks.metrics.intervals import CONFIDENCE, RESAMPLES, bootstrap, collect, interval
+from encodery.tasks.metrics.intervals import BLOCK, CONFIDENCE, RESAMPLES, bootstrap, collect, interval
 from encodery.tasks.metrics.measurement import Figures, Measurement, scores
-
-_BLOCK = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ def difference(
     seed: int = 0,
     confidence: float = CONFIDENCE,
 ) -> dict[str, Difference]:
-    """Every figure: its difference, the interval and two p-values, over the same examples in the
-    same order.
+    """Every figure: its difference, the interval and two p-values, over the same examples in the same order.
 
     The paired bootstrap (Efron and Tibshirani 1993; Koehn 2004) draws examples and asks how the difference varies;
     approximate randomization (Noreen 1989; Riezler and Maxwell 2005) asks how large it gets if the models are
@@ -95,7 +92,7 @@ def _exchanged(first: Measurement, second: Measurement, count: int, seed: int) -
     """Differences after each example's predictions changed sides with probability one half."""
     both, examples = first.join(second), len(first)
     generator = np.random.default_rng([seed, 1])  # other numbers than the bootstrap's
-    at_once = max(1, _BLOCK // max(1, examples))
+    at_once = max(1, BLOCK // max(1, examples))
     for start in range(0, count, at_once):
         stay = generator.integers(2, size=(min(at_once, count - start), examples)).astype(np.float64)
         left = both.figures(np.concatenate([stay, 1 - stay], axis=1))
