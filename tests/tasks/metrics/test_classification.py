@@ -3,11 +3,21 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encodery.tasks.metrics import classification_scores, multi_label_scores, regression_scores
+from encodery.tasks.metrics import (
+    Confusion,
+    Measurement,
+    classification_scores,
+    multi_label_measurement,
+    multi_label_scores,
+)
+from encodery.tasks.metrics import (
+    scores as scores_of,
+)
 
 
 def test_scores_by_hand() -> None:
@@ -132,29 +142,43 @@ def test_scores_of_several_labels_equal_those_of_scikit_learn(pairs: list[tuple[
         assert scores["macro_f1"] == pytest.approx(averages)
 
 
-def test_numbers_by_hand() -> None:
-    scores = regression_scores([1.0, 2.0, 4.0, 3.0], [2.0, 4.0, 8.0, 6.0])
-    assert scores == {"pearson": pytest.approx(1.0), "spearman": pytest.approx(1.0), "mse": pytest.approx(30 / 4)}
-    assert regression_scores([1.0, 2.0, 3.0], [9.0, 4.0, 1.0])["spearman"] == pytest.approx(-1.0)
-    assert {type(value) for value in scores.values()} == {float}
-
-
-@pytest.mark.parametrize(("first", "second"), [([0.1, 0.1, 0.1], [1.0, 2.0, 3.0]), ([1.0], [2.0])])
-def test_a_constant_is_related_to_nothing(first: list[float], second: list[float]) -> None:
-    for scores in (regression_scores(first, second), regression_scores(second, first)):
-        assert (scores["pearson"], scores["spearman"]) == (0.0, 0.0)
-
-
-NUMBERS = st.lists(st.tuples(*[st.integers(-1000, 1000).map(lambda n: n / 8)] * 2), min_size=2, max_size=53)
+def weigh_by_hand(measurement: Measurement, weights: list[int]) -> None:
+    """Examples that count several times are the same as examples that are there several times."""
+    repeated = measurement.take(np.repeat(np.arange(len(weights)), weights))
+    figures = measurement.figures(np.array([weights, weights], dtype=np.float64))
+    for name, value in scores_of(repeated).items():
+        assert figures[name].tolist() == pytest.approx([value, value]), name
 
 
 @settings(max_examples=53)
-@given(NUMBERS)
-def test_scores_of_numbers_equal_those_of_scipy(pairs: list[tuple[float, float]]) -> None:
-    scipy: Any = pytest.importorskip("scipy.stats")
-    predicted, true = (list(column) for column in zip(*pairs, strict=True))
-    scores = regression_scores(predicted, true)
-    assert scores["mse"] == pytest.approx(sum((a - b) ** 2 for a, b in pairs) / len(pairs))
-    if len(set(predicted)) > 1 and len(set(true)) > 1:  # undefined otherwise: scipy warns
-        assert scores["pearson"] == pytest.approx(scipy.pearsonr(predicted, true).statistic, abs=1e-9)
-        assert scores["spearman"] == pytest.approx(scipy.spearmanr(predicted, true).statistic, abs=1e-9)
+@given(PAIRS, st.data())
+def test_weights_of_classes_are_repetitions(drawn: tuple[int, list[tuple[int, int]]], data: st.DataObject) -> None:
+    size, pairs = drawn
+    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(pairs), max_size=len(pairs)).filter(any))
+    predicted, true = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
+    weigh_by_hand(Confusion(predicted, true, size), weights)
+
+
+@settings(max_examples=53)
+@given(ROWS, st.data())
+def test_weights_of_label_sets_are_repetitions(pairs: list[tuple[list[int], list[int]]], data: st.DataObject) -> None:
+    weights = data.draw(st.lists(st.integers(0, 3), min_size=len(pairs), max_size=len(pairs)).filter(any))
+    predicted, true = ([row[side] for row in pairs] for side in (0, 1))
+    weigh_by_hand(multi_label_measurement(predicted, true, [f"label {i}" for i in range(len(true[0]))]), weights)
+
+
+def test_a_million_pairs_of_a_thousand_classes_fit() -> None:
+    """No array of examples times classes is made."""
+    classes = np.arange(1_000_003, dtype=np.int64) % 1009
+    assert scores_of(Confusion(classes, classes, 1009)) == {"accuracy": 1.0, "macro_f1": 1.0, "matthews": 1.0}
+
+
+def test_of_no_examples_nothing_is_known() -> None:
+    none = np.zeros(0, dtype=np.int64)
+    assert scores_of(Confusion(none, none, 2)) == {"macro_f1": 0.0, "matthews": 0.0}
+
+
+def test_joined_classes_are_those_of_both() -> None:
+    first = Confusion(np.array([0, 1]), np.array([0, 0]), 2)
+    second = Confusion(np.array([1]), np.array([1]), 2)
+    assert scores_of(first.join(second))["accuracy"] == pytest.approx(2 / 3)
