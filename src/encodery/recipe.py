@@ -22,7 +22,7 @@ from encodery.objectives.objective import ObjectiveConfig
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.text.tokenizer import TokenizerSpec
-from encodery.train.trainer import TrainerConfig
+from encodery.train.config import TrainerConfig
 
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
@@ -104,6 +104,14 @@ class PretrainTable(TrainerConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "PretrainTable":
+        terms = ("mlm", "nsp") if self.objective.nsp else ("mlm",)
+        metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
+        if self.best_metric not in (None, *metrics):
+            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
+        return self
+
 
 class FinetuneTable(TrainerConfig):
     """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
@@ -129,6 +137,12 @@ class FinetuneTable(TrainerConfig):
     def _seeds_differ(self) -> "FinetuneTable":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "FinetuneTable":
+        if self.selects and self.dev is None:
+            raise ValueError('keep = "best" and early_stopping compare scores on dev data; give dev = "FILE"')
         return self
 
 

@@ -16,9 +16,11 @@ from encodery.errors import Interrupted, UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.train import trainer as module
+from encodery.train.config import TrainerConfig
+from encodery.train.device import pick_device, step_seed
 from encodery.train.log import read_log
 from encodery.train.loss import mean_metrics
-from encodery.train.trainer import Trainer, TrainerConfig, pick_device, step_seed
+from encodery.train.trainer import Trainer
 
 CONFIG = EncoderConfig(
     vocab_size=53, hidden_size=10, num_hidden_layers=2, num_attention_heads=2, intermediate_size=17,

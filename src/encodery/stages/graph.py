@@ -16,9 +16,11 @@ from encodery.stages.report import build_report
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.training import build_finetune, build_pretrain
 from encodery.stages.vocabulary import build_extend, build_trim
+from encodery.train.config import TrainerConfig
 
 NOT_IN_KEY = {"device", "log_every", "evaluate_every", "checkpoint_every", "keep_checkpoints", "max_skipped_steps"}
-"""Settings of a trainer that change how a run is watched, not the weights that come out."""
+"""Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
+evaluations decide which weights these are)."""
 
 
 def stages_of(run: Run) -> list[Stage]:
@@ -105,7 +107,8 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
 
 
 def _settings(table: Config, *without: str) -> dict[str, Any]:
-    return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without})
+    decides = {"evaluate_every"} if isinstance(table, TrainerConfig) and table.selects else set()
+    return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without} - decides)
 
 
 def _fingerprints(files: Sequence[Path], base: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
+from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.vocabulary import Vocabulary
@@ -33,6 +34,8 @@ from encodery.train.trainer import Trainer
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 LOG = "log.jsonl"
+LOSS = "loss"
+DEV_BATCH_TOKENS = 4096
 PREDICTIONS = "predictions.jsonl"
 
 
@@ -134,11 +137,14 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     epochs = Epochs([item.sequence for item in encoded], table.tokens_per_step, table.epochs, seed)
     predictor = Predictor(start, task)
 
+    check_best_metric(table, problem.headline, f"finetune.{name}")
+
     def evaluate() -> Mapping[str, float]:
         if "dev" not in examples:
             return {}
         scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
-        return {key: scores[key] for key in problem.headline}
+        loss = dev_loss(task, start.model, examples["dev"]) if table.best_metric == LOSS else {}
+        return {key: scores[key] for key in problem.headline} | loss
 
     trainer = Trainer(
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
@@ -161,6 +167,19 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     )
     _save(into, work, folder, metrics, card)
     return metrics
+
+
+def check_best_metric(table: FinetuneTable, headline: Sequence[str], name: str) -> None:
+    """Raises `UserError`, before anything is trained, if `best_metric` is not measured on the dev data."""
+    if table.best_metric not in (None, *headline, LOSS):
+        allowed = ", ".join((*headline, LOSS))
+        raise UserError(f"{name}.best_metric = {table.best_metric!r:.80}; one of {allowed} is allowed")
+
+
+def dev_loss(task: TextClassification, model: Model, examples: Sequence[Example]) -> dict[str, float]:
+    """The task's loss over the dev data, for runs that are judged by it."""
+    batches = Epochs([task.encode(example).sequence for example in examples], DEV_BATCH_TOKENS, 1, 0)
+    return {LOSS: mean_metrics(task, model, map(batches, range(len(batches))))[LOSS]}
 
 
 def problem_of(table: FinetuneTable, train: Sequence[Example], file: str, name: str) -> Problem:
@@ -203,13 +222,15 @@ def write_predictions(
 
 
 def training_facts(trainer: Trainer) -> dict[str, Any]:
-    """Sizes of a training run."""
+    """Sizes of a training run, and which evaluation was its best, if that was asked."""
     state = trainer.state
+    best = {"best": state.best.model_dump()} if state.best else {}
     return {
         "steps": state.step,
         "tokens": state.tokens,
         "skipped_steps": state.skipped_steps,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        **best,
     }
 
 
