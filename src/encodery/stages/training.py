@@ -25,6 +25,7 @@ from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
 from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.tasks.class_weights import describe, emphasised
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
@@ -117,6 +118,8 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         split: read_examples(run.base / path, table.fields, require_label=True) for split, path in files.items()
     }
     problem = problem_of(table, examples["train"], files["train"], f"finetune.{name}")
+    if weights := describe(problem):
+        run.console.print(f"class weights: {weights}", markup=False)
     start = starting_point(run, table, problem.labels, seed)
     positions = start.model.config.num_positions
     if table.task.max_seqlen > positions:
@@ -187,8 +190,11 @@ def problem_of(table: FinetuneTable, train: Sequence[Example], file: str, name: 
     problem_type = table.task.problem_type or infer_problem_type(train, file)
     labels = table.task.labels
     if labels:
-        return make_problem(problem_type, labels, f"{name}.task.labels")
-    return make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+        problem = make_problem(problem_type, labels, f"{name}.task.labels")
+    else:
+        problem = make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+    read = [problem.read(example.label, example.source) for example in train if example.label is not None]
+    return emphasised(problem, table.task.class_weights, table.task.focal_gamma, read, f"{name}.task")
 
 
 def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:

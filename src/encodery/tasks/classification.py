@@ -13,6 +13,7 @@ from encodery.config import Config
 from encodery.data.examples import Example
 from encodery.families.folder import ProblemType
 from encodery.model.heads import Model
+from encodery.tasks.class_weights import ClassWeights
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import Problem
 from encodery.tasks.task import MIN_SEQLEN, Encoded, encode_text
@@ -30,6 +31,10 @@ class TextClassificationConfig(Config):
     max_seqlen: int = Field(default=128, ge=MIN_SEQLEN)
     language: str | None = None
     """The language of texts that do not say theirs, by the names of the model's `lang2id`."""
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """How much each class counts in the loss: a table by label (1 for those left out), or "balanced"."""
+    focal_gamma: float | None = Field(default=None, ge=0.0, le=10.0, exclude_if=lambda gamma: gamma is None)
+    """How much less an example counts of which the model is sure already (Lin et al. 2017); they use 2."""
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "TextClassificationConfig":
@@ -78,9 +83,10 @@ class TextClassification:
         encoded = encode_text(self.tokenizer, self.languages, example, self.max_seqlen)
         return replace(encoded, sequence=replace(encoded.sequence, label=target))
 
-    def counts(self, batch: Batch) -> dict[str, int]:
-        """Every sequence is scored."""
-        return {"classification": batch.num_sequences}
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """Every sequence is scored, and weighs as much as its class."""
+        assert batch.sequence_labels is not None
+        return {"classification": self.problem.count(batch.sequence_labels)}
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
