@@ -18,7 +18,15 @@ from encodery.stages.training import build_finetune, build_pretrain
 from encodery.stages.vocabulary import build_extend, build_trim
 from encodery.train.config import TrainerConfig
 
-NOT_IN_KEY = {"device", "log_every", "evaluate_every", "checkpoint_every", "keep_checkpoints", "max_skipped_steps"}
+NOT_IN_KEY = {
+    "activation_checkpointing",
+    "checkpoint_every",
+    "device",
+    "evaluate_every",
+    "keep_checkpoints",
+    "log_every",
+    "max_skipped_steps",
+}
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
 evaluations decide which weights these are)."""
 

@@ -59,6 +59,7 @@ class Trainer:
     ) -> None:
         self.device = pick_device(config.device)
         self.model = model.to(self.device)
+        self.model.encoder.activation_checkpointing = config.activation_checkpointing
         self.loss = loss
         self.batches = batches
         self.config = config
@@ -151,7 +152,7 @@ class Trainer:
         applied = finite and math.isfinite(norm)
         if applied:
             for group in self.optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group["lr_scale"]
             self.optimizer.step()
             for metrics in sums:
                 window.add(metrics)
@@ -234,7 +235,7 @@ class Trainer:
 
     def _weights(self) -> dict[str, Tensor]:
         """The weights that are trained."""
-        return dict(self.model.named_parameters())
+        return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
 
     def _load(self, weights: Mapping[str, Tensor]) -> None:
         with torch.no_grad():
