@@ -1,7 +1,7 @@
 """Weighted and focal losses against PyTorch and against the formulas written out in double precision."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def logits(texts: int = 7) -> Tensor:
 def softmax_loss(row: Sequence[float], target: int, emphasis: Emphasis) -> float:
     p = math.exp(row[target]) / sum(math.exp(value) for value in row)
     weight = emphasis.weights[target] if emphasis.weights else 1.0
-    return -weight * (1 - p) ** emphasis.gamma * math.log(p)
+    return float(-weight * (1 - p) ** emphasis.gamma * math.log(p))
 
 
 def sigmoid_loss(row: Sequence[float], targets: Sequence[float], emphasis: Emphasis) -> float:
@@ -94,10 +94,11 @@ def test_gradients_are_those_of_finite_differences(emphasis: Emphasis) -> None:
     st.floats(-200, 200), st.sampled_from([0.1, 0.5, 1.0, 2.0, 7.0]), st.integers(0, 2)
 )  # far beyond what float32 tells from certain
 def test_certainty_breaks_nothing(value: float, gamma: float, target: int) -> None:
-    for loss in (
+    losses: list[Callable[[Tensor], Tensor]] = [
         lambda rows: cross_entropy(rows, torch.tensor([target]), Emphasis(WEIGHTS, gamma)),
         lambda rows: binary_cross_entropy(rows, F.one_hot(torch.tensor([target]), 3).float(), Emphasis(None, gamma)),
-    ):
+    ]
+    for loss in losses:
         rows = torch.tensor([[value, 0.0, -value]], requires_grad=True)
         result = loss(rows)
         result.backward()  # type: ignore[no-untyped-call]

@@ -230,7 +230,8 @@ def write_predictions(
 def training_facts(trainer: Trainer) -> dict[str, Any]:
     """Sizes of a training run, and which evaluation was its best, if that was asked."""
     state = trainer.state
-    best = {"best": state.best.model_dump()} if state.best else {}
+    best: dict[str, Any] = {"best": state.best.model_dump()} if state.best else {}
+    threads = {"threads": state.threads} if state.threads else {}
     return {
         "steps": state.step,
         "tokens": state.tokens,
@@ -240,6 +241,7 @@ def training_facts(trainer: Trainer) -> dict[str, Any]:
     }
 
 
+        **threads,
 def _save(into: Path, work: Path, folder: ModelFolder, metrics: Metrics, card: ModelCard) -> None:
     """The model folder, its card and the log of its training."""
     save_folder(into, replace(folder, info={**folder.info, "metrics": metrics}))

@@ -44,6 +44,8 @@ class TrainingState(Config):
     skipped_steps: int = Field(default=0, ge=0)
     """Steps that were not applied because loss or gradient was not finite."""
     consecutive_skipped_steps: int = Field(default=0, ge=0)
+    threads: int | None = None
+    """How many threads share a sum, where a run must give the same bits."""
     best: Best | None = None
     """The best evaluation, where the run looks for it."""
 

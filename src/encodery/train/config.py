@@ -20,6 +20,8 @@ class TrainerConfig(Config):
     activation_checkpointing: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """Keep the inputs of the layers alone and compute the rest again going backwards: a third more work, the same
     numbers, much less memory."""
+    deterministic: bool = Field(default=False, exclude_if=lambda switch: not switch)
+    """The same bits from the same seed: slower kernels on a GPU, the same number of threads throughout on a CPU."""
     evaluate_every: PositiveInt | None = None
     """Steps between evaluations; ten times a run if not given."""
     keep: Literal["last", "best"] = Field(default="last", exclude_if=lambda value: value == "last")

@@ -29,7 +29,7 @@ from encodery.train.checkpoint import (
     save_checkpoint,
 )
 from encodery.train.config import TrainerConfig
-from encodery.train.device import autocast, pick_device, step_seed
+from encodery.train.device import autocast, check_threads, deterministic_kernels, pick_device, step_seed
 from encodery.train.log import TrainLog
 from encodery.train.loss import Loss, Sums
 from encodery.train.optim import build_optimizer, learning_rate
@@ -92,6 +92,7 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
+            deterministic_kernels(config.deterministic),
             TrainLog(self.folder / "log.jsonl") as log,
             self._resumed(log) as progress,
             Loader(self.batches, self.state.step, self.state.step if self.is_done else self.total_steps) as loader,
@@ -263,5 +264,7 @@ class Trainer:
             self.best = checkpoint.load_best()
             load_optimizer_tensors(self.optimizer, self.model.named_parameters(), optimizer_state)
             self.state = TrainingState.parse(state, str(checkpoint.folder))
+        if self.config.deterministic:
+            self.state = self.state.model_copy(update={"threads": check_threads(self.state.threads)})
         log.resume(self.state.step)
         return Progress(self.title, self.total_steps, self.console, self.state.step)
