@@ -16,6 +16,7 @@ from encodery.corpus.readers import CorpusInput
 from encodery.data.examples import ExampleFields
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.adapter import LoraTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
@@ -131,6 +132,8 @@ class FinetuneTable(TrainerConfig):
     reinit_layers: NonNegativeInt = 0
     """Draw this many of the last layers anew."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    lora: LoraTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Train an adapter of the encoder in place of its weights (Hu et al. 2021)."""
     """One model each; the report gives mean and spread."""
 
     @model_validator(mode="after")
@@ -148,6 +151,15 @@ class FinetuneTable(TrainerConfig):
 
 class Recipe(Config):
     """A whole run. Each table is a stage; a table that is missing is a stage that does not run."""
+    @model_validator(mode="after")
+    def _adapters_stand_on_trained_layers(self) -> "FinetuneTable":
+        if self.lora and (self.source == SCRATCH or self.reinit_layers):
+            raise ValueError(
+                'lora leaves the encoder as it is, and from = "scratch" or reinit_layers would leave it untrained; '
+                "start from a model, or drop lora"
+            )
+        return self
+
 
     name: Name
     seed: int = 1

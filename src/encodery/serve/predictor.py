@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from encodery.batch import Batch, pack
 from encodery.data.examples import Example
 from encodery.errors import UserError
+from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
@@ -88,7 +89,7 @@ def load(path: str | Path) -> Predictor:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
     """
     path = Path(path)
-    folder = load_folder(path)
+    folder = load_adapted(path) if is_adapter(path) else load_folder(path)
     longest = folder.model.config.num_positions
     stated = folder.info.get("max_seqlen", longest)
     if not isinstance(stated, int) or stated < MIN_SEQLEN:

@@ -24,6 +24,7 @@ from encodery.objectives.vocabulary import Vocabulary
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
+from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.tasks.class_weights import describe, emphasised
 from encodery.tasks.classification import TextClassification
@@ -138,6 +139,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     if cut := sum(item.truncated for item in encoded):
         run.console.print(f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {task.max_seqlen}")
     epochs = Epochs([item.sequence for item in encoded], table.tokens_per_step, table.epochs, seed)
+    begin_adapter(run, table, start, seed, f"finetune.{name}")
     predictor = Predictor(start, task)
 
     check_best_metric(table, problem.headline, f"finetune.{name}")
@@ -154,6 +156,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     )
     metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
     start.model.cpu()
+    metrics |= finish_adapter(run, table, start, into)
     if "test" in examples:
         predictions = predictor.predict_examples(examples["test"])
         metrics["test"] = task.score(predictions, examples["test"])
@@ -238,10 +241,10 @@ def training_facts(trainer: Trainer) -> dict[str, Any]:
         "skipped_steps": state.skipped_steps,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         **best,
+        **threads,
     }
 
 
-        **threads,
 def _save(into: Path, work: Path, folder: ModelFolder, metrics: Metrics, card: ModelCard) -> None:
     """The model folder, its card and the log of its training."""
     save_folder(into, replace(folder, info={**folder.info, "metrics": metrics}))
