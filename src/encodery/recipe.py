@@ -24,6 +24,7 @@ from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.config import TrainerConfig
+from encodery.train.space import SearchTable, ends, with_values
 
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
@@ -131,15 +132,32 @@ class FinetuneTable(TrainerConfig):
     """Draw the pooler anew: it was pretrained for another question (Zhang et al. 2021)."""
     reinit_layers: NonNegativeInt = 0
     """Draw this many of the last layers anew."""
-    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     lora: LoraTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """Train an adapter of the encoder in place of its weights (Hu et al. 2021)."""
+    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One model each; the report gives mean and spread."""
+
+    def with_values(self, values: Mapping[str, Any]) -> "FinetuneTable":
+        """The table with other values at dotted keys ("optimizer.lr").
+
+        Raises:
+            UserError: there is no such key, or it cannot have the value.
+        """
+        return FinetuneTable.parse(with_values(self.model_dump(by_alias=True), values), "search.space")
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> "FinetuneTable":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_stand_on_trained_layers(self) -> "FinetuneTable":
+        if self.lora and (self.source == SCRATCH or self.reinit_layers):
+            raise ValueError(
+                'lora leaves the encoder as it is, and from = "scratch" or reinit_layers would leave it untrained; '
+                "start from a model, or drop lora"
+            )
         return self
 
     @model_validator(mode="after")
@@ -151,15 +169,6 @@ class FinetuneTable(TrainerConfig):
 
 class Recipe(Config):
     """A whole run. Each table is a stage; a table that is missing is a stage that does not run."""
-    @model_validator(mode="after")
-    def _adapters_stand_on_trained_layers(self) -> "FinetuneTable":
-        if self.lora and (self.source == SCRATCH or self.reinit_layers):
-            raise ValueError(
-                'lora leaves the encoder as it is, and from = "scratch" or reinit_layers would leave it untrained; '
-                "start from a model, or drop lora"
-            )
-        return self
-
 
     name: Name
     seed: int = 1
@@ -172,6 +181,7 @@ class Recipe(Config):
     trim: TrimTable | None = Field(default=None, exclude_if=lambda table: table is None)
     extend: ExtendTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
+    search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
 
     @model_validator(mode="before")
     @classmethod
@@ -230,6 +240,29 @@ class Recipe(Config):
             raise ValueError(f"[{table}] starts from {source}; {' or '.join(allowed)} or a model folder is allowed")
         if source in BASES and getattr(self, source) is None:
             raise ValueError(f"[{table}] starts from {source}, but there is no [{source}] table")
+
+    @model_validator(mode="after")
+    def _search_can_look_everywhere(self) -> "Recipe":
+        """Every end of the space is tried on the table, so that no trial finds out."""
+        if self.search is None:
+            return self
+        table = self.finetune.get(self.search.finetune)
+        if table is None:
+            have = ", ".join(self.finetune) or "none"
+            raise ValueError(
+                f"search.finetune = {self.search.finetune!r:.80}: no such [finetune.NAME]; there is {have}"
+            )
+        if table.dev is None:
+            raise ValueError(
+                f'[search] compares scores on dev data; give [finetune.{self.search.finetune}] dev = "FILE"'
+            )
+        for key, axis in self.search.space.items():
+            for value in ends(axis):
+                try:
+                    table.with_values({key: value})
+                except UserError as error:
+                    raise ValueError(str(error)) from None
+        return self
 
     @model_validator(mode="after")
     def _texts_fit_the_positions(self) -> "Recipe":

@@ -44,7 +44,7 @@ def choose(best: Best | None, step: int, metrics: Mapping[str, float], metric: s
     """
     name = chosen_metric(metrics, metric)
     value = float(metrics[name])
-    if math.isfinite(value) and (best is None or _sign(name) * value > _sign(name) * best.value):
+    if math.isfinite(value) and (best is None or is_better(value, best.value, name)):
         return Best(step=step, metric=name, value=value)
     return best and best.model_copy(update={"waited": best.waited + 1})
 
@@ -58,5 +58,11 @@ def chosen_metric(metrics: Mapping[str, float], metric: str | None) -> str:
     return metric or next(iter(metrics))
 
 
-def _sign(metric: str) -> int:
-    return -1 if metric.endswith(LOWER_IS_BETTER) else 1
+def is_better(value: float, other: float, metric: str) -> bool:
+    """Whether the first of two values of a metric is the better one."""
+    return value < other if lower_is_better(metric) else value > other
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is better."""
+    return metric.endswith(LOWER_IS_BETTER)
