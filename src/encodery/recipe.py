@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from encodery.config import Config
+from encodery.config import Config, apply_override
 from encodery.corpus.readers import CorpusInput
 from encodery.data.examples import ExampleFields
 from encodery.errors import UserError
@@ -24,7 +24,7 @@ from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.config import TrainerConfig
-from encodery.train.space import SearchTable, ends, with_values
+from encodery.train.space import SearchTable, check_space, with_values
 
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
@@ -256,12 +256,7 @@ class Recipe(Config):
             raise ValueError(
                 f'[search] compares scores on dev data; give [finetune.{self.search.finetune}] dev = "FILE"'
             )
-        for key, axis in self.search.space.items():
-            for value in ends(axis):
-                try:
-                    table.with_values({key: value})
-                except UserError as error:
-                    raise ValueError(str(error)) from None
+        check_space(self.search, table.with_values)
         return self
 
     @model_validator(mode="after")
@@ -299,26 +294,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     return Recipe.parse(values, str(path))
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    """Set one dotted key; the value is TOML, or a plain word."""
-    key, separator, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not separator or not all(parts):
-        raise UserError(f"--set {override}: write it as key=value, for example --set pretrain.steps=200")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    table = values
-    for part in parts[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise UserError(f"--set {override}: {part!r} is a value, not a table")
-    table[parts[-1]] = value
 
 
 def resolve(path: str, base: Path) -> Path:

@@ -161,6 +161,14 @@ def test_a_trial_that_fails_is_counted_and_avoided(searching: Path, monkeypatch:
     assert refusal(searching, "search.trials=2") == "search: every trial failed, the last one with: no space left"
 
 
+def test_a_score_that_is_no_number_is_a_failure(searching: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([math.nan, 0.5, math.inf, 0.25])
+    monkeypatch.setattr(module, "build_finetune", lambda *_: {"dev": {"accuracy": next(scores)}, "steps": 3})
+    trials = search(searching)
+    assert [trial.get("value") for trial in trials] == [None, 0.5, None, 0.25]
+    assert trials[0]["error"] == "dev accuracy is not a finite number"
+
+
 def test_the_test_file_is_not_seen(searching: Path) -> None:
     (searching / "other.jsonl").write_text((searching / "dev.jsonl").read_text())
     search(searching)
@@ -191,14 +199,15 @@ def test_a_suggestion_follows_from_the_seed_and_the_trials() -> None:
 
 @pytest.mark.parametrize(("metric", "sign"), [("accuracy", 1), ("loss", -1)])
 def test_suggestions_go_where_it_was_better(metric: str, sign: int) -> None:
-    """Rates near 3e-4 do well: the last suggestions are nearer than the first, whichever way the metric points."""
+    """Rates near 3e-4 do well: the later suggestions are nearer than the first ones, which are random, whichever way
+    the metric points."""
     done: list[dict[str, Any]] = []
     for number in range(40):
         values = suggest(SPACE, done, 11)
         distance = abs(-3.5 - math.log10(values["optimizer.lr"]))
         done.append({"trial": number, "values": values, "metric": metric, "value": -sign * distance})
     distances = [abs(trial["value"]) for trial in done]
-    assert sum(distances[-10:]) < 0.6 * sum(distances[:10])
+    assert sum(distances[10:]) / 30 < 0.8 * sum(distances[:10]) / 10
     best = best_of(done)
     assert best is not None
     assert abs(best["value"]) == min(distances)

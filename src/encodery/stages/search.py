@@ -5,6 +5,7 @@ is one file, written whole; one that was killed has none, so it is suggested and
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -108,6 +109,8 @@ def _train(run: Run, search: SearchTable, values: Mapping[str, Any], work: Path)
 def _scored(table: FinetuneTable, metrics: Metrics) -> dict[str, Any]:
     dev = metrics["dev"]
     metric = chosen_metric(dev, table.best_metric)
+    if not math.isfinite(dev[metric]):
+        return {"error": f"dev {metric} is not a finite number"}
     return {"metric": metric, "value": dev[metric], "dev": dev, "steps": metrics["steps"]}
 
 

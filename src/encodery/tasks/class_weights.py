@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from encodery.errors import UserError
-from encodery.tasks.losses import EVEN, Emphasis
+from encodery.tasks.losses import Emphasis
 from encodery.tasks.problems import ManyLabels, OneLabel, Problem
 
 
@@ -72,7 +72,7 @@ def balanced(problem: OneLabel | ManyLabels, labels: Sequence[Any]) -> tuple[flo
 
 def describe(problem: Problem) -> str:
     """The weights of the classes as a line for a person; empty where they have none."""
-    emphasis = getattr(problem, "emphasis", EVEN)
-    if emphasis.weights is None:
+    if not isinstance(problem, OneLabel | ManyLabels) or problem.emphasis.weights is None:
         return ""
-    return ", ".join(f"{label} {weight:.3g}" for label, weight in zip(problem.labels, emphasis.weights, strict=True))
+    weights = zip(problem.labels, problem.emphasis.weights, strict=True)
+    return ", ".join(f"{label} {weight:.3g}" for label, weight in weights)

@@ -1,12 +1,13 @@
 """What a search looks through: the table `[search]` and the values that each key may have."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from encodery.config import Config
+from encodery.errors import UserError
 
 FIXED = ("train", "dev", "test", "fields", "seeds", "best_metric")
 """Keys of a fine-tuning that say what is compared: they are no part of a search."""
@@ -73,6 +74,16 @@ class SearchTable(Config):
 def ends(axis: Range | tuple[Choice, ...]) -> tuple[Choice, ...]:
     """Values of an axis that show whether all of it is allowed."""
     return (axis.low, axis.high) if isinstance(axis, Range) else axis
+
+
+def check_space(search: SearchTable, try_values: Callable[[Mapping[str, Any]], object]) -> None:
+    """Try every end of every axis, so that no trial finds out. Raises `ValueError` where one is refused."""
+    for key, axis in search.space.items():
+        for value in ends(axis):
+            try:
+                try_values({key: value})
+            except UserError as error:
+                raise ValueError(str(error)) from None
 
 
 def with_values(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
