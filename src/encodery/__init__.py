@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from encodery.serve.predictor import Predictor, load
-    from encodery.train.trainer import Trainer, TrainerConfig
+    from encodery.train.config import TrainerConfig
+    from encodery.train.trainer import Trainer
 
 __version__ = "0.1.0"
 __all__ = ["Predictor", "Trainer", "TrainerConfig", "__version__", "load"]
@@ -12,7 +13,7 @@ __all__ = ["Predictor", "Trainer", "TrainerConfig", "__version__", "load"]
 _HOME = {
     "Predictor": "encodery.serve.predictor",
     "Trainer": "encodery.train.trainer",
-    "TrainerConfig": "encodery.train.trainer",
+    "TrainerConfig": "encodery.train.config",
     "load": "encodery.serve.predictor",
 }
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -90,6 +91,28 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
+
+
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Set one dotted key of plain values by `key=value`; the value is TOML, or a plain word.
+
+    Raises:
+        UserError: no key, or a part of it is no table.
+    """
+    key, separator, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise UserError(f"--set {override}: write it as key=value, for example --set pretrain.steps=200")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = values
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UserError(f"--set {override}: {part!r} is a value, not a table")
+    table[parts[-1]] = value
 
 
 def read_json(path: Path) -> dict[str, Any]:

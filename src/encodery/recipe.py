@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from encodery.config import Config
+from encodery.config import Config, apply_override
 from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.adapter import LoraTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.model.config import EncoderConfig
 from encodery.objectives.objective import ObjectiveConfig
@@ -23,7 +24,8 @@ from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
 from encodery.text.tokenizer import TokenizerSpec
-from encodery.train.trainer import TrainerConfig
+from encodery.train.config import TrainerConfig
+from encodery.train.space import SearchTable, check_space, with_values
 
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
@@ -105,6 +107,14 @@ class PretrainTable(TrainerConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "PretrainTable":
+        terms = ("mlm", "nsp") if self.objective.nsp else ("mlm",)
+        metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
+        if self.best_metric not in (None, *metrics):
+            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
+        return self
+
 
 class FinetuneTable(TrainerConfig):
     """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
@@ -124,6 +134,8 @@ class FinetuneTable(TrainerConfig):
     """Draw the pooler anew: it was pretrained for another question (Zhang et al. 2021)."""
     reinit_layers: NonNegativeInt = 0
     """Draw this many of the last layers anew."""
+    lora: LoraTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Train an adapter of the encoder in place of its weights (Hu et al. 2021)."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One model each; the report gives mean and spread."""
 
@@ -140,10 +152,33 @@ class FinetuneTable(TrainerConfig):
             raise ValueError(str(error)) from None
         return self
 
+    def with_values(self, values: Mapping[str, Any]) -> "FinetuneTable":
+        """The table with other values at dotted keys ("optimizer.lr").
+
+        Raises:
+            UserError: there is no such key, or it cannot have the value.
+        """
+        return FinetuneTable.parse(with_values(self.model_dump(by_alias=True), values), "search.space")
+
     @model_validator(mode="after")
     def _seeds_differ(self) -> "FinetuneTable":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_stand_on_trained_layers(self) -> "FinetuneTable":
+        if self.lora and (self.source == SCRATCH or self.reinit_layers):
+            raise ValueError(
+                'lora leaves the encoder as it is, and from = "scratch" or reinit_layers would leave it untrained; '
+                "start from a model, or drop lora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "FinetuneTable":
+        if self.selects and self.dev is None:
+            raise ValueError('keep = "best" and early_stopping compare scores on dev data; give dev = "FILE"')
         return self
 
 
@@ -161,6 +196,7 @@ class Recipe(Config):
     trim: TrimTable | None = Field(default=None, exclude_if=lambda table: table is None)
     extend: ExtendTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
+    search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
 
     @model_validator(mode="before")
     @classmethod
@@ -221,6 +257,24 @@ class Recipe(Config):
             raise ValueError(f"[{table}] starts from {source}, but there is no [{source}] table")
 
     @model_validator(mode="after")
+    def _search_can_look_everywhere(self) -> "Recipe":
+        """Every end of the space is tried on the table, so that no trial finds out."""
+        if self.search is None:
+            return self
+        table = self.finetune.get(self.search.finetune)
+        if table is None:
+            have = ", ".join(self.finetune) or "none"
+            raise ValueError(
+                f"search.finetune = {self.search.finetune!r:.80}: no such [finetune.NAME]; there is {have}"
+            )
+        if table.dev is None:
+            raise ValueError(
+                f'[search] compares scores on dev data; give [finetune.{self.search.finetune}] dev = "FILE"'
+            )
+        check_space(self.search, table.with_values)
+        return self
+
+    @model_validator(mode="after")
     def _texts_fit_the_positions(self) -> "Recipe":
         positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and self.pretrain.max_seqlen > positions:
@@ -255,26 +309,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     return Recipe.parse(values, str(path))
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    """Set one dotted key; the value is TOML, or a plain word."""
-    key, separator, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not separator or not all(parts):
-        raise UserError(f"--set {override}: write it as key=value, for example --set pretrain.steps=200")
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    table = values
-    for part in parts[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise UserError(f"--set {override}: {part!r} is a value, not a table")
-    table[parts[-1]] = value
 
 
 def resolve(path: str, base: Path) -> Path:

@@ -44,7 +44,7 @@ def words_of(record: dict[str, Any]) -> dict[str, Any]:
     """The same record as words with tags; a mark at the end of a word is a word."""
     example = read_tagged("x:1", record, TaggedFields())
     text = example.text
-    spans = []
+    spans: list[tuple[int, int]] = []
     for word in transformers.models.bert.tokenization_bert_legacy.BasicTokenizer(False).tokenize(text):
         start = text.index(word, spans[-1][1] if spans else 0)
         spans.append((start, start + len(word)))

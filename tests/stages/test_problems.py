@@ -238,3 +238,20 @@ def test_languages_that_cannot_be_learned(project: Path, xlm: Path) -> None:
     assert complaint(project, "finetune.mood.task.language=en") == (
         "finetune.mood.task.language = 'en', but the model has no vectors of languages; leave it out"
     )
+
+
+def test_weights_reach_the_loss_and_the_terminal(project: Path) -> None:
+    """Rare labels weigh more: the same run with them learns other weights, and says which they were."""
+    records = rows(lambda names: "city" if "city" in names else "none")
+    write_rows(project / "train.jsonl", records)
+    (project / "labels.toml").write_text(RECIPE)
+    said, digests = [], []
+    for change in ("epochs=2", 'task.class_weights="balanced"', "task.focal_gamma=2.0"):
+        recipe = load_recipe(project / "labels.toml", ["finetune.mood.epochs=2", f"finetune.mood.{change}"])
+        opened = open_run(recipe, project / "labels.toml", Console(width=200))
+        with opened.console.capture() as screen:
+            run(opened, stages_of(opened))
+        said.append(screen.get())
+        digests.append((project / "runs/labels/finetune/mood/1/model.safetensors").read_bytes())
+    assert len(set(digests)) == 3
+    assert ["class weights: city 1.5, none 0.75" in text for text in said] == [False, True, False]

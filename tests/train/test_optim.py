@@ -148,3 +148,42 @@ def test_what_is_not_allowed(fields: dict[str, object], expected: str) -> None:
     with pytest.raises(UserError) as error:
         OptimizerConfig.parse(fields, "run.toml")
     assert str(error.value) == f"run.toml: {expected}"
+
+
+def scales(model: Model, layer_decay: float) -> dict[str, float]:
+    """Share of the learning rate by parameter."""
+    name_of = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = parameter_groups(model.named_parameters(), 0.01, layer_decay)
+    return {name_of[id(p)]: group["lr_scale"] for group in groups for p in group["params"]}  # type: ignore
+
+
+def test_each_layer_learns_more_slowly_than_the_one_above_it() -> None:
+    model = Model(TINY, ("mlm", "nsp"))
+    found = scales(model, 0.5)
+    assert found.keys() == dict(model.named_parameters()).keys()
+    for name, scale in found.items():
+        expected = {"encoder.embeddings": 0.125, "encoder.layers.0": 0.25, "encoder.layers.1": 0.5}
+        assert scale == expected.get(".".join(name.split(".")[: 3 if "layers" in name else 2]), 1.0), name
+
+
+def test_the_norm_behind_the_layers_learns_like_a_head() -> None:
+    model = Model(TINY.model_copy(update={"norm": "pre"}), ("mlm",))
+    assert scales(model, 0.5)["encoder.norm.weight"] == 1.0
+
+
+def test_without_decay_by_layer_there_are_two_groups() -> None:
+    assert set(scales(Model(TINY, ("mlm",)), 1.0).values()) == {1.0}
+
+
+def test_what_is_frozen_is_in_no_group() -> None:
+    model = Model(TINY, ("nsp",))
+    model.encoder.requires_grad_(False)
+    assert scales(model, 0.5).keys() == {
+        "pooler.dense.weight", "pooler.dense.bias", "heads.nsp.out.weight", "heads.nsp.out.bias",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("factor", [0.0, -0.5, 1.5])
+def test_a_factor_of_none_or_more_than_one_is_refused(factor: float) -> None:
+    with pytest.raises(UserError, match=rf"run\.toml: layer_decay = {factor}: input should be"):
+        OptimizerConfig.parse({"layer_decay": factor}, "run.toml")

@@ -16,9 +16,11 @@ from encodery.errors import Interrupted, UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.train import trainer as module
+from encodery.train.config import TrainerConfig
+from encodery.train.device import pick_device, step_seed
 from encodery.train.log import read_log
 from encodery.train.loss import mean_metrics
-from encodery.train.trainer import Trainer, TrainerConfig, pick_device, step_seed
+from encodery.train.trainer import Trainer
 
 CONFIG = EncoderConfig(
     vocab_size=53, hidden_size=10, num_hidden_layers=2, num_attention_heads=2, intermediate_size=17,
@@ -90,6 +92,21 @@ def test_one_step_is_that_of_pytorch(tmp_path: Path) -> None:
         torch.testing.assert_close(weights(trainer)[name], parameter.detach(), atol=1e-6, rtol=1e-5)
 
 
+def test_layers_learn_at_their_share_of_the_rate(tmp_path: Path) -> None:
+    """AdamW without decay moves a weight by its rate and nothing else: half the rate is half the way."""
+    settings = {"lr": 1e-2, "warmup_steps": 0, "schedule": "constant", "weight_decay": 0.0}
+    moved = []
+    for factor in (1.0, 0.5):
+        trainer = make(tmp_path / str(factor), 1, optimizer={**settings, "layer_decay": factor})
+        before = weights(trainer)
+        trainer.fit()
+        moved.append({name: value - before[name] for name, value in weights(trainer).items()})
+    shares = {"encoder.embeddings": 0.125, "encoder.layers.0": 0.25, "encoder.layers.1": 0.5}
+    for name, whole in moved[0].items():
+        share = next((share for start, share in shares.items() if name.startswith(start)), 1.0)
+        torch.testing.assert_close(moved[1][name], share * whole, atol=1e-7, rtol=1e-3)
+
+
 def test_micro_batches_sum_to_the_whole(tmp_path: Path) -> None:
     """Without dropout, whose draws follow the pieces, accumulation changes nothing but rounding."""
     trainers = []
@@ -104,13 +121,15 @@ def test_micro_batches_sum_to_the_whole(tmp_path: Path) -> None:
         torch.testing.assert_close(whole[name], pieces[name], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, precision: str) -> None:
-    straight = make(tmp_path / "straight", precision=precision)
+@pytest.mark.parametrize(
+    "settings", [{"precision": "fp32"}, {"precision": "bf16"}, {"optimizer": {"layer_decay": 0.7}}]
+)
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, settings: dict[str, Any]) -> None:
+    straight = make(tmp_path / "straight", **settings)
     straight.fit()
     for stop in (1, 4, 6):
         folder = tmp_path / f"stopped-{stop}"
-        first = make(folder, precision=precision, checkpoint_every=1)
+        first = make(folder, checkpoint_every=1, **settings)
 
         def stopping(step: int, stop: int = stop) -> Batch:
             if step == stop:
@@ -120,7 +139,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, precision: str) -
         first.batches = stopping
         with pytest.raises(KeyboardInterrupt):
             first.fit()
-        second = make(folder, precision=precision, checkpoint_every=1)
+        second = make(folder, checkpoint_every=1, **settings)
         second.fit()
         assert same(straight, second)
         steps = [record["step"] for record in read_log(folder / "log.jsonl") if record["event"] == "step"]
@@ -260,3 +279,11 @@ def test_cuda_and_cpu_learn_alike(tmp_path: Path) -> None:
         log = read_log(tmp_path / device / "log.jsonl")
         losses.append(sum(r["loss"] for r in log if r["event"] == "step" and r["step"] > 80) / 20)
     assert losses[0] == pytest.approx(losses[1], abs=0.1)
+
+
+def test_recomputing_layers_changes_no_bit(tmp_path: Path) -> None:
+    plain, recomputing = make(tmp_path / "a"), make(tmp_path / "b", activation_checkpointing=True)
+    plain.fit()
+    recomputing.fit()
+    assert recomputing.model.encoder.activation_checkpointing
+    assert same(plain, recomputing)

@@ -27,7 +27,8 @@ from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.objectives.objective import ObjectiveConfig, Pretraining
 from encodery.objectives.vocabulary import Vocabulary
-from encodery.train.trainer import Trainer, TrainerConfig
+from encodery.train.config import TrainerConfig
+from encodery.train.trainer import Trainer
 
 _ENDLESS = 1_000_000
 _SEED = 1

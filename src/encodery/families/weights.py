@@ -24,7 +24,7 @@ class WeightFiles:
         self._file_of: dict[str, Path] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         for path in _weight_paths(folder):
-            handle = _open(path)
+            handle = open_weights(path)
             for name in handle.keys():  # noqa: SIM118 (a safetensors handle is not iterable)
                 if name in self._file_of:
                     raise UserError(
@@ -43,7 +43,7 @@ class WeightFiles:
             wanted.setdefault(self._file_of[name], []).append(name)
         tensors: dict[str, Tensor] = {}
         for path, members in wanted.items():
-            handle = _open(path)
+            handle = open_weights(path)
             tensors |= {name: handle.get_tensor(name) for name in members}
         return tensors
 
@@ -71,7 +71,12 @@ def _weight_paths(folder: Path) -> list[Path]:
     raise UserError(f"{folder / WEIGHTS}: no such file; a model folder has config.json, {WEIGHTS} and a tokenizer")
 
 
-def _open(path: Path) -> Any:
+def open_weights(path: Path) -> Any:
+    """A handle of one safetensors file, whose header fits its size.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:

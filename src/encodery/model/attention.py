@@ -175,8 +175,9 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_context: Tensor) -> tuple[Tensor | None, ...]:
         parts = []
+        saved = ctx.saved_tensors  # once: where layers are computed again, asking is what makes them
         for i, group in enumerate(ctx.groups):
-            query, key, value, probabilities, mask = ctx.saved_tensors[5 * i : 5 * i + 5]
+            query, key, value, probabilities, mask = saved[5 * i : 5 * i + 5]
             grad = _split_heads(grad_context, group, ctx.num_heads)
             grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - ctx.p))
             if group.valid is not None:

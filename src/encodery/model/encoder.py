@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from encodery.batch import Batch
 from encodery.model.attention import group_sequences
@@ -21,6 +22,9 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Layer(config, number) for number in range(config.num_hidden_layers))
         self.norm = layer_norm(config) if config.norm == "pre" else nn.Identity()
         self.rope_thetas = (config.rope_theta, config.local_rope_theta) if config.position == "rope" else ()
+        self.activation_checkpointing = False
+        """Keep a layer's input alone for the backward pass and compute the layer again there, with the same dropout
+        (Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1)."""
 
     def forward(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
         """Last hidden states, sequences seeing only themselves; of all tokens, or of `rows` alone, in their order.
@@ -31,8 +35,10 @@ class Encoder(nn.Module):
         groups = group_sequences(batch)
         turns = rotations(batch.position_ids, self.config.head_dim, self.rope_thetas)
         last = len(self.layers) - 1
+        recomputed = self.activation_checkpointing and torch.is_grad_enabled()
         for number, layer in enumerate(self.layers):
-            hidden = layer(hidden, batch, groups, turns, rows if number == last else None)
+            given = (hidden, batch, groups, turns, rows if number == last else None)
+            hidden = checkpoint(layer, *given, use_reentrant=False) if recomputed else layer(*given)
         normalised: Tensor = self.norm(hidden)
         return normalised
 

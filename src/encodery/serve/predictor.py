@@ -12,6 +12,7 @@ from jaxtyping import Float32
 from encodery import batch as packed
 from encodery.batch import pack
 from encodery.errors import UserError
+from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
@@ -122,7 +123,7 @@ def load(path: str | Path) -> Predictor:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
     """
     path = Path(path)
-    folder = load_folder(path)
+    folder = load_adapted(path) if is_adapter(path) else load_folder(path)
     reading = read_reading(folder, f"{path}/encodery.json")
     languages = Languages(folder.languages, reading.language)
     languages.check_default(f"{path}/encodery.json: language")

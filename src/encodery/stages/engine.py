@@ -24,6 +24,7 @@ from encodery.recipe import BASES, Recipe, resolve
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
 RUN_FILE = "run.json"
+TRIALS = "trials"
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _judge(run: Run, stage: Stage, key: str, parents: Sequence[Planned]) -> Plan
     manifest = read_manifest(run.artifact(stage.name))
     if manifest is not None and manifest.key == key:
         return Planned(stage, key, "fresh", "nothing it depends on has changed")
-    if (run.work(stage.name, key) / "checkpoints").is_dir():
+    if any((run.work(stage.name, key) / begun).is_dir() for begun in ("checkpoints", TRIALS)):
         return Planned(stage, key, "continue", "stopped before its end")
     if manifest is None:
         return Planned(stage, key, "run", "not there yet")

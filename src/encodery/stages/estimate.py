@@ -38,7 +38,9 @@ def pretrain_cost(run: Run) -> Cost:
     config = recipe.model.encoder(recipe.tokenizer.vocab_size)
     tokens = table.steps * table.tokens_per_step
     micro = min(table.tokens_per_step, table.micro_batch_tokens)
-    return Cost(tokens, tokens * flops_per_token(config, table.max_seqlen), memory_bytes(config, micro))
+    again = table.activation_checkpointing
+    flops = tokens * flops_per_token(config, table.max_seqlen) * (4 / 3 if again else 1)
+    return Cost(tokens, flops, memory_bytes(config, micro, again))
 
 
 def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
@@ -51,11 +53,14 @@ def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
     return 6 * weights + attention + vocabulary
 
 
-def memory_bytes(config: EncoderConfig, tokens: int) -> int:
-    """Parameters with their optimizer state, and what the backward pass keeps of each layer."""
+def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False) -> int:
+    """Parameters with their optimizer state, and what the backward pass keeps of each layer; where layers are
+    computed again, all of one of them and the others' inputs."""
     with shapes_only():
         parameters = sum(p.numel() for p in Model(config, ("mlm", "nsp")).parameters())
-    per_token = config.num_hidden_layers * (20 * config.hidden_size + 4 * config.intermediate_size) * 2
+    layer = (20 * config.hidden_size + 4 * config.intermediate_size) * 2
+    inputs = config.num_hidden_layers * config.hidden_size * 4
+    per_token = layer + inputs if recomputed else config.num_hidden_layers * layer
     logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4
     return parameters * BYTES_PER_PARAMETER + tokens * per_token + logits
 

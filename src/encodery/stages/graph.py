@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,24 @@ from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.report import build_report
+from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.training import build_finetune, build_pretrain
 from encodery.stages.vocabulary import build_extend, build_trim
+from encodery.train.config import TrainerConfig
+from encodery.train.space import SearchTable
 
-NOT_IN_KEY = {"device", "log_every", "evaluate_every", "checkpoint_every", "keep_checkpoints", "max_skipped_steps"}
-"""Settings of a trainer that change how a run is watched, not the weights that come out."""
+NOT_IN_KEY = {
+    "activation_checkpointing",
+    "checkpoint_every",
+    "device",
+    "evaluate_every",
+    "keep_checkpoints",
+    "log_every",
+    "max_skipped_steps",
+}
+"""Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
+evaluations decide which weights these are)."""
 
 
 def stages_of(run: Run) -> list[Stage]:
@@ -43,6 +56,8 @@ def stages_of(run: Run) -> list[Stage]:
         stages.append(_revise(run, TRIM, recipe.trim, build_trim))
     if recipe.extend:
         stages.append(_revise(run, EXTEND, recipe.extend, build_extend))
+    if recipe.search:
+        stages.append(_search(run, recipe.search))
     for name, table in recipe.finetune.items():
         stages += [_finetune(run, name, table, seed) for seed in table.seeds]
     stages.append(Stage("report", build_report, {"recipe": _settings(recipe)}, {}, tuple(s.name for s in stages)))
@@ -104,8 +119,17 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     )
 
 
+def _search(run: Run, search: SearchTable) -> Stage:
+    """Depends on all that its fine-tuning does, but for the test data, which a search must not see."""
+    table = run.recipe.finetune[search.finetune].model_copy(update={"test": None})
+    tried = _finetune(run, search.finetune, table, table.seeds[0])
+    config = {**tried.config, SEARCH: _settings(search), "recipe_seed": run.recipe.seed}
+    return replace(tried, name=SEARCH, build=build_search, config=config, training="")
+
+
 def _settings(table: Config, *without: str) -> dict[str, Any]:
-    return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without})
+    decides = {"evaluate_every"} if isinstance(table, TrainerConfig) and table.selects else set()
+    return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without} - decides)
 
 
 def _fingerprints(files: Sequence[Path], base: Path) -> dict[str, str]:

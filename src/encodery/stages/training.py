@@ -17,13 +17,16 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
+from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
+from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import TaskConfig, Trainable
 from encodery.tasks.windows import Encoded, Reading
@@ -33,6 +36,8 @@ from encodery.train.trainer import Trainer
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 LOG = "log.jsonl"
+LOSS = "loss"
+DEV_BATCH_TOKENS = 4096
 PREDICTIONS = "predictions.jsonl"
 
 
@@ -113,6 +118,8 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     examples = {split: read_split(table, run.base / path) for split, path in files.items()}
     config: TaskConfig = table.task
     learned = config.learn(examples["train"], files["train"], f"finetune.{name}.task")
+    if weights := describe(learned):
+        run.console.print(f"class weights: {weights}", markup=False)
     start = starting_point(run, table, learned.labels, seed)
     positions = start.model.config.num_positions
     if table.task.max_seqlen > positions:
@@ -132,19 +139,24 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         run.console.print(note)
     sequences = [sequence for item in encoded for sequence in item.sequences]
     epochs = Epochs(sequences, table.tokens_per_step, table.epochs, seed)
+    begin_adapter(run, table, start, seed, f"finetune.{name}")
     predictor = Predictor(start, task)
+
+    check_best_metric(table, task.headline, f"finetune.{name}")
 
     def evaluate() -> Mapping[str, float]:
         if "dev" not in examples:
             return {}
         scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
-        return {key: scores[key] for key in task.headline}
+        loss = dev_loss(task, start.model, examples["dev"]) if table.best_metric == LOSS else {}
+        return {key: scores[key] for key in task.headline} | loss
 
     trainer = Trainer(
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
     )
     metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
     start.model.cpu()
+    metrics |= finish_adapter(run, table, start, into)
     if "test" in examples:
         predictions = predictor.predict_examples(examples["test"])
         metrics["test"] = task.score(predictions, examples["test"])
@@ -187,6 +199,20 @@ def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     )
 
 
+def check_best_metric(table: FinetuneTable, headline: Sequence[str], name: str) -> None:
+    """Raises `UserError`, before anything is trained, if `best_metric` is not measured on the dev data."""
+    if table.best_metric not in (None, *headline, LOSS):
+        allowed = ", ".join((*headline, LOSS))
+        raise UserError(f"{name}.best_metric = {table.best_metric!r:.80}; one of {allowed} is allowed")
+
+
+def dev_loss(task: Trainable, model: Model, examples: Sequence[Any]) -> dict[str, float]:
+    """The task's loss over the dev data, for runs that are judged by it."""
+    sequences = [sequence for example in examples for sequence in task.encode(example).sequences]
+    batches = Epochs(sequences, DEV_BATCH_TOKENS, 1, 0)
+    return {LOSS: mean_metrics(task, model, map(batches, range(len(batches))))[LOSS]}
+
+
 def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
     """The model that fine-tuning starts from: of an earlier stage, fresh, or from a folder."""
     if table.source == SCRATCH:
@@ -217,13 +243,17 @@ def write_predictions(
 
 
 def training_facts(trainer: Trainer) -> dict[str, Any]:
-    """Sizes of a training run."""
+    """Sizes of a training run, and which evaluation was its best, if that was asked."""
     state = trainer.state
+    best: dict[str, Any] = {"best": state.best.model_dump()} if state.best else {}
+    threads = {"threads": state.threads} if state.threads else {}
     return {
         "steps": state.step,
         "tokens": state.tokens,
         "skipped_steps": state.skipped_steps,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        **best,
+        **threads,
     }
 
 

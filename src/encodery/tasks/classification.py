@@ -12,6 +12,7 @@ from encodery.data.examples import Example, ExampleFields, input_example, read_e
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
+from encodery.tasks.class_weights import ClassWeights, emphasised
 from encodery.tasks.languages import Languages
 from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
 from encodery.tasks.windows import Encoded, Reading, read_windows
@@ -72,9 +73,10 @@ class TextClassification:
         )
         return encoded if label is None else encoded.labelled(self.problem.target(label))
 
-    def counts(self, batch: Batch) -> dict[str, int]:
-        """Every sequence is scored."""
-        return {"classification": batch.num_sequences}
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """Every sequence is scored, and weighs as much as its class."""
+        assert batch.sequence_labels is not None
+        return {"classification": self.problem.count(batch.sequence_labels)}
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
@@ -114,6 +116,10 @@ class TextClassificationConfig(Reading):
     """What a label is; where not given, the training file says: text, lists, or numbers with a fraction."""
     labels: tuple[str, ...] | None = Field(default=None, min_length=1)
     """The names of the logits in their order; the classes of the training file, sorted, if not given."""
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """How much each class counts in the loss: a table by label (1 for those left out), or "balanced"."""
+    focal_gamma: float | None = Field(default=None, ge=0.0, le=10.0, exclude_if=lambda gamma: gamma is None)
+    """How much less an example counts of which the model is sure already (Lin et al. 2017); they use 2."""
     kind: ClassVar = TextClassification
 
     @model_validator(mode="after")
@@ -131,8 +137,11 @@ class TextClassificationConfig(Reading):
         """
         problem_type = self.problem_type or infer_problem_type(train, file)
         if self.labels:
-            return make_problem(problem_type, self.labels, f"{key}.labels")
-        return make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+            problem = make_problem(problem_type, self.labels, f"{key}.labels")
+        else:
+            problem = make_problem(problem_type, PROBLEMS[problem_type].names(train), file)
+        read = [problem.read(example.label, example.source) for example in train if example.label is not None]
+        return emphasised(problem, self.class_weights, self.focal_gamma, read, key)
 
     def task(self, tokenizer: Tokenizer, learned: Problem, languages: Languages) -> TextClassification:
         """The task for a model's tokenizer."""

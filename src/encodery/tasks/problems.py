@@ -6,6 +6,8 @@ predicted and scored.
 | `single_label_classification` | the name of one class | cross entropy |
 | `multi_label_classification` | the names of any number of classes | binary cross entropy of each |
 | `regression` | a number | squared error |
+
+Classes may weigh more or less, and what the model is sure of less (`losses`).
 """
 
 import math
@@ -22,6 +24,7 @@ from torch.nn import functional as F
 from encodery.data.examples import Example, Label
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
+from encodery.tasks.losses import EVEN, Emphasis, binary_cross_entropy, cross_entropy, weight_of
 from encodery.tasks.metrics import classification_scores, multi_label_scores, regression_scores
 
 THRESHOLD = 0.5
@@ -55,6 +58,9 @@ class Problem(Protocol):
     def target(self, label: Any) -> int | float | list[float]:
         """What the loss compares the logits of one text with, for a label that was read."""
 
+    def count(self, targets: Shaped[Tensor, "texts *outputs"]) -> float:
+        """What the loss is divided by for a mean: the number of texts, or what they weigh."""
+
     def loss(
         self, logits: Float[Tensor, "texts outputs"], targets: Shaped[Tensor, "texts *outputs"]
     ) -> tuple[Float[Tensor, ""], Metrics]:
@@ -70,6 +76,7 @@ class Problem(Protocol):
 @dataclass(frozen=True)
 class _Classes:
     labels: tuple[str, ...]
+    emphasis: Emphasis = EVEN
 
     @cached_property
     def index(self) -> Mapping[str, int]:
@@ -107,13 +114,15 @@ class OneLabel(_Classes):
     def target(self, label: str) -> int:
         return self.index[label]
 
+    def count(self, targets: Shaped[Tensor, " texts"]) -> float:
+        return weight_of(targets, self.emphasis)
+
     def loss(
         self, logits: Float[Tensor, "texts outputs"], targets: Shaped[Tensor, " texts"]
     ) -> tuple[Float[Tensor, ""], Metrics]:
-        loss = F.cross_entropy(logits, targets, reduction="sum")
+        loss = cross_entropy(logits, targets, self.emphasis)
         hits = float((logits.argmax(-1) == targets).sum())
-        count = float(len(targets))
-        return loss, {"loss": (loss.item(), count), "accuracy": (hits, count)}
+        return loss, {"loss": (loss.item(), self.count(targets)), "accuracy": (hits, float(len(targets)))}
 
     def decode(self, logits: Float[Tensor, "texts outputs"]) -> list[dict[str, Any]]:
         predictions = []
@@ -152,10 +161,13 @@ class ManyLabels(_Classes):
         given = set(label)
         return [float(name in given) for name in self.labels]
 
+    def count(self, targets: Float[Tensor, "texts outputs"]) -> float:
+        return float(len(targets))
+
     def loss(
         self, logits: Float[Tensor, "texts outputs"], targets: Float[Tensor, "texts outputs"]
     ) -> tuple[Float[Tensor, ""], Metrics]:
-        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1).sum()
+        loss = binary_cross_entropy(logits, targets, self.emphasis)
         exact = float(((torch.sigmoid(logits) > THRESHOLD) == targets.bool()).all(-1).sum())
         count = float(len(targets))
         return loss, {"loss": (loss.item(), count), "exact_match": (exact, count)}
@@ -198,6 +210,9 @@ class Number:
 
     def target(self, label: float) -> float:
         return label
+
+    def count(self, targets: Float[Tensor, " texts"]) -> float:
+        return float(len(targets))
 
     def loss(
         self, logits: Float[Tensor, "texts 1"], targets: Float[Tensor, " texts"]

@@ -59,7 +59,7 @@ class Trainable(Task, Protocol):
     def info(self) -> dict[str, Any]:
         """What a model folder must remember of the task beside its `config.json`."""
 
-    def counts(self, batch: Batch) -> Mapping[str, int]:
+    def counts(self, batch: Batch) -> Mapping[str, float]:
         """How many items each loss term scores."""
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:

@@ -30,8 +30,9 @@ from encodery.artifact import (
 from encodery.artifact.disk import RESTORE, explained, write_bytes
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.train.selection import Best
 
-MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+MODEL, OPTIMIZER, STATE, BEST = "model.safetensors", "optimizer.safetensors", "state.json", "best.safetensors"
 
 
 class TrainingState(Config):
@@ -43,6 +44,10 @@ class TrainingState(Config):
     skipped_steps: int = Field(default=0, ge=0)
     """Steps that were not applied because loss or gradient was not finite."""
     consecutive_skipped_steps: int = Field(default=0, ge=0)
+    threads: int | None = None
+    """How many threads share a sum, where a run must give the same bits."""
+    best: Best | None = None
+    """The best evaluation, where the run looks for it."""
 
     def after_step(self, tokens: int, applied: bool) -> "TrainingState":
         """The state one step later: over `tokens` tokens, its update applied or left out."""
@@ -74,6 +79,17 @@ class Checkpoint:
             state = json.loads((self.folder / STATE).read_bytes())
             return _load_tensors(self.folder / MODEL), _load_tensors(self.folder / OPTIMIZER), state
 
+    def load_best(self) -> dict[str, Tensor] | None:
+        """The best weights so far, if they were given to `save_checkpoint`.
+
+        Raises:
+            UserError: the file is not what its name says.
+        """
+        if BEST not in self.manifest.files:
+            return None
+        with explained("read", self.folder):
+            return _load_tensors(self.folder / BEST)
+
 
 def save_checkpoint(
     folder: Path,
@@ -82,6 +98,7 @@ def save_checkpoint(
     optimizer_state: Mapping[str, Tensor],
     state: Mapping[str, Any],
     keep: int = 2,
+    best: Mapping[str, Tensor] | None = None,
 ) -> Path:
     """Publish `folder/step-<step>`, then remove all but the newest `keep` checkpoints up to `step`.
 
@@ -90,22 +107,26 @@ def save_checkpoint(
     Args:
         model_state, optimizer_state: tensors by name, on any device, not changed meanwhile. See `optimizer_tensors`.
         state: plain JSON values.
+        best: the best weights so far, of which `state` says where they come from. They are part of the checkpoint, so
+            that whichever one a killed run continues from brings those that it knew of.
 
     Raises:
         UserError: the disk is full, read-only or failing. Earlier checkpoints are intact.
     """
     assert keep >= 1
-    model, optimizer = _storable(model_state), _storable(optimizer_state)
+    files = {MODEL: _storable(model_state), OPTIMIZER: _storable(optimizer_state)}
+    if best is not None:
+        files[BEST] = _storable(best)
     target = folder / f"step-{step:08d}"
     recover(folder)
     if target.exists() and not (target / MANIFEST).is_file():
         discard(target)  # half a copy, say: never valid, so nothing is lost
     config = {"step": step}
     manifest = {"stage": "checkpoint", "key": artifact_key(config, {}), "config": config}
-    size = sum(tensor.nbytes for tensor in (*model.values(), *optimizer.values()))
+    size = sum(tensor.nbytes for tensors in files.values() for tensor in tensors.values())
     with publish(target, manifest, size=size) as temporary:
-        save_file(model, temporary / MODEL)
-        save_file(optimizer, temporary / OPTIMIZER)
+        for name, tensors in files.items():
+            save_file(tensors, temporary / name)
         write_bytes(temporary / STATE, canonical_json(state))
     others = _newest_first(folder)
     kept = [other for other in others if other <= step][:keep]

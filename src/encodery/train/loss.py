@@ -12,8 +12,8 @@ from encodery.model.heads import Model
 class Loss(Protocol):
     """An objective or a task, as far as training is concerned."""
 
-    def counts(self, batch: Batch) -> Mapping[str, int]:
-        """How many items each loss term scores."""
+    def counts(self, batch: Batch) -> Mapping[str, int | float]:
+        """How many items each loss term scores, or what they weigh where they do not weigh the same."""
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """Each term's loss, summed over the items it scores."""

@@ -1,5 +1,6 @@
-"""AdamW with the right groups, and the learning rate as a function of the step."""
+"""AdamW with the right groups, and the learning rate as a function of the step and of a weight's depth."""
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -22,6 +23,8 @@ class OptimizerConfig(Config):
     warmup_steps: NonNegativeInt | None = None
     """Steps of linear warm-up; `warmup_ratio` of all steps if not given."""
     warmup_ratio: float = Field(default=0.1, ge=0.0, le=1.0)
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0, exclude_if=lambda factor: factor == 1.0)
+    """Each layer learns at this share of the rate of the one above it (Howard & Ruder 2018, 3.2)."""
 
     @model_validator(mode="after")
     def _betas_below_one(self) -> "OptimizerConfig":
@@ -41,24 +44,41 @@ def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float
 
 
 def parameter_groups(
-    named_parameters: Iterable[tuple[str, nn.Parameter]], weight_decay: float
+    named_parameters: Iterable[tuple[str, nn.Parameter]], weight_decay: float, layer_decay: float = 1.0
 ) -> list[dict[str, object]]:
-    """Matrices and embeddings decay; biases and norm scales, which have one dimension, do not."""
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    for _, parameter in named_parameters:
-        (decayed if parameter.ndim > 1 else plain).append(parameter)
-    groups: list[dict[str, object]] = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+    """Matrices and embeddings decay; biases and norm scales, which have one dimension, do not.
+
+    `lr_scale` is the share of the learning rate that a group has: the whole one for what stands on the encoder, a
+    factor of `layer_decay` less for each layer downwards, the embeddings last.
+    """
+    trained = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
+    height = 1 + max((depth for name, _ in trained if (depth := _depth(name)) is not None), default=0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained:
+        depth = _depth(name)
+        scale = 1.0 if depth is None else layer_decay ** (height - depth)
+        groups.setdefault((scale, weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": decay, "lr_scale": scale}
+        for (scale, decay), parameters in sorted(groups.items(), key=lambda group: group[0], reverse=True)
     ]
-    return [group for group in groups if group["params"]]
+
+
+def _depth(name: str) -> int | None:
+    """How many layers lie below a parameter, counting the embeddings as one; None for what stands on the layers."""
+    if name.startswith("encoder.embeddings."):
+        return 0
+    layer = _LAYER.match(name)
+    return int(layer[1]) + 1 if layer else None
+
+
+_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """One fused AdamW over all parameters of `model`."""
+    """One fused AdamW over all parameters of `model` that are trained."""
     return torch.optim.AdamW(
-        parameter_groups(model.named_parameters(), config.weight_decay),
+        parameter_groups(model.named_parameters(), config.weight_decay, config.layer_decay),
         lr=config.lr,
         betas=config.betas,
         eps=config.eps,

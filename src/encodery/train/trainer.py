@@ -8,19 +8,15 @@ same bits (on the same machine and number of threads).
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 from rich.console import Console
 from safetensors.torch import save_file
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.config import Config
 from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
@@ -32,45 +28,14 @@ from encodery.train.checkpoint import (
     optimizer_tensors,
     save_checkpoint,
 )
+from encodery.train.config import TrainerConfig
+from encodery.train.device import autocast, check_threads, deterministic_kernels, pick_device, step_seed
 from encodery.train.log import TrainLog
 from encodery.train.loss import Loss, Sums
-from encodery.train.optim import OptimizerConfig, build_optimizer, learning_rate
+from encodery.train.optim import build_optimizer, learning_rate
 from encodery.train.progress import Progress, peak_memory_bytes
+from encodery.train.selection import choose
 from encodery.train.signals import stop_signals
-
-
-class TrainerConfig(Config):
-    """How to train, whatever is trained."""
-
-    optimizer: OptimizerConfig = OptimizerConfig()
-    precision: Literal["fp32", "bf16"] = "bf16"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    micro_batch_tokens: PositiveInt = 32_768
-    """A step's batch is run in pieces of at most this many tokens; the sum is the same."""
-    evaluate_every: PositiveInt | None = None
-    """Steps between evaluations; ten times a run if not given."""
-    checkpoint_every: PositiveInt | None = None
-    """Steps between checkpoints; ten times a run if not given."""
-    keep_checkpoints: PositiveInt = 2
-    log_every: PositiveInt = 10
-    max_skipped_steps: NonNegativeInt = 3
-    """Steps in a row with a non-finite loss or gradient before training stops."""
-
-
-def pick_device(choice: str) -> torch.device:
-    """The device to use.
-
-    Raises:
-        UserError: CUDA was asked for and is not there.
-    """
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise UserError('device = "cuda", but this machine has no usable CUDA device; use "cpu" or "auto"')
-    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """bf16 products over fp32 weights, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 class Trainer:
@@ -94,6 +59,7 @@ class Trainer:
     ) -> None:
         self.device = pick_device(config.device)
         self.model = model.to(self.device)
+        self.model.encoder.activation_checkpointing = config.activation_checkpointing
         self.loss = loss
         self.batches = batches
         self.config = config
@@ -105,9 +71,11 @@ class Trainer:
         self.title = title
         self.optimizer = build_optimizer(self.model, config.optimizer)
         self.state = TrainingState()
+        self.best: dict[str, Tensor] | None = None
+        """The weights of the best evaluation, on the CPU, where they are asked for."""
 
     def fit(self) -> dict[str, float]:
-        """Run the steps that are left; afterwards the model holds the final weights. Returns the last evaluation.
+        """Run the steps that are left; afterwards the model holds the weights to keep. Returns their evaluation.
 
         Raises:
             Interrupted: SIGTERM or Ctrl-C; the state was saved, the same call continues.
@@ -124,9 +92,10 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
+            deterministic_kernels(config.deterministic),
             TrainLog(self.folder / "log.jsonl") as log,
             self._resumed(log) as progress,
-            Loader(self.batches, self.state.step, self.total_steps) as loader,
+            Loader(self.batches, self.state.step, self.state.step if self.is_done else self.total_steps) as loader,
         ):
             window, freed = Sums(), FreedMemory()
             for batch in loader:
@@ -134,7 +103,7 @@ class Trainer:
                 grad_norm = self._step(batch, lr, window)
                 if not math.isfinite(grad_norm):
                     self._stop_if_hopeless(batch, log, progress)
-                step, last = self.state.step, self.state.step == self.total_steps
+                step, last = self.state.step, self.is_done
                 if last or step % config.log_every == 0:
                     values = self._values(window, lr, grad_norm)
                     log.write("step", step, tokens=self.state.tokens, **values)
@@ -143,6 +112,7 @@ class Trainer:
                     window = Sums()
                 if not last and step % evaluate_every == 0:
                     self._evaluate(log, progress)
+                    last = self.is_done
                 if last or stop.is_set() or step % checkpoint_every == 0:
                     self._save(log)
                 if stop.is_set() and not last:
@@ -150,7 +120,19 @@ class Trainer:
                         f"stopped at step {step} of {self.total_steps}, state saved in {self.folder}; "
                         "the same command continues"
                     )
-            return self._evaluate(log, progress)
+                if last:
+                    break
+            return self._finish(log, progress)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are done, or patience is at its end."""
+        return self.state.step == self.total_steps or self._is_out_of_patience
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        rule, best = self.config.early_stopping, self.state.best
+        return rule is not None and best is not None and best.waited >= rule.patience
 
     def _step(self, batch: Batch, lr: float, window: Sums) -> float:
         """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
@@ -171,7 +153,7 @@ class Trainer:
         applied = finite and math.isfinite(norm)
         if applied:
             for group in self.optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group["lr_scale"]
             self.optimizer.step()
             for metrics in sums:
                 window.add(metrics)
@@ -212,24 +194,64 @@ class Trainer:
             values["skipped_steps"] = float(self.state.skipped_steps)
         return values
 
-    def _evaluate(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+    def _measure(self) -> dict[str, float]:
         if self.evaluate is None:
             return {}
         self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.config.precision):
-            metrics = dict(self.evaluate())
-        log.write("eval", self.state.step, **metrics)
-        progress.evaluation(self.state.step, metrics)
+            return dict(self.evaluate())
+
+    def _evaluate(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+        """Measure the weights of this step, and remember them if they are the best so far and to be kept."""
+        step, metrics = self.state.step, self._measure()
+        log.write("eval", step, **metrics)
+        progress.evaluation(step, metrics)
+        if self.config.selects:
+            best = choose(self.state.best, step, metrics, self.config.best_metric)
+            self.state = self.state.model_copy(update={"best": best})
+            if self.config.keep == "best" and best and best.step == step:
+                self.best = {name: value.detach().to("cpu", copy=True) for name, value in self._weights().items()}
         return metrics
+
+    def _finish(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+        """The last evaluation, then back to the best weights if asked to; what was measured of those it keeps."""
+        stopped, metrics = self._is_out_of_patience, {}
+        if stopped:
+            assert self.config.early_stopping is not None
+            waited = self.config.early_stopping.patience
+            progress.notice(f"stopped early at step {self.state.step}: nothing better in {waited} evaluations")
+        else:
+            metrics = self._evaluate(log, progress)
+        best = self.state.best
+        goes_back = best is not None and self.best is not None and best.step < self.state.step
+        if goes_back:
+            self._load(self.best or {})
+        if goes_back or stopped:
+            metrics = self._measure()
+        if best is not None:
+            kept = best.step if goes_back else self.state.step
+            progress.notice(f"best: {best}; the weights of step {kept} are kept")
+            log.write("best", self.state.step, best_step=best.step, kept_step=kept, **{best.metric: best.value})
+        return metrics
+
+    def _weights(self) -> dict[str, Tensor]:
+        """The weights that are trained."""
+        return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+
+    def _load(self, weights: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self._weights().items():
+                parameter.copy_(weights[name])
 
     def _save(self, log: TrainLog) -> None:
         save_checkpoint(
             self.folder / "checkpoints",
             self.state.step,
-            dict(self.model.named_parameters()),
+            self._weights(),
             optimizer_tensors(self.optimizer, self.model.named_parameters()),
             self.state.model_dump(),
             keep=self.config.keep_checkpoints,
+            best=self.best,
         )
         log.write("checkpoint", self.state.step)
 
@@ -238,15 +260,11 @@ class Trainer:
         checkpoint = latest_checkpoint(self.folder / "checkpoints", partial(self.console.print, markup=False))
         if checkpoint is not None:
             model_state, optimizer_state, state = checkpoint.load()
-            with torch.no_grad():
-                for name, parameter in self.model.named_parameters():
-                    parameter.copy_(model_state[name])
+            self._load(model_state)
+            self.best = checkpoint.load_best()
             load_optimizer_tensors(self.optimizer, self.model.named_parameters(), optimizer_state)
             self.state = TrainingState.parse(state, str(checkpoint.folder))
+        if self.config.deterministic:
+            self.state = self.state.model_copy(update={"threads": check_threads(self.state.threads)})
         log.resume(self.state.step)
         return Progress(self.title, self.total_steps, self.console, self.state.step)
-
-
-def step_seed(seed: int, step: int) -> int:
-    """A seed for torch's generator, another for every (seed, step)."""
-    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63

@@ -1,0 +1,43 @@
+"""How to train, whatever is trained."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from encodery.config import Config
+from encodery.train.optim import OptimizerConfig
+from encodery.train.selection import EarlyStopping
+
+
+class TrainerConfig(Config):
+    """How to train, whatever is trained."""
+
+    optimizer: OptimizerConfig = OptimizerConfig()
+    precision: Literal["fp32", "bf16"] = "bf16"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    micro_batch_tokens: PositiveInt = 32_768
+    """A step's batch is run in pieces of at most this many tokens; the sum is the same."""
+    activation_checkpointing: bool = Field(default=False, exclude_if=lambda switch: not switch)
+    """Keep the inputs of the layers alone and compute the rest again going backwards: a third more work, the same
+    numbers, much less memory."""
+    deterministic: bool = Field(default=False, exclude_if=lambda switch: not switch)
+    """The same bits from the same seed: slower kernels on a GPU, the same number of threads throughout on a CPU."""
+    evaluate_every: PositiveInt | None = None
+    """Steps between evaluations; ten times a run if not given."""
+    keep: Literal["last", "best"] = Field(default="last", exclude_if=lambda value: value == "last")
+    """Which weights a run ends with: those of its last step, or of its best evaluation."""
+    early_stopping: EarlyStopping | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Stop when evaluations no longer get better."""
+    best_metric: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What `keep` and `early_stopping` go by; the first metric of an evaluation if not given."""
+    checkpoint_every: PositiveInt | None = None
+    """Steps between checkpoints; ten times a run if not given."""
+    keep_checkpoints: PositiveInt = 2
+    log_every: PositiveInt = 10
+    max_skipped_steps: NonNegativeInt = 3
+    """Steps in a row with a non-finite loss or gradient before training stops."""
+
+    @property
+    def selects(self) -> bool:
+        """Whether the evaluations decide which weights come out."""
+        return self.keep == "best" or self.early_stopping is not None

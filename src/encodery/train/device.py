@@ -1,0 +1,66 @@
+"""Where a run computes and by what rules: the device, the precision, the seed of a step, the same bits again."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from encodery.errors import UserError
+
+
+def pick_device(choice: str) -> torch.device:
+    """The device to use.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError('device = "cuda", but this machine has no usable CUDA device; use "cpu" or "auto"')
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """bf16 products over fp32 weights, or nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for torch's generator, another for every (seed, step)."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+
+
+@contextmanager
+def deterministic_kernels(wanted: bool) -> Iterator[None]:
+    """Inside, only kernels that give the same bits for the same input, if that is wanted; as before afterwards.
+
+    On a GPU some add in whatever order they come. cuBLAS reads its setting when it is first used in a process.
+    """
+    if not wanted:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.benchmark = before[1]
+
+
+def check_threads(before: int | None) -> int:
+    """How many threads share a sum, which decides its last bits; `before` is what a run began with.
+
+    Raises:
+        UserError: it began with another number.
+    """
+    threads = torch.get_num_threads()
+    if before not in (None, threads):
+        raise UserError(
+            f"deterministic = true, but this run began with {before} threads and has {threads} now, which changes "
+            f"the last bits; start it with OMP_NUM_THREADS={before}, or set deterministic = false"
+        )
+    return threads
