@@ -2,8 +2,8 @@
 
     python benchmarks/validate_shared.py DATA_FOLDER [SET...] [--findings FILE]
 
-DATA_FOLDER has `classification`, `nli`, `ner` and `qa` with the published files. `--findings` also writes every finding, as
-JSON Lines, for looking at them.
+DATA_FOLDER has `classification`, `nli`, `ner` and `qa` with the published files. `--findings` also writes every
+finding, as JSON Lines, for looking at them.
 """
 
 import argparse

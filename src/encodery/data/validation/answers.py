@@ -1,14 +1,41 @@
 """Checks of the answers to questions."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from encodery.data.validation.check import Found, check
 from encodery.data.validation.finding import Place
-from encodery.data.validation.rows import Kind, Row
+from encodery.data.validation.rows import Kind, Row, Span
 from encodery.data.validation.survey import Survey
 
 QUESTIONS: tuple[Kind, ...] = ("question-answering",)
+
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese put no space between words."""
+
+
+def holds(row: Row, span: Span) -> bool:
+    """Whether an answer is where it says."""
+    return span.start >= 0 and row.text.startswith(span.given or "", span.start)
+
+
+def only_place(row: Row, span: Span) -> int | None:
+    """Where an answer must be, if nothing but its offset is wrong: it is there once, and no part of a longer word.
+
+    An offset below 0 is no slip of counting: it says that the answer was looked for and not found.
+    """
+    places = occurrences(row.text, span.given or "", most=2)
+    if len(places) != 1 or span.start < 0:
+        return None
+    edges = (places[0], places[0] + len(span.given or ""))
+    return None if any(_inside_word(row.text, edge) for edge in edges) else places[0]
+
+
+def _inside_word(text: str, position: int) -> bool:
+    around = text[max(position - 1, 0) : position + 1] if position else ""
+    return len(around) == 2 and all(map(str.isalnum, around)) and not _UNSPACED.search(around)
 
 
 def occurrences(text: str, part: str, most: int = 9) -> list[int]:
@@ -26,15 +53,16 @@ def occurrences(text: str, part: str, most: int = 9) -> list[int]:
     "error",
     what="an answer that is not at its offset, but elsewhere in the context",
     why="training takes the offset: it learns another answer",
-    fix="correct answer_start; offsets count code points (--fix does, where the answer occurs once)",
+    fix="correct answer_start; offsets count code points (--fix does, where the answer is there once, as a word)",
     kinds=QUESTIONS,
 )
 def displaced_answer(row: Row, survey: Survey) -> Iterator[Found]:
     for span in row.answers:
         places = occurrences(row.text, span.given or "")
-        if places and span.start not in places:
+        if places and not holds(row, span):
             shown = ", ".join(map(str, places))
-            fix = f"answer_start = {places[0]} (--fix does)" if len(places) == 1 else "say which of them is meant"
+            only = only_place(row, span)
+            fix = "say which of them is meant" if only is None else f"answer_start = {only} (--fix does)"
             message = f"answer {span.index}, {span.given!r:.40}, is not at {span.start} but at {shown}"
             yield Found(message, Place(row.text, places[0], places[0] + len(span.given or "")), fix)
 

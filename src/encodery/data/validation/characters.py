@@ -14,8 +14,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u180e\u200b\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufff9-\ufffb\ue000-\uf8ff"
     "\ufdd0-\ufdef\ufffe\uffff]+"
 )
-# What UTF-8 looks like when it is read as Windows-1252 (or Latin-1): its first byte, then bytes from 80 to BF. After
-# Ã and Â, which end words in some languages, quotes, dashes and spaces are no sign; three pairs in a row are Cyrillic.
+# UTF-8 read as Windows-1252 (or Latin-1) has the first byte of a character, then bytes from 80 to BF. After
+# Ã and Â, which end words, quotes, dashes and spaces are no sign; three pairs in a row are Cyrillic.
 _TAIL = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 _MOJIBAKE = re.compile(
     "[ÃÂ][\x80-\x9f¡-ª¬®-º¼-¿ƒ†‡ˆ‰ŠŒŽ˜™šœžŸ€]"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from encodery.data.validation.check import Found, check
+from encodery.data.validation.labels import LABELLED
 from encodery.data.validation.rows import Row, label_key, text_key
 from encodery.data.validation.survey import Earlier, Survey
 
@@ -15,7 +16,7 @@ def _same(earlier: Earlier, row: Row) -> bool:
 
 def _other_label(earlier: Earlier, row: Row) -> str:
     if not earlier.shown:
-        return "other labels"
+        return "other answers" if row.kind == "question-answering" else "other labels"
     return f"the label {earlier.shown:.40}, here {row.record.get('label')!r:.40}"
 
 
@@ -83,9 +84,10 @@ def nearly_leaked(row: Row, survey: Survey) -> Iterator[Found]:
     what="the same text with different labels in a split",
     why="at most one of the two can be right, and no model can learn both",
     fix="decide for one label, or leave the text out",
+    kinds=LABELLED,
 )
 def conflicting(row: Row, survey: Survey) -> Iterator[Found]:
-    earlier = survey.same_text(row)
+    earlier = survey.same_text(row) if survey.classes else None
     if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
         yield Found(f"{earlier.source} has the same text with {_other_label(earlier, row)}")
 
@@ -99,9 +101,23 @@ def conflicting(row: Row, survey: Survey) -> Iterator[Found]:
     kinds=("text-classification",),
 )
 def nearly_conflicting(row: Row, survey: Survey) -> Iterator[Found]:
-    earlier = survey.similar_text(row)
+    earlier = survey.similar_text(row) if survey.classes else None
     if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
         yield Found(f"{earlier.source} differs in {UNLIKE} alone and has {_other_label(earlier, row)}")
+
+
+@check(
+    "D007",
+    "note",
+    what="the same text with other numbers as labels, or the same question with other answers, in a split",
+    why="both may be right: people measure and answer differently; the text counts twice",
+    fix="keep one, with the mean of the numbers or all the answers",
+)
+def counted_twice(row: Row, survey: Survey) -> Iterator[Found]:
+    several = row.kind == "question-answering" or not survey.classes
+    earlier = survey.same_text(row) if several else None
+    if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
+        yield Found(f"{earlier.source} has the same text with {_other_label(earlier, row)}")
 
 
 def _has_text(row: Row) -> bool:

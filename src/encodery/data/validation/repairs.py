@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from encodery.data.validation.answers import occurrences
+from encodery.data.validation.answers import only_place
 from encodery.data.validation.duplicates import is_repeated
 from encodery.data.validation.rows import LABEL, Row, Span, label_of
 from encodery.data.validation.schemes import orphans, split_tag
@@ -101,12 +101,12 @@ def drop_repeated_entities(row: Row, survey: Survey) -> Change:
 
 
 def move_answers(row: Row, survey: Survey) -> Change:
-    """Offsets of answers that occur exactly once."""
+    """Offsets of answers that can be in one place alone."""
     moved = {}
     for span in row.answers:
-        places = occurrences(row.text, span.given or "")
-        if len(places) == 1 and places[0] != span.start:
-            moved[span.index] = replace(span, start=places[0], end=places[0] + len(span.given or ""))
+        place = only_place(row, span)
+        if place is not None and place != span.start:
+            moved[span.index] = replace(span, start=place, end=place + len(span.given or ""))
     if not moved:
         return row.record, ""
     return _with_answers(row, moved), ", ".join(f"answer_start[{i}] = {span.start}" for i, span in moved.items())
