@@ -1,15 +1,18 @@
 """Validates real labelled sets as `encodery validate` does: findings by set and code, time, memory.
 
     python benchmarks/validate_shared.py DATA_FOLDER [SET...] [--findings FILE]
+    python benchmarks/validate_shared.py --rows 1000000
 
 DATA_FOLDER has `classification`, `nli`, `ner` and `qa` with the published files. `--findings` also writes every
-finding, as JSON Lines, for looking at them.
+finding, as JSON Lines, for looking at them. `--rows` takes invented texts instead, a hundredth of which is there
+twice: what does memory do?
 """
 
 import argparse
 import csv
 import gzip
 import json
+import random
 import resource
 import time
 from collections import Counter
@@ -71,6 +74,14 @@ def squad(path: Path, keep: Collection[str] | None = None) -> Records:
                     record = {key: question[key] for key in ("id", "question")} | {"context": paragraph["context"]}
                     record["answers"] = {key: [a[key] for a in answers] for key in ("text", "answer_start")}
                     yield f"{path}#{question['id']}", record
+
+
+def invented(rows: int) -> Records:
+    """Texts of nine words, every hundredth as the one before it."""
+    for number in range(rows):
+        draw = random.Random(number - (number % 100 == 99))
+        text = " ".join(f"word{draw.randrange(50_000)}" for _ in range(9))
+        yield f"train.jsonl:{number + 1}", {"text": text, "label": "ab"[number // 2 % 2]}
 
 
 def named(folder: Path, pattern: str, reader: Reader, **splits: str) -> list[Split]:
@@ -156,15 +167,19 @@ def measure(
 def main() -> None:
     """One Markdown row a set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("sets", nargs="*", help="only those whose names begin so")
     parser.add_argument("--findings", type=Path, default=Path("/dev/null"))
+    parser.add_argument("--rows", type=int, default=0)
     arguments = parser.parse_args()
+    sets = [(f"{arguments.rows:,} rows", [Split("train", partial(invented, arguments.rows))], Options())]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with arguments.findings.open("w", encoding="utf-8") as file:
-        for name, splits, options in data_sets(arguments.data):
+        for name, splits, options in data_sets(arguments.data) if arguments.data else sets:
             if splits and (not arguments.sets or name.startswith(tuple(arguments.sets))):
                 survey, codes, seconds = measure(splits, options, file.write)
                 print(_row(name, survey.sizes, codes, seconds), flush=True)
+    print(f"memory before {before / 1024:.0f} MiB,", end=" ")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from encodery.data.validation.check import Found, check
 from encodery.data.validation.finding import Place
 from encodery.data.validation.rows import Kind, Row, label_of
+from encodery.data.validation.schemes import split_tag
 from encodery.data.validation.survey import TRAIN, Survey
 
 LABELLED: tuple[Kind, ...] = ("text-classification", "token-classification")
@@ -22,8 +23,11 @@ def place_of(row: Row, label: str) -> Place | None:
 
 
 def _distinct(row: Row, survey: Survey) -> Iterator[str]:
-    if survey.classes:
-        yield from dict.fromkeys(row.labels)
+    if not survey.classes:
+        return
+    prefixed = survey.scheme != "plain"  # then a tag without a prefix has no label: B002 says what it is
+    mistaken = {tag for tag in row.tags or () if prefixed and not split_tag(tag)[0]}
+    yield from dict.fromkeys(label for label in row.labels if label not in mistaken)
 
 
 def _first_in_train(row: Row, survey: Survey) -> Iterator[str]:
@@ -64,7 +68,7 @@ def unseen_label(row: Row, survey: Survey) -> Iterator[Found]:
 def only_in_train(row: Row, survey: Survey) -> Iterator[Found]:
     others = [split for split in survey.sizes if split != TRAIN]
     for label in _first_in_train(row, survey) if others else ():
-        if not any(survey.count(split, label) for split in others):
+        if survey.usual_spelling(label) == label and not any(survey.count(split, label) for split in others):
             yield Found(
                 f"label {label!r:.80} occurs in train alone, not in {', '.join(others)}", place_of(row, label)
             )

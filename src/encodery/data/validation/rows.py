@@ -143,11 +143,8 @@ class Row:
             return tuple(name for name in (*tags, *(span.label for span in self.entities)) if name)
         label = self.record.get(LABEL) if self.kind == "text-classification" else None
         entries = label if isinstance(label, list) else [label]
-        return tuple(
-            str(entry)
-            for entry in entries
-            if isinstance(entry, str | int) and not isinstance(entry, bool) and entry != ""
-        )
+        names = (str(entry) for entry in entries if isinstance(entry, str | int) and not isinstance(entry, bool))
+        return tuple(name for name in names if name.strip())
 
     def token(self, index: int) -> Place:
         """Where a token stands in `text`."""

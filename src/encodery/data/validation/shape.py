@@ -24,7 +24,7 @@ def needed_columns(row: Row) -> tuple[str, ...]:
     "error",
     what="a column is missing",
     why="without its text and its label a record cannot be learned from",
-    fix="give the column, or say what it is called in the file: --field OURS=THEIRS (fields.OURS in a recipe)",
+    fix="give the column (a table needs a header row), or its name in the file: --field OURS=THEIRS",
 )
 def missing_column(row: Row, survey: Survey) -> Iterator[Found]:
     for name in needed_columns(row):
