@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from encodery.data.validation.printing import json_line
 from encodery.data.validation.rows import Columns
@@ -30,10 +30,10 @@ Records = Iterator[tuple[str, dict[str, Any]]]
 Reader = Callable[[Path], Records]
 
 
-def table(path: Path, quoting: int = csv.QUOTE_NONE) -> Records:
+def table(path: Path, quoting: Literal[0, 3] = csv.QUOTE_NONE) -> Records:
     """A tab-separated file with a header."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=quoting)  # type: ignore[arg-type]
+        rows = csv.DictReader(file, delimiter="\t", quoting=quoting)
         for row in rows:
             yield f"{path}:{rows.line_num}", row
 

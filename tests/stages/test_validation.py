@@ -37,7 +37,7 @@ def test_clean_files(files: Path, encodery: Command) -> None:
 
 
 def test_an_error(files: Path, encodery: Command) -> None:
-    write(files / "dev.jsonl", [*GOOD[:1], {"text": "Wie schön", "label": "c"}])
+    write(files / "dev.jsonl", [GOOD[0], {"text": "Wie schön", "label": "c"}, {"text": "x", "label": "b"}])
     code, out, err = encodery("validate", "dev=dev.jsonl", "train=train.jsonl")
     assert (code, err) == (1, "")
     assert out.startswith(
@@ -49,7 +49,7 @@ def test_an_error(files: Path, encodery: Command) -> None:
         "  | Wie schön\n"
         "  = fix: correct the label, or give train examples of it\n"
     )
-    assert "1 error, 1 warning, 1 note in 22 records (train 20, dev 2)\n" in out
+    assert "1 error, 1 warning, 0 notes in 23 records (train 20, dev 3)\n" in out
 
 
 def test_warnings_alone_are_no_failure(files: Path, encodery: Command) -> None:

@@ -16,7 +16,7 @@ LATIN = "abcdefghijklmnopqrstuvwxyz"
 CYRILLIC = "абцдефгхийклмнопярстувщьыз"
 HAN = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余"
 # a letter for a letter, so that every offset stays where it is
-SCRIPTS: Mapping[str, tuple[str, dict[int, str]]] = {
+SCRIPTS: Mapping[str, tuple[str, dict[int, int]]] = {
     "Latin": ("de", {}),
     "Cyrillic": ("fr", str.maketrans(LATIN + LATIN.upper(), CYRILLIC + CYRILLIC.upper())),
     "Han": ("sw", str.maketrans(LATIN + LATIN.upper(), HAN + "".join(chr(ord(c) + 20) for c in HAN))),
@@ -98,7 +98,7 @@ def _distinct(make: Callable[..., Iterator[Record]], script: str, key: str) -> S
     return sets
 
 
-def _translated(record: Record, table: dict[int, str]) -> Record:
+def _translated(record: Record, table: dict[int, int]) -> Record:
     record = deepcopy(record)
     for key in ("text", "context", "question"):
         if key in record:
@@ -200,7 +200,7 @@ def some(record: Record) -> bool:
 
 
 def after_space(record: Record) -> bool:
-    return some(record) and first(record)["start"] > 0 and record["text"][first(record)["start"] - 1] == " "
+    return some(record) and record["text"][: first(record)["start"]].endswith(" ")
 
 
 def continued(record: Record) -> bool:
@@ -220,7 +220,7 @@ def answer(record: Record) -> Record:
 def once(record: Record) -> bool:
     """The answer occurs once, with a space before it."""
     start, text = answer(record)["answer_start"][0], answer(record)["text"][0]
-    return start > 0 and record["context"][start - 1] == " " and record["context"].count(text) == 1
+    return bool(start > 0 and record["context"][start - 1] == " " and record["context"].count(text) == 1)
 
 
 def with_space(record: Record) -> None:

@@ -108,5 +108,5 @@ def test_repairing_twice_is_repairing_once(rows: list[tuple[str, Any]]) -> None:
     once, _ = repaired(train=train)
     assert {r["text"] for r in once["train"]} == {r["text"] for r in train}
     assert of(find(train=once["train"]), "L003") == []
-    third = repaired(train=repaired(**once)[0]["train"])
-    assert third[1] == []
+    twice, _ = repaired(train=once["train"])
+    assert repaired(train=twice["train"])[1] == []

@@ -38,7 +38,7 @@ def test_the_task_is_what_most_records_look_like() -> None:
         "no column 'text'; the columns are: question",
         "no column 'label'; the columns are: question",
     ]
-    tagged = [{"tokens": ["a"], "tags": ["O"]}, {"text": "a", "label": "b"}]
+    tagged: list[dict[str, Any]] = [{"tokens": ["a"], "tags": ["O"]}, {"text": "a", "label": "b"}]
     assert told(find(Options(kind="text-classification"), train=tagged), "R001") == [
         "train:1: no column 'text'; the columns are: tokens, tags",
         "train:1: no column 'label'; the columns are: tokens, tags",
