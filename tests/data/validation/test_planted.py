@@ -1,6 +1,7 @@
 """Every planted fault is found, with its code, at its line; and where nothing is planted, nothing is found."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,14 @@ def test_what_they_are_planted_in_is_clean(task: str, script: str, tmp_path: Pat
     assert shown(validate(write(tmp_path, TASKS[task][0](script)), Options(length=LENGTH))) == []
 
 
-def test_the_demo_is_clean(tmp_path: Path) -> None:
+def test_the_demo_has_nothing_but_what_it_repeats(tmp_path: Path) -> None:
     world.write(tmp_path, words=dict.fromkeys(LANGUAGES, 50))
     for name in ("topics", "reviews"):
         paths = {split: tmp_path / name / f"{split}.jsonl" for split in ("train", "dev", "test")}
         splits = [Split(split, lambda path=path: read_labelled(path)) for split, path in paths.items()]  # type: ignore[misc]
-        assert [line for line in shown(validate(splits)) if not line.startswith("D")] == []
+        # topics have sentences about nobody in particular, which dev and test may say again: 42 and 37 of 1,300
+        repeated = [line[:4] for line in shown(validate(splits))]
+        assert Counter(repeated) == ({"D003": 42, "D001": 37} if name == "topics" else {})
 
 
 def shown(findings: object) -> list[str]:
