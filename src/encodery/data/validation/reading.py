@@ -1,0 +1,51 @@
+"""Labelled files in, corrected copies out."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from encodery.data.examples import read_records
+from encodery.errors import UserError
+from encodery.files.records import Record
+from encodery.files.streams import COMPRESSIONS
+
+
+def read_labelled(path: Path) -> Iterator[tuple[str, Record]]:
+    """The records of a labelled file, each with its `file:line`.
+
+    Raises:
+        UserError: as `examples.read_records`.
+    """
+    return read_records(path)
+
+
+def copy_of(path: Path, folder: Path | None) -> Path:
+    """Where the corrected copy of a file goes: beside it, or into `folder`."""
+    name = path.name
+    for suffix in COMPRESSIONS:
+        name = name.removesuffix(suffix)
+    return (folder or path.parent) / f"{Path(name).stem}.fixed.jsonl"
+
+
+def write_copy(path: Path, records: Iterable[Record]) -> int:
+    """Write records as JSON Lines, whole or not at all; how many they are.
+
+    Raises:
+        UserError: there is such a file already, or it cannot be written.
+    """
+    if path.exists():
+        raise UserError(f"{path}: is there already; remove it, or name another folder with --to")
+    part = path.with_name(path.name + ".part")
+    count = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for record in records:
+                file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+                count += 1
+        part.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count

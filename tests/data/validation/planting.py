@@ -1,0 +1,318 @@
+"""Demo sets in three scripts, and faults to plant in them, each with the code that must be found at its line."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from encodery.demo import world
+
+Record = dict[str, Any]
+Sets = dict[str, list[Record]]
+
+LATIN = "abcdefghijklmnopqrstuvwxyz"
+CYRILLIC = "абцдефгхийклмнопярстувщьыз"
+HAN = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余"
+# a letter for a letter, so that every offset stays where it is
+SCRIPTS: Mapping[str, tuple[str, dict[int, int]]] = {
+    "Latin": ("de", {}),
+    "Cyrillic": ("fr", str.maketrans(LATIN + LATIN.upper(), CYRILLIC + CYRILLIC.upper())),
+    "Han": ("sw", str.maketrans(LATIN + LATIN.upper(), HAN + "".join(chr(ord(c) + 20) for c in HAN))),
+}
+SIZES = {"train": 211, "dev": 113}
+MAX_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault in place: what must be found where; `also` are codes that the same fault brings with it there."""
+
+    code: str
+    split: str
+    index: int
+    also: tuple[str, ...] = ()
+
+
+@dataclass
+class Field:
+    """The records of a data set, and which of them are untouched."""
+
+    sets: Sets
+    draw: random.Random
+    planted: list[Planted] = field(default_factory=list)
+    used: dict[str, set[int]] = field(default_factory=lambda: {split: set() for split in SIZES})
+
+    def pick(self, split: str, fits: Callable[[Record], Any] = lambda record: True) -> int:
+        """An untouched record, neither the first of its split (of its label, mostly) nor one used before."""
+        free = [
+            index
+            for index, record in enumerate(self.sets[split])
+            if index > 20 and index not in self.used[split] and fits(record)
+        ]
+        index = self.draw.choice(free)
+        self.used[split].add(index)
+        return index
+
+
+Fault = Callable[[Field], Planted]
+
+
+def topics(script: str) -> Sets:
+    """Text classification."""
+    return _distinct(world.topics, script, "text")
+
+
+def entities(script: str) -> Sets:
+    """Token classification with character spans."""
+    return _distinct(world.entities, script, "text")
+
+
+def words(script: str) -> Sets:
+    """Token classification with words and tags."""
+    return {split: [_tagged(record) for record in records] for split, records in entities(script).items()}
+
+
+def questions(script: str) -> Sets:
+    """Question answering."""
+    return _distinct(world.questions, script, "context")
+
+
+def _distinct(make: Callable[..., Iterator[Record]], script: str, key: str) -> Sets:
+    """Records whose texts differ in more than case; Han has none, so the mapped text counts.
+
+    The demo's own splits share what is said of nobody in particular.
+    """
+    language, table = SCRIPTS[script]
+    seen: set[str] = set()
+    sets: Sets = {split: [] for split in SIZES}
+    for split, records in sets.items():
+        for record in make(language, split, 10**9):
+            mapped = _translated(record, table)
+            if mapped[key].casefold() not in seen:
+                seen.add(mapped[key].casefold())
+                records.append({"id": f"{split}-{len(records)}", **mapped})
+            if len(records) == SIZES[split]:
+                break
+    return sets
+
+
+def _translated(record: Record, table: dict[int, int]) -> Record:
+    record = deepcopy(record)
+    for key in ("text", "context", "question"):
+        if key in record:
+            record[key] = record[key].translate(table)
+    if "answers" in record:
+        record["answers"]["text"] = [text.translate(table) for text in record["answers"]["text"]]
+    return record
+
+
+def _tagged(record: Record) -> Record:
+    tokens: list[str] = []
+    tags: list[str] = []
+    at = 0
+    text = record["text"]
+    cuts = sorted({edge for e in record["entities"] for edge in (e["start"], e["end"])} | {0, len(text)})
+    for start, end in pairwise(cuts):
+        inside = next((e for e in record["entities"] if e["start"] <= start < e["end"]), None)
+        for word in text[start:end].split():
+            begins = inside is not None and at == 0
+            tags.append("O" if inside is None else f"{'B' if begins else 'I'}-{inside['label']}")
+            tokens.append(word)
+            at += 1
+        at = 0
+    return {"id": record["id"], "tokens": tokens, "tags": tags}
+
+
+def change(
+    code: str, split: str, edit: Callable[[Record], Any], *also: str, fits: Any = lambda record: True
+) -> Fault:
+    """A fault that edits one record."""
+
+    def plant(place: Field) -> Planted:
+        index = place.pick(split, fits)
+        edit(place.sets[split][index])
+        return Planted(code, split, index, also)
+
+    return plant
+
+
+def copy(code: str, source: str, to: str, edit: Callable[[Record], Any], *also: str) -> Fault:
+    """A fault that takes the place of a record of `to` with an edited copy of an earlier record of `source`."""
+
+    def plant(place: Field) -> Planted:
+        original, index = place.pick(source), place.pick(to)
+        if source == to:  # the later of the two is the copy
+            original, index = sorted((original, index))
+        record = deepcopy(place.sets[source][original])
+        record["id"] = f"copy-{to}-{index}"
+        edit(record)
+        place.sets[to][index] = record
+        return Planted(code, to, index, also)
+
+    return plant
+
+
+def insert(text: str) -> Callable[[Record], None]:
+    """Writes something into the middle of the text."""
+
+    def edit(record: Record) -> None:
+        middle = len(record["text"]) // 2
+        record["text"] = record["text"][:middle] + text + record["text"][middle:]
+
+    return edit
+
+
+def other_label(record: Record) -> None:
+    record["label"] = "food" if record["label"] != "food" else "nature"
+
+
+def shout(record: Record) -> None:
+    """What has no case gets more space."""
+    text = record["text"]
+    record["text"] = text.upper() if text.upper() != text else text.replace(" ", "  ")
+
+
+def shout_otherwise(record: Record) -> None:
+    shout(record)
+    other_label(record)
+
+
+def first(record: Record) -> Record:
+    entity: Record = record["entities"][0]
+    return entity
+
+
+def accent(record: Record) -> None:
+    """The last letter of the only entity gets an accent that the entity leaves out."""
+    end = first(record)["end"]
+    record["text"] = record["text"][:end] + "\u0301" + record["text"][end:]
+
+
+def alone(record: Record) -> bool:
+    """One entity of some length, inside the text."""
+    return len(record["entities"]) == 1 and 1 < first(record)["end"] < len(record["text"])
+
+
+def some(record: Record) -> bool:
+    return bool(record["entities"])
+
+
+def after_space(record: Record) -> bool:
+    return some(record) and record["text"][: first(record)["start"]].endswith(" ")
+
+
+def continued(record: Record) -> bool:
+    return any(tag.startswith("I-") for tag in record["tags"])
+
+
+def orphan(record: Record) -> None:
+    index = next(i for i, tag in enumerate(record["tags"]) if tag.startswith("I-"))
+    record["tags"][index - 1] = "O"
+
+
+def answer(record: Record) -> Record:
+    answers: Record = record["answers"]
+    return answers
+
+
+def once(record: Record) -> bool:
+    """The answer occurs once, with a space before it."""
+    start, text = answer(record)["answer_start"][0], answer(record)["text"][0]
+    return bool(start > 0 and record["context"][start - 1] == " " and record["context"].count(text) == 1)
+
+
+def with_space(record: Record) -> None:
+    answer(record)["answer_start"][0] -= 1
+    answer(record)["text"][0] = " " + answer(record)["text"][0]
+
+
+TEXT_FAULTS: tuple[Fault, ...] = (
+    change("R001", "train", lambda r: r.pop("label")),
+    change("R001", "dev", lambda r: r.pop("text")),
+    change("R002", "train", lambda r: r.update(text=7)),
+    change("R002", "dev", lambda r: r.update(label=True)),
+    change("R003", "train", lambda r: r.update(text=" \n")),
+    change("R004", "train", lambda r: r.update(label=None)),
+    change("R004", "dev", lambda r: r.update(label="")),
+    change("R005", "train", lambda r: r.update(id="train-3")),
+    change("T001", "train", insert("\ufffd")),
+    change("T002", "train", insert("fÃ¼r")),
+    change("T002", "dev", insert("itâ€™s")),
+    change("T003", "dev", insert("\x07")),
+    change("T004", "train", insert("\u200b")),
+    change("T005", "dev", lambda r: r.update(text=" ".join([r["text"], "und so weiter"] * 100))),
+    change("L001", "dev", lambda r: r.update(label="weather")),
+    change("L003", "train", lambda r: r.update(label=f"{r['label'].upper()} ")),
+    change("L005", "train", lambda r: r.update(label="sports"), "L002", "L004"),
+    change("L007", "train", lambda r: r.update(label="-"), "L002", "L004", "L005"),
+    copy("D001", "train", "train", lambda r: None),
+    copy("D002", "train", "train", shout),
+    copy("D003", "train", "dev", lambda r: None),
+    copy("D004", "train", "dev", shout),
+    copy("D005", "train", "train", other_label),
+    copy("D006", "train", "train", shout_otherwise),
+)
+SPAN_FAULTS: tuple[Fault, ...] = (
+    change("R001", "train", lambda r: r.pop("entities")),
+    change("R002", "dev", lambda r: first(r).update(start="3"), fits=some),
+    change("S001", "train", lambda r: first(r).update(end=len(r["text"]) + 3), fits=alone),
+    change("S001", "dev", lambda r: first(r).update(start=-2), fits=alone),
+    change("S002", "train", lambda r: first(r).update(end=first(r)["start"]), fits=some),
+    change("S003", "train", lambda r: first(r).update(start=first(r)["end"], end=first(r)["start"]), fits=some),
+    change(
+        "S004",
+        "dev",
+        lambda r: r["entities"].append({**first(r), "label": "LOC"}),
+        fits=lambda r: some(r) and first(r)["label"] == "PER",
+    ),
+    change("S005", "train", lambda r: first(r).update(start=first(r)["start"] - 1), fits=after_space),
+    change("S006", "train", accent, fits=alone),
+    change("S007", "dev", lambda r: first(r).update(text="Ludwig"), fits=some),
+    change("S008", "train", lambda r: r["entities"].append(dict(first(r))), fits=some),
+    change("L001", "dev", lambda r: first(r).update(label="ANIMAL"), fits=some),
+    change("L003", "train", lambda r: first(r).update(label=first(r)["label"].lower()), fits=some),
+)
+WORD_FAULTS: tuple[Fault, ...] = (
+    change("B001", "train", orphan, fits=continued),
+    change(
+        "B002",
+        "dev",
+        lambda r: r["tags"].__setitem__(1, "X_PER"),
+        fits=lambda r: r["tags"][1:3] == ["O", "O"],
+    ),
+    change("B002", "train", lambda r: r["tags"].__setitem__(1, ""), fits=lambda r: r["tags"][1:3] == ["O", "O"]),
+    change("B003", "train", lambda r: r["tags"].pop()),
+    change("B004", "dev", lambda r: r["tokens"].__setitem__(1, " ")),
+    change("R003", "train", lambda r: r.update(tokens=[], tags=[])),
+)
+QUESTION_FAULTS: tuple[Fault, ...] = (
+    change("R001", "train", lambda r: r.pop("context")),
+    change("R002", "dev", lambda r: r.update(answers="Berlin")),
+    change("R003", "train", lambda r: r.update(question="")),
+    change("R005", "dev", lambda r: r.update(id="dev-2")),
+    change("Q001", "train", lambda r: answer(r).update(answer_start=[answer(r)["answer_start"][0] + 1]), fits=once),
+    change("Q001", "dev", lambda r: answer(r).update(answer_start=[0]), fits=once),
+    change("Q002", "train", lambda r: answer(r).update(text=["the answer that is not there"])),
+    change("Q003", "train", lambda r: r.update(answers=None)),
+    change("Q003", "dev", lambda r: answer(r).update(text=[None])),
+    change("Q003", "train", lambda r: answer(r).update(answer_start=[])),
+    change("Q004", "dev", lambda r: answer(r).update(text=[""])),
+    change("Q005", "train", lambda r: r.update(is_impossible=True)),
+    change("Q005", "dev", lambda r: r.update(is_impossible=False, answers={"text": [], "answer_start": []})),
+    change("S005", "train", with_space, fits=once),
+)
+TASKS: Mapping[str, tuple[Callable[[str], Sets], tuple[Fault, ...]]] = {
+    "topics": (topics, TEXT_FAULTS),
+    "entities": (entities, SPAN_FAULTS),
+    "words": (words, WORD_FAULTS),
+    "questions": (questions, QUESTION_FAULTS),
+}
+
+
+def plant(task: str, script: str) -> tuple[Sets, list[Planted]]:
+    """A demo set with every fault of its task in it, one a record."""
+    make, faults = TASKS[task]
+    place = Field(make(script), random.Random(f"{task} {script}"))
+    return place.sets, [fault(place) for fault in faults]

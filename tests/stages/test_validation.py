@@ -1,0 +1,199 @@
+"""`encodery validate` as a person runs it: recipes and files, exit codes, JSON, corrected copies."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from encodery.errors import UserError
+from encodery.stages.validation import data_sets, named_files
+
+Command = Callable[..., tuple[int, str, str]]
+GOOD = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(20)]
+
+
+def write(path: Path, records: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """train.jsonl and dev.jsonl, with nothing wrong."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "train.jsonl", GOOD)
+    write(tmp_path / "dev.jsonl", [{"text": "new", "label": "a"}, {"text": "other", "label": "b"}])
+    return tmp_path
+
+
+def test_clean_files(files: Path, encodery: Command) -> None:
+    assert encodery("validate", "train.jsonl", "dev.jsonl") == (
+        0,
+        "0 errors, 0 warnings, 0 notes in 22 records (train 20, dev 2)\n"
+        "lengths are not checked: name a model with --model\n",
+        "",
+    )
+
+
+def test_an_error(files: Path, encodery: Command) -> None:
+    write(files / "dev.jsonl", [GOOD[0], {"text": "Wie schön", "label": "c"}, {"text": "x", "label": "b"}])
+    code, out, err = encodery("validate", "dev=dev.jsonl", "train=train.jsonl")
+    assert (code, err) == (1, "")
+    assert out.startswith(
+        "dev.jsonl:1: warning[D003]: the text is also in train: train.jsonl:1\n"
+        "  | text 0\n"
+        "  = fix: keep it in one split; a test set that others use too is better left alone, "
+        "so take it out of train\n"
+        "dev.jsonl:2: error[L001]: label 'c' is not among the labels of train ('a', 'b')\n"
+        "  | Wie schön\n"
+        "  = fix: correct the label, or give train examples of it\n"
+    )
+    assert "1 error, 1 warning, 0 notes in 23 records (train 20, dev 3)\n" in out
+
+
+def test_warnings_alone_are_no_failure(files: Path, encodery: Command) -> None:
+    write(files / "train.jsonl", [*GOOD, GOOD[3]])
+    code, out, _ = encodery("validate", "train.jsonl")
+    assert code == 0
+    assert "train.jsonl:21: warning[D001]: the same text and label as train.jsonl:4" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("absent.jsonl",), "absent.jsonl: no such file"),
+        (("absent.toml",), "absent.toml: no such recipe; a recipe is a TOML file, for examples see recipes/"),
+        (
+            ("train.jsonl", "train=dev.jsonl"),
+            "train=dev.jsonl: train is train.jsonl already; name each split once, as SPLIT=FILE",
+        ),
+        (("dev=",), "dev=: write a file, or SPLIT=FILE, for example dev=dev.jsonl"),
+        (
+            ("train.jsonl", "--field", "text"),
+            "--field text: write it as OURS=THEIRS, for example --field text=sentence",
+        ),
+        (("train.jsonl", "--to", "x"), "--to x: it says where --fix writes; add --fix"),
+        (("broken.jsonl",), "broken.jsonl:1: not JSON (expecting value at column 1); write one JSON object per line"),
+    ],
+)
+def test_input_that_cannot_be_used(files: Path, encodery: Command, arguments: tuple[str, ...], message: str) -> None:
+    (files / "broken.jsonl").write_text("text\n")
+    code, out, err = encodery("validate", *arguments)
+    assert (code, out) == (2, "")
+    assert err == f"encodery: {message}\n"
+
+
+def test_a_csv_without_its_header(files: Path, encodery: Command) -> None:
+    (files / "a.csv").write_text("".join(f"{r['text']},{r['label']}\n" for r in GOOD))
+    code, out, _ = encodery("validate", "a.csv")
+    assert code == 1
+    assert "a.csv:2: error[R001]: no column 'text'; the columns are: text 0, a\n" in out
+    assert "not shown: 33 more of R001; --all shows them" in out
+    assert encodery("validate", "a.csv", "--all")[1].count("error[R001]") == 38
+
+
+def test_fields(files: Path, encodery: Command) -> None:
+    write(files / "a.jsonl", [{"sentence": r["text"], "mood": f"{r['label']}|x"} for r in GOOD])
+    fields = ("--field", "text=sentence", "--field", "label=mood", "--field", "label_separator=|")
+    assert encodery("validate", "a.jsonl", *fields)[0] == 0
+    assert encodery("validate", "a.jsonl")[0] == 1
+
+
+def test_json_lines(files: Path, encodery: Command) -> None:
+    write(files / "train.jsonl", [*GOOD, *({"text": f"x {n}", "label": None} for n in range(9))])
+    code, out, _ = encodery("validate", "train.jsonl", "--json")
+    findings = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [finding["source"] for finding in findings] == [f"train.jsonl:{n}" for n in range(21, 30)]
+    assert {finding["code"] for finding in findings} == {"R004"}
+
+
+def test_corrected_copies(files: Path, encodery: Command) -> None:
+    write(files / "train.jsonl", [*GOOD, GOOD[3], {"text": "y", "label": "A"}])
+    original = (files / "train.jsonl").read_bytes()
+    code, out, _ = encodery("validate", "train.jsonl", "dev.jsonl", "--fix")
+    assert (code, (files / "train.jsonl").read_bytes()) == (0, original)
+    assert out == (
+        "train.jsonl:21: fixed[D001]: left out: the same text and label are there before\n"
+        "train.jsonl:22: fixed[L003]: label 'A' → 'a'\n"
+        "train.fixed.jsonl: 21 records written\n"
+        "dev.fixed.jsonl: 2 records written\n"
+        "0 errors, 0 warnings, 0 notes in 23 records (train 21, dev 2)\n"
+        "lengths are not checked: name a model with --model\n"
+    )
+    assert (files / "train.fixed.jsonl").read_text().splitlines()[-1] == '{"text": "y", "label": "a"}'
+    code, _, err = encodery("validate", "train.jsonl", "dev.jsonl", "--fix")
+    assert (code, err) == (
+        2,
+        "encodery: train.fixed.jsonl: is there already; remove it, or name another folder with --to\n",
+    )
+    assert encodery("validate", "train.jsonl", "dev.jsonl", "--fix", "--to", "new/folder")[0] == 0
+    assert (files / "new/folder/dev.fixed.jsonl").read_bytes() == (files / "dev.fixed.jsonl").read_bytes()
+
+
+def test_what_cannot_be_fixed_is_said_of_the_copy(files: Path, encodery: Command) -> None:
+    write(files / "train.jsonl", [*GOOD, GOOD[0], {"text": "", "label": "a"}])
+    code, out, _ = encodery("validate", "train.jsonl", "--fix")
+    assert code == 1
+    assert "train.fixed.jsonl:21: error[R003]: text is empty" in out
+
+
+def test_copies_with_one_name(files: Path, encodery: Command) -> None:
+    (files / "a").mkdir()
+    write(files / "a/train.jsonl", GOOD[:2])
+    code, _, err = encodery("validate", "train.jsonl", "a/train.jsonl", "--fix", "--to", "out")
+    assert code == 2
+    assert err == "encodery: out/train.fixed.jsonl: train.jsonl and another file would both go there; rename one\n"
+    assert not (files / "out").exists()
+
+
+def test_a_recipe(project: Path, encodery: Command) -> None:
+    with (project / "dev.jsonl").open("a") as file:
+        file.write('{"text": "The river.", "label": "neutral"}\n')
+    code, out, err = encodery("validate", "tiny.toml")
+    assert (code, err) == (1, "")
+    assert out.startswith("finetune.mood:\n")
+    assert "dev.jsonl:24: error[L001]: label 'neutral' is not among the labels of train ('bad', 'good')" in out
+    assert "lengths are not checked: there is no tokenizer yet (" in out
+    assert not (project / "runs").exists()
+
+
+def test_a_recipe_knows_lengths_once_its_tokenizer_is_there(done: Path, encodery: Command) -> None:
+    with Path("train.jsonl").open("a") as file:
+        file.write(json.dumps({"text": "The river finds a city. " * 9, "label": "good"}) + "\n")
+    _, out, _ = encodery("validate", "tiny.toml")
+    assert "train.jsonl:54: warning[T005]: " in out
+    assert " tokens where 32 are read: the rest is cut" in out
+    assert "lengths" not in out
+    _, out, _ = encodery("validate", "train.jsonl", "--model", "runs/tiny/finetune/mood/3")
+    assert " tokens where 32 are read: the rest is cut" in out
+
+
+def test_tables_with_the_same_data_are_one(project: Path) -> None:
+    recipe = (project / "tiny.toml").read_text()
+    table = recipe[recipe.index("[finetune.mood]") :]
+    other = table.replace("finetune.mood", "finetune.other").replace("epochs = 2", "epochs = 3")
+    third = table.replace("finetune.mood", "finetune.third").replace('dev = "dev.jsonl"\n', "")
+    (project / "tiny.toml").write_text(recipe + other + third)
+    assert [data.name for data in data_sets(["tiny.toml"], [], None)] == [
+        "finetune.mood, finetune.other",
+        "finetune.third",
+    ]
+
+
+def test_a_recipe_without_labelled_data(project: Path) -> None:
+    recipe = (project / "tiny.toml").read_text()
+    (project / "tiny.toml").write_text(recipe[: recipe.index("[finetune.mood]")])
+    with pytest.raises(UserError, match=r"no \[finetune.NAME\] table, so no labelled data; name the files instead"):
+        data_sets(["tiny.toml"], [], None)
+    with pytest.raises(UserError, match="a recipe says its own fields and model"):
+        data_sets(["tiny.toml"], ["text=x"], None)
+
+
+def test_names_of_files(files: Path) -> None:
+    names = list(named_files(["a.jsonl", "b.jsonl", "c.jsonl", "x/d.jsonl"]))
+    assert names == ["train", "dev", "test", "d.jsonl"]
+    assert named_files(["test=b", "train=a"]) == {"train": Path("a"), "test": Path("b")}
+    (files / "a=b.jsonl").touch()
+    assert named_files(["a=b.jsonl"]) == {"train": Path("a=b.jsonl")}
