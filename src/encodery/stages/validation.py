@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from encodery.data.examples import ExampleFields
 from encodery.data.validation.printing import Report
 from encodery.data.validation.reading import copy_of, read_labelled, write_copy
 from encodery.data.validation.repairs import repair
@@ -23,6 +22,7 @@ from encodery.stages.engine import Run, base_folder, open_run
 from encodery.text.tokenizer import Tokenizer
 
 SPLITS = ("train", "dev", "test")
+SEPARATOR = "label_separator"
 OK, FOUND = 0, 1
 AT_MOST = 5
 """Findings of a code that are shown without --all."""
@@ -183,16 +183,14 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
     options = Options(
         kind=kind,
         columns=columns_of(table.fields),
-        labels=table.task.labels,
-        numbers=table.task.problem_type == "regression",
+        labels=getattr(table.task, "labels", None),
+        numbers=getattr(table.task, "problem_type", None) == "regression",
         length=length,
     )
     return DataSet(f"finetune.{name}", files, options, remark)
 
 
-def columns_of(fields: ExampleFields) -> Columns:
+def columns_of(fields: Mapping[str, str]) -> Columns:
     """The names that differ from ours."""
-    names = {
-        ours: theirs for ours, theirs in fields.model_dump(exclude={"label_separator"}).items() if ours != theirs
-    }
-    return Columns(names, fields.label_separator)
+    names = {ours: theirs for ours, theirs in fields.items() if ours != theirs and ours != SEPARATOR}
+    return Columns(names, fields.get(SEPARATOR))
