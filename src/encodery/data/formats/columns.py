@@ -18,7 +18,7 @@ from encodery.files.streams import open_bytes, read_lines
 
 DOCSTART = "-DOCSTART-"
 INDEX = re.compile(r"[0-9]{1,9}")
-_OTHER_INDEX = re.compile(r"[0-9]+[-.][0-9]+")
+OTHER_INDEX = re.compile(r"[0-9]+[-.][0-9]+")
 """CoNLL-U's lines of a word written together (`3-4`) and of a word left out (`5.1`)."""
 _CONLLU_WIDTH, _CONLLU_TAG = 10, 4
 _GAPS = re.compile(r"[ \t]+")
@@ -42,7 +42,7 @@ class Layout:
     def is_word(self, row: list[str]) -> bool:
         if row[0].startswith("#"):
             return len(row) == self.width and row[self.tag] in self.tags
-        return not (self.indexed and _OTHER_INDEX.fullmatch(row[0]))
+        return not (self.indexed and OTHER_INDEX.fullmatch(row[0]))
 
 
 @dataclass

@@ -52,7 +52,7 @@ def column_lines(records: Sequence[Record], indexed: bool, options: FormatOption
 
 
 def _table(source: str, record: Record, indexed: bool, options: FormatOptions) -> list[list[str]]:
-    """Rows of cells: what is under `columns` in its place, then in the places left the index, the word and the tag."""
+    """Rows of cells: what is under `columns` in its place; in the places left index, word and tag."""
     columns = {int(at): column for at, column in record.get("columns", {}).items()}
     first = record.get("first_index", 1)
     tags = from_iob2(record["tags"], options.tag_scheme or "IOB2")

@@ -6,6 +6,7 @@ punctuation and where entities begin and end.
 
 import re
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Any
 
 from encodery.data.formats.tags import Span, spans_of_tags, tags_of_spans
@@ -75,7 +76,7 @@ def _words(text: str, cuts: set[int]) -> list[tuple[int, int]]:
     words = []
     for match in _WORD.finditer(text):
         edges = [match.start(), *sorted(cut for cut in cuts if match.start() < cut < match.end()), match.end()]
-        words += list(zip(edges, edges[1:], strict=False))
+        words += list(pairwise(edges))
     return words
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from encodery.data.formats.columns import DOCSTART, INDEX, cells
+from encodery.data.formats.columns import DOCSTART, INDEX, OTHER_INDEX, cells
 from encodery.data.formats.doccano import looks_like_doccano
 from encodery.data.formats.hugging_face import is_dataset_folder
 from encodery.data.formats.json_document import Document
@@ -127,7 +127,7 @@ def _rows(lines: Sequence[str]) -> list[list[str]]:
 
 def _column_format(lines: Sequence[str]) -> FormatName:
     rows = _rows(lines)
-    counted = [row for row in rows if len(row) > 2 and INDEX.fullmatch(row[0])]
+    counted = [row for row in rows if len(row) > 2 and (INDEX.fullmatch(row[0]) or OTHER_INDEX.fullmatch(row[0]))]
     return "conllu" if len(counted) > 0.8 * len(rows) else "conll"
 
 

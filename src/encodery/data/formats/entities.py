@@ -1,8 +1,8 @@
 """Entities as tools export them: checked against their text, their offsets brought to code points.
 
 Tools that run in a browser count UTF-16 units, in which characters beyond U+FFFF (emoji, rare Chinese characters,
-historic scripts) are two; older exports of Label Studio and doccano do. Where an export states the entity's text, that
-settles it.
+historic scripts) are two; older exports of Label Studio and doccano do. Where an export states the entity's text,
+that settles it.
 """
 
 from collections.abc import Sequence

@@ -91,15 +91,16 @@ def _struct(inner: Mapping[str, Convert]) -> Convert:
     def convert(where: str, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        columns = {
-            key: _each(function) if isinstance(value.get(key), list) else function for key, function in inner.items()
-        }
-        return {
-            key: function(f"{where}.{key}", entry) if (function := columns.get(key)) else entry
-            for key, entry in value.items()
-        }
+        return {key: _member(f"{where}.{key}", entry, inner.get(key)) for key, entry in value.items()}
 
     return convert
+
+
+def _member(where: str, value: Any, convert: Convert | None) -> Any:
+    """In a `Sequence` of structs, the members are lists."""
+    if convert is None:
+        return value
+    return [convert(where, entry) for entry in value] if isinstance(value, list) else convert(where, value)
 
 
 def features_of_schema(schema: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Folders that `Dataset.save_to_disk` of Hugging Face's `datasets` writes: Arrow files, `state.json`, `dataset_info.json`.
+"""Folders of Hugging Face's `Dataset.save_to_disk`: Arrow files, `state.json`, `dataset_info.json`.
 
 Nothing but pyarrow and JSON reads them. Names of files are taken from the folder itself or checked to lie in it.
 """
@@ -66,11 +66,13 @@ def _files(folder: Path) -> list[Path]:
             "and save it again"
         )
     files = state.get("_data_files")
-    names = [file.get("filename") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
-    for name in names:
+    found = []
+    for file in files if isinstance(files, list) else []:
+        name = file.get("filename") if isinstance(file, dict) else file
         if not isinstance(name, str) or Path(name).name != name or not (folder / name).is_file():
             raise UserError(f"{folder / STATE}: no file {name!r:.80} in this folder; copy the whole folder")
-    return [folder / name for name in names]
+        found.append(folder / name)
+    return found
 
 
 def _rows(file: Path, features: Any) -> Iterator[tuple[int, Record]]:
@@ -120,10 +122,10 @@ def write_dataset(folder: Path, records: Sequence[Record], options: FormatOption
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     name = "data-00000-of-00001.arrow"
     folder.mkdir()
-    with pyarrow.OSFile(str(folder / name), "wb") as sink:
-        with pyarrow.ipc.new_stream(sink, table.schema.with_metadata(metadata)) as writer:
-            writer.write_table(table.replace_schema_metadata(metadata), max_chunksize=1000)
-    state = {
+    table = table.replace_schema_metadata(metadata)
+    with pyarrow.OSFile(str(folder / name), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    state: dict[str, Any] = {
         "_data_files": [{"filename": name}],
         "_fingerprint": "0" * 16,
         "_format_columns": None,

@@ -68,9 +68,9 @@ def _results(source: str, annotations: Any) -> tuple[list[Record] | None, list[A
 def _text_key(source: str, data: Record, named: list[str]) -> str:
     """The column with the text: `text`, or the one that results name, or the only one that is text."""
     texts = [key for key, value in data.items() if isinstance(value, str)]
-    for key in ("text", *named, *(texts if len(texts) == 1 else ())):
-        if key in texts:
-            return key
+    candidates: list[str] = ["text", *named, *(texts if len(texts) == 1 else ())]
+    if found := [key for key in candidates if key in texts]:
+        return found[0]
     raise UserError(
         f"{source}: no column 'text'; the columns are: {', '.join(data) or 'none'}; rename the one with it"
     )
@@ -124,8 +124,7 @@ def prepare_label_studio(source: str, record: Record) -> Record:
     Raises:
         UserError: it has neither text nor words.
     """
-    record = as_entities(source, record)
-    return record
+    return as_entities(source, record)
 
 
 def encode_label_studio(record: Record) -> Record:

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from encodery.data.formats.tables import json_line
 from encodery.errors import UserError
@@ -12,7 +12,7 @@ from encodery.errors import UserError
 
 @contextmanager
 def compressed(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write bytes to; `.gz` and `.zst` are compressed, gzip without a date so that equal data are equal files.
+    """A file to write bytes to, compressed by its suffix; gzip without a date, so that equal data are equal files.
 
     Raises:
         UserError: zstandard is missing.
@@ -20,7 +20,7 @@ def compressed(path: Path) -> Iterator[IO[bytes]]:
     with path.open("wb") as file:
         if path.name.lower().endswith(".gz"):
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as stream:
-                yield stream
+                yield cast(IO[bytes], stream)
         elif path.name.lower().endswith(".zst"):
             with _zstd(path, file) as stream:
                 yield stream
@@ -78,7 +78,7 @@ def _document(value: Any) -> Iterator[str]:
 
 
 def _entry(entry: Any) -> Iterator[str]:
-    """An entry of an array: spread only if it holds arrays of objects itself, as articles and passages of SQuAD do."""
+    """An entry of an array: spread only if it is an article or a passage of SQuAD."""
     if isinstance(entry, Mapping) and any(key in entry for key in ("paragraphs", "qas")):
         return _document(entry)
     return iter([json_line("entry", entry)])

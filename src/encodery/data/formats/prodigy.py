@@ -82,4 +82,5 @@ def encode_prodigy(record: Record) -> Record:
     label = record.get("label")
     if "label" in record:
         task["accept" if isinstance(label, list) else "label"] = label
-    return task | record.get(_KEPT, {})
+    kept: Record = record.get(_KEPT, {})
+    return task | kept

@@ -1,4 +1,4 @@
-"""spaCy's JSON: training pairs `[text, {"entities": [[start, end, label]]}]`, `Doc.to_json()`, and version 2's corpora.
+"""spaCy's JSON: pairs `[text, {"entities": [[start, end, label]]}]`, `Doc.to_json()`, and version 2's corpora.
 
 `.spacy` files are refused: reading them takes spaCy's own vocabulary tables.
 """
@@ -11,15 +11,15 @@ from encodery.data.formats.conversion import as_entities, only_keys
 from encodery.data.formats.entities import entity, located
 from encodery.data.formats.json_document import Document
 from encodery.data.formats.options import FormatOptions
-from encodery.data.formats.tags import spans_of_tags, tags_of_spans
 from encodery.data.formats.tables import json_rows
+from encodery.data.formats.tags import spans_of_tags, tags_of_spans
 from encodery.errors import UserError
 from encodery.files.records import Record
 
 _KEPT = "spacy"
 """The key of a record for what only spaCy understands."""
 DOCBIN_HINT = (
-    "write it as JSON Lines first: import json, spacy; from spacy.tokens import DocBin; [print(json.dumps(d.to_json())) "
+    "write it as JSON Lines: import json, spacy; from spacy.tokens import DocBin; [print(json.dumps(d.to_json())) "
     "for d in DocBin().from_disk(FILE).get_docs(spacy.blank(LANGUAGE).vocab)]"
 )
 

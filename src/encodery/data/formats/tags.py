@@ -1,8 +1,8 @@
 """Tags of words and the spans they spell, in the schemes that data sets use.
 
-`B-` begins an entity, `I-` continues it, `E-` (BILOU: `L-`) ends it, `S-` (`U-`) is one of a single word, `O` is none.
-IOB1 writes `B-` only where an entity follows another of its type. Faulty tags decode as by conlleval (and seqeval's
-default): whatever continues nothing begins an entity.
+`B-` begins an entity, `I-` continues it, `E-` (BILOU: `L-`) ends it, `S-` (`U-`) is one of a single word, `O` is
+none. IOB1 writes `B-` only where an entity follows another of its type. Faulty tags decode as by conlleval (and
+seqeval's default): whatever continues nothing begins an entity.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,8 +71,8 @@ def tags_of_spans(spans: Iterable[Span], length: int, scheme: TagScheme = "IOB2"
             raise UserError(f"words {span.start}:{span.stop} ({span.label}) are not within the {length} words")
         if span.start < before.stop:
             raise UserError(
-                f"words {span.start}:{span.stop} ({span.label}) overlap {before.start}:{before.stop} ({before.label}); "
-                "tags hold one entity per word"
+                f"words {span.start}:{span.stop} ({span.label}) overlap {before.start}:{before.stop} "
+                f"({before.label}); tags hold one entity per word"
             )
         adjacent = before.stop == span.start and before.label == span.label and span.start > 0
         tags[span.start : span.stop] = _tags_of_span(span, scheme, adjacent)

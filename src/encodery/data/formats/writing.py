@@ -1,4 +1,4 @@
-"""Records written in any format: read back and compared before the file gets its name, so nothing is lost unnoticed."""
+"""Records written in any format: read back and compared before the file gets its name, so that nothing is lost."""
 
 import json
 import os
