@@ -66,6 +66,18 @@ def test_a_folder_of_other_things(tmp_path: Path) -> None:
         detect(tmp_path)
 
 
+def test_broken_lines_are_told_as_lines(write: Write) -> None:
+    path = write("a.jsonl", '{"text": "x"\n{"text": "y"}\n')
+    assert fails(path) == "a.jsonl:1: not JSON (expecting ',' delimiter at column 13); write one JSON object per line"
+
+
+def test_a_line_of_50_megabytes(write: Write) -> None:
+    path = write("a.jsonl.gz", f'{{"text": "{"x" * (50 << 20)}"}}\n')
+    assert [len(record["text"]) for record in records(path)] == [50 << 20]
+    path = write("b.jsonl.gz", f'{{"text": "{"x" * (64 << 20)}"}}\n')
+    assert fails(path) == "b.jsonl.gz:1: a line over 64 MiB; break it up"
+
+
 def test_the_user_may_say_otherwise(write: Write) -> None:
     path = write("a.weird", "text\tlabel\nx\ty\n")
     assert records(path, "tsv") == [{"text": "x", "label": "y"}]

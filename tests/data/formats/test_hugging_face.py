@@ -1,4 +1,4 @@
-"""Folders of `Dataset.save_to_disk`, and names of classes in Arrow and Parquet. Only pyarrow is needed to make them."""
+"""Folders of `Dataset.save_to_disk` and names of classes in Arrow and Parquet; pyarrow alone makes them."""
 
 import json
 from pathlib import Path

@@ -68,6 +68,13 @@ def test_label_studio_choices(write: Write) -> None:
     assert not any("entities" in record for record in found)
 
 
+def test_label_studio_labels_of_other_things(write: Write) -> None:
+    other = {**REGIONS[0], "type": "hypertextlabels"}
+    assert fails(write("a.json", json.dumps([task({"result": [other]})]))) == (
+        "a.json:1: a result of the type 'hypertextlabels'; of labels, only those of plain text are read"
+    )
+
+
 def test_label_studio_minimal(write: Write) -> None:
     regions = [found["value"] for found in REGIONS]
     path = write("a.json", json.dumps([{"id": 7, "text": TEXT, "label": regions, "annotator": 1}]))

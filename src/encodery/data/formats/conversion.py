@@ -9,6 +9,7 @@ from collections.abc import Collection
 from itertools import pairwise
 from typing import Any
 
+from encodery.data.formats.entities import entity
 from encodery.data.formats.tags import Span, spans_of_tags, tags_of_spans
 from encodery.errors import UserError
 from encodery.files.records import Record
@@ -23,6 +24,7 @@ def as_entities(source: str, record: Record) -> Record:
         UserError: it has neither words nor a text.
     """
     if isinstance(record.get("text"), str):
+        _entities(source, record)
         return record
     tokens = _tokens(source, record)
     starts, at = [], 0
@@ -54,8 +56,8 @@ def as_tags(source: str, record: Record) -> Record:
     text = record.get("text")
     if not isinstance(text, str):
         raise UserError(f"{source}: neither 'tokens' nor 'text'; the keys are: {', '.join(record) or 'none'}")
-    entities = record.get("entities") or []
-    words = _words(text, {entity[edge] for entity in entities for edge in ("start", "end")})
+    entities = _entities(source, record)
+    words = _words(text, {place[edge] for place in entities for edge in ("start", "end")})
     converted: Record = {"tokens": [text[start:end] for start, end in words]}
     if record.get("entities") is not None:
         converted["tags"] = _tags_of_entities(source, entities, words)
@@ -72,6 +74,17 @@ def only_keys(source: str, record: Record, allowed: Collection[str], where: str)
         raise UserError(f"{source}: {where} has no place for {', '.join(map(repr, lost))}; remove it or write jsonl")
 
 
+def _entities(source: str, record: Record) -> list[Any]:
+    entities = record.get("entities")
+    if entities is None:
+        return []
+    if not isinstance(entities, list) or not all(isinstance(place, dict) for place in entities):
+        raise UserError(f"{source}: entities = {entities!r:.80} is not a list of objects; repair the record")
+    for place in entities:
+        entity(source, place.get("start"), place.get("end"), place.get("label"))
+    return entities
+
+
 def _words(text: str, cuts: set[int]) -> list[tuple[int, int]]:
     words = []
     for match in _WORD.finditer(text):
@@ -82,11 +95,11 @@ def _words(text: str, cuts: set[int]) -> list[tuple[int, int]]:
 
 def _tags_of_entities(source: str, entities: list[Any], words: list[tuple[int, int]]) -> list[str]:
     spans = []
-    for entity in entities:
-        inside = [at for at, (start, end) in enumerate(words) if entity["start"] <= start and end <= entity["end"]]
+    for place in entities:
+        inside = [at for at, (start, end) in enumerate(words) if place["start"] <= start and end <= place["end"]]
         if not inside:
-            raise UserError(f"{source}: the entity {entity!r:.80} holds no word; repair it")
-        spans.append(Span(inside[0], inside[-1] + 1, entity["label"]))
+            raise UserError(f"{source}: the entity {place!r:.80} holds no word; repair it")
+        spans.append(Span(inside[0], inside[-1] + 1, place["label"]))
     try:
         return tags_of_spans(spans, len(words))
     except UserError as error:

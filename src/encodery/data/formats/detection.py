@@ -18,8 +18,8 @@ from encodery.data.formats.tags import split_tag
 from encodery.errors import UserError
 from encodery.files.streams import inner_suffix, open_bytes, read_lines
 
-_SAMPLE = 200
-"""How many lines are looked at."""
+_SAMPLE, _SAMPLE_CHARACTERS = 200, 1 << 20
+"""How many lines are looked at, fewer if they are long."""
 _BY_SUFFIX: dict[str, FormatName] = {".parquet": "parquet", ".csv": "csv", ".arrow": "hf-dataset"}
 _JSON = (".json", ".jsonl", ".ndjson")
 _COLUMNS = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".bioes", ".bilou", ".ner")
@@ -52,7 +52,7 @@ def detect(path: Path) -> FormatName:
         raise UserError(f"{path}: a pickle may run any code and is never read; write jsonl")
     lines = _sample(path)
     if suffix in _JSON:
-        return _json_format(path, lines)
+        return _json_format(path, suffix, lines)
     if suffix in _COLUMNS:
         return _column_format(lines)
     if suffix in _TEXT:
@@ -65,17 +65,25 @@ def _unclear(path: Path, what: str) -> UserError:
 
 
 def _sample(path: Path) -> list[str]:
+    lines, size = [], 0
     with open_bytes(path) as stream:
-        return list(islice(read_lines(stream, str(path)), _SAMPLE))
+        for line in islice(read_lines(stream, str(path)), _SAMPLE):
+            lines.append(line)
+            size += len(line)
+            if size > _SAMPLE_CHARACTERS:
+                break
+    return lines
 
 
-def _json_format(path: Path, lines: Sequence[str]) -> FormatName:
+def _json_format(path: Path, suffix: str, lines: Sequence[str]) -> FormatName:
     first = next((line.strip() for line in lines if line.strip()), "")
     if first.startswith("["):
         document = Document(path)
         rows = [value for _, value in islice(document.elements(document.start), _SAMPLE)]
         return _tool(rows) or "json"
     rows = [_parsed(line) for line in lines if line.strip()]
+    if suffix != ".json":
+        return _tool(rows) or "jsonl"
     if rows and isinstance(rows[0], dict) and not _is_squad(rows[0]) and not _wraps(path, rows[0]):
         return _tool(rows) or "jsonl"
     return _document_format(path) if first else "jsonl"

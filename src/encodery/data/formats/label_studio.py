@@ -61,6 +61,12 @@ def _results(source: str, annotations: Any) -> tuple[list[Record] | None, list[A
     if chosen is None:
         return None, []
     results = chosen.get("result") or []
+    for result in results:
+        kind = str(result.get("type")) if isinstance(result, dict) else ""
+        if kind.endswith("labels") and kind != "labels":
+            raise UserError(
+                f"{source}: a result of the type {kind!r:.80}; of labels, only those of plain text are read"
+            )
     ours = [result for result in results if isinstance(result, dict) and result.get("type") in ("labels", "choices")]
     return ours, [result for result in results if result not in ours]
 
