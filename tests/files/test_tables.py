@@ -143,7 +143,7 @@ def test_a_column_twice() -> None:
 
 def test_a_first_row_that_is_data_is_suspected() -> None:
     hint = "; the first row looks like data: add a header line with the names of the columns"
-    for header in (["It rains.", "pos"], ["text", "3"], ["a b c d", "x"], ["", "x"], ["x" * 41]):
+    for header in (["It rains.", "pos"], ["text", "3"], ["a b c d e", "x"], ["", "x"], ["x" * 41]):
         assert missing_header_hint(header) == hint
     for header in (["text", "label"], ["sentence_A", "relatedness score"], ["Text of the tweet", "id2"], []):
         assert missing_header_hint(header) == ""

@@ -13,8 +13,8 @@ _QUOTING_HINT = "quote a field that holds a comma, a quote or a line break, and 
 # What follows an opening quote: the content, then a closing quote that ends the field, or the end of the line.
 _QUOTED = re.compile(r'([^"]*+(?:""[^"]*+)*+)(?:"(\t|\Z)|\Z)')
 
-# A number, the end of a sentence, or four words and more.
-_SENTENCE_OR_NUMBER = re.compile(r"^[-+]?[0-9.]+$|[.!?。！？]$|(\S+ ){3}\S")
+# A number, the end of a sentence, or five words and more.
+_SENTENCE_OR_NUMBER = re.compile(r"^[-+]?[0-9.]+$|[.!?。！？]$|(\S+ ){4}\S")
 
 
 def read_table(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:

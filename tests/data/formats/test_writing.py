@@ -71,7 +71,7 @@ STRATEGY: dict[FormatName, st.SearchStrategy[Record]] = {
     "prodigy": entity_records(),
     "spacy": entity_records(),
 }
-UNHOLDABLE = {"csv", "tsv", "conll", "conllu"}
+UNHOLDABLE = {"tsv", "conll", "conllu"}
 """Formats without an escape: some records must be refused."""
 
 
@@ -152,7 +152,8 @@ PLACES = [{"start": 0, "end": 6, "label": "A"}, {"start": 3, "end": 8, "label": 
         ("conll", {"tokens": ["a", "b"], "tags": ["O"]}, "record 1: 1 tags for 2 words; repair the record"),
         ("conll", {"tokens": [""], "tags": ["O"]},
          "record 1: '' cannot stand in a column (a separator, or nothing); write jsonl"),
-        ("conll", {"tokens": ["-DOCSTART-"], "tags": ["O"]}, "a: the file holds no record"),
+        ("conll", {"tokens": ["-DOCSTART-"], "tags": ["O"]},
+         "record 1: conll cannot hold it: it would be taken for something else"),
         ("csv", {"text": "a", "label": ["x"]},
          "record 1: label = ['x'] does not fit into a cell of a table; write jsonl"),
         ("csv", {"text": "a\r\nb"},

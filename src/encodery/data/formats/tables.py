@@ -112,8 +112,8 @@ def _row(cells: list[str], delimiter: str) -> str:
     if delimiter == "\t":
         return "\t".join(map(_tab_cell, cells))
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # fields that hold a part of it are quoted
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _tab_cell(cell: str) -> str:
