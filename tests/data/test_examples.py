@@ -184,7 +184,8 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert fails(tmp_path / "absent.tsv") == "absent.tsv: no such file"
     assert fails(write(tmp_path, "a.xml", "<a/>")) == (
-        "a.xml: '.xml' is not a format of examples; allowed: .jsonl, .ndjson, .csv, .tsv, .parquet (also .gz or .zst)"
+        "a.xml: '.xml' is not the suffix of a format that is known; set format to one of jsonl, json, csv, tsv, "
+        "parquet, hf-dataset, conll, conllu, squad, label-studio, doccano, prodigy, spacy (files also .gz or .zst)"
     )
     for text in ("", "text\tlabel\n"):
         assert fails(write(tmp_path, "a.tsv", text)) == "a.tsv: the file holds no record; add examples"

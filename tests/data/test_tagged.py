@@ -54,6 +54,8 @@ def test_words_become_a_text() -> None:
         ("B-A B-A O", [(0, 1, "A"), (2, 3, "A")]),
         ("B-A I-B I-B", [(0, 1, "A"), (2, 5, "B")]),
         ("O I-A-1 O", [(2, 3, "A-1")]),
+        ("S-A B-B E-B", [(0, 1, "A"), (2, 5, "B")]),
+        ("U-A B-B L-B", [(0, 1, "A"), (2, 5, "B")]),
     ],
 )
 def test_tags_spell_entities(tags: str, expected: list[tuple[int, int, str]]) -> None:
@@ -114,7 +116,7 @@ def test_other_columns() -> None:
         ({"tokens": ["a"], "tags": ["O", "O"]}, "tags = 2 tags for 1 words; give each word one tag"),
         (
             {"tokens": ["a"], "tags": ["X-LOC"]},
-            "tag 'X-LOC' is none of O, B-LABEL and I-LABEL; convert the tags to IOB2",
+            "tag 'X-LOC' is neither O nor a label behind B-, I-, E-, S-, L- or U-; correct it",
         ),
         ({"tokens": [], "tags": []}, "tokens = [] has an empty word, or none at all; repair the record"),
         (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from encodery.errors import UserError
 from encodery.files import tables
-from encodery.files.tables import read_table
+from encodery.files.tables import missing_header_hint, read_table
 
 
 def rows(text: str, delimiter: str = "\t") -> list[tuple[int, dict[str, str]]]:
@@ -139,3 +139,12 @@ def test_a_row_of_another_width(delimiter: str, row: str, count: int) -> None:
 
 def test_a_column_twice() -> None:
     assert fails("\na\tb\ta\n") == "t:2: the column 'a' appears twice in the header; rename one"
+
+
+def test_a_first_row_that_is_data_is_suspected() -> None:
+    hint = "; the first row looks like data: add a header line with the names of the columns"
+    for header in (["It rains.", "pos"], ["text", "3"], ["a b c d e", "x"], ["", "x"], ["x" * 41]):
+        assert missing_header_hint(header) == hint
+    for header in (["text", "label"], ["sentence_A", "relatedness score"], ["Text of the tweet", "id2"], []):
+        assert missing_header_hint(header) == ""
+    assert fails("It rains.\t1\t1\n") == f"t:1: the column '1' appears twice in the header; rename one{hint}"

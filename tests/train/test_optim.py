@@ -1,16 +1,18 @@
 """The learning rate at every corner of its schedule, and which weights decay."""
 
+import math
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
-from encodery.train.optim import OptimizerConfig, build_optimizer, learning_rate, parameter_groups
+from encodery.train.optim import OptimizerConfig, build_optimizer, clip_gradients, learning_rate, parameter_groups
 
 TINY = EncoderConfig(vocab_size=101, hidden_size=33, num_hidden_layers=2, num_attention_heads=3, intermediate_size=37)
 
@@ -187,3 +189,28 @@ def test_what_is_frozen_is_in_no_group() -> None:
 def test_a_factor_of_none_or_more_than_one_is_refused(factor: float) -> None:
     with pytest.raises(UserError, match=rf"run\.toml: layer_decay = {factor}: input should be"):
         OptimizerConfig.parse({"layer_decay": factor}, "run.toml")
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.9, 1.0, 1.1, 1e3, float("inf"), float("nan")])
+def test_clipping_is_that_of_torch_to_the_bit(scale: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    models = [nn.Linear(7, 5), nn.Linear(7, 5)]
+    gradients = [torch.randn(shape, generator=generator) for shape in ((5, 7), (5,))]
+    length = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    for model in models:
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = gradient / length * scale
+    norm = clip_gradients(models[0], 1.0)
+    expected = torch.nn.utils.clip_grad_norm_(models[1].parameters(), 1.0).item()
+    assert norm == expected or (math.isnan(norm) and math.isnan(expected))
+    for ours, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert ours.grad is not None
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=0, equal_nan=True)
+
+
+def test_weights_without_a_gradient_are_passed_over() -> None:
+    model = nn.Linear(7, 5)
+    model.weight.grad = torch.full((5, 7), 2.0)
+    assert clip_gradients(model, 1.0) == pytest.approx(2 * 35**0.5)
+    assert model.bias.grad is None
+    assert float(model.weight.grad.norm()) == pytest.approx(1.0, abs=1e-5)

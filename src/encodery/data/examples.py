@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import Field
 
 from encodery.data import columns
+from encodery.data.formats import read_labelled
 from encodery.errors import UserError
 from encodery.files import records
-from encodery.files.streams import inner_suffix, open_bytes
 
 Label = str | int | float | tuple[str, ...]
 """As the record has it: the name of a class, a number, or the names of any number of classes."""
@@ -43,23 +43,13 @@ class Example:
 
 
 def read_records(path: Path) -> Iterator[tuple[str, records.Record]]:
-    """Records of a `.jsonl`, `.csv`, `.tsv` or `.parquet` file, plain, `.gz` or `.zst`, each with its `file:line`.
+    """Records of a file of any format that `formats.detect` knows, each with its `file:line`.
 
     Raises:
-        UserError: a missing, empty or broken file, an unknown suffix, malformed JSON, a row that does not fit its
+        UserError: a missing, empty or broken file, an unknown format, malformed JSON, a row that does not fit its
             header, invalid UTF-8.
     """
-    file_format = records.RECORD_SUFFIXES.get(inner_suffix(path.name))
-    if file_format is None:
-        allowed = ", ".join(records.RECORD_SUFFIXES)
-        raise UserError(f"{path}: {path.suffix!r} is not a format of examples; allowed: {allowed} (also .gz or .zst)")
-    empty = True
-    with open_bytes(path) as stream:
-        for line, record in records.read_records(stream, str(path), file_format):
-            empty = False
-            yield f"{path}:{line}", record
-    if empty:
-        raise UserError(f"{path}: the file holds no record; add examples")
+    return read_labelled(path)
 
 
 def read_examples(path: Path, fields: ExampleFields | None = None, require_label: bool = False) -> list[Example]:

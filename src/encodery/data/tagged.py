@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeGuard
 
 from encodery.data import columns
+from encodery.data.formats.tags import spans_of_tags, split_tag
 from encodery.data.scripts import is_unspaced
 from encodery.errors import UserError
 from encodery.files.records import Record
@@ -49,7 +50,7 @@ def read_tagged(source: str, record: Record, fields: TaggedFields) -> TaggedExam
 
     Raises:
         UserError: a column is missing, a text is blank, a span is outside of the text or overlaps another, or a tag
-            is none of a scheme that begins with B-, I- or O; begins with `source`.
+            is of no scheme; begins with `source`.
     """
     language = columns.language(source, record, fields.language)
     if fields.tokens in record and fields.text not in record:
@@ -109,22 +110,17 @@ def _joined(words: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
 
 
 def _entities_of_tags(source: str, tags: Any, words: Sequence[Span], name: str) -> tuple[Entity, ...]:
-    """What stands under B-X and the I-X that follow it; an I- that follows nothing of its kind begins an entity."""
+    """What the tags of words spell, in whatever scheme; a tag that continues nothing begins an entity."""
     if not isinstance(tags, list) or len(tags) != len(words):
         shown = f"{len(tags)} tags" if isinstance(tags, list) else f"{tags!r:.80}"
         raise UserError(f"{source}: {name} = {shown} for {len(words)} words; give each word one tag")
-    entities: list[Entity] = []
-    before = OUTSIDE
-    for tag, (start, end) in zip(tags, words, strict=True):
-        kind, _, label = str(tag).partition("-")
-        if tag != OUTSIDE and not (kind in ("B", "I") and label):
-            raise UserError(f"{source}: tag {tag!r:.80} is none of O, B-LABEL and I-LABEL; convert the tags to IOB2")
-        if kind == "I" and before == label:
-            entities[-1] = entities[-1]._replace(end=end)
-        elif tag != OUTSIDE:
-            entities.append(Entity(start, end, label))
-        before = label
-    return tuple(entities)
+    for tag in tags:
+        if not isinstance(tag, str) or not split_tag(tag)[0]:
+            raise UserError(
+                f"{source}: tag {tag!r:.80} is neither O nor a label behind B-, I-, E-, S-, L- or U-; correct it"
+            )
+    spans = spans_of_tags(tags)
+    return tuple(Entity(words[span.start][0], words[span.stop - 1][1], span.label) for span in spans)
 
 
 def _entities(source: str, stated: Any, text: str, name: str) -> tuple[Entity, ...]:

@@ -65,12 +65,16 @@ def _read_json_lines(
             kind = {list: "an array", str: "a string", type(None): "null"}.get(type(record), "a single value")
             raise UserError(f"{name}:{number}: {kind} where an object is expected; write one JSON object per line")
         if "\\ud" in line or "\\uD" in line:
-            record = _without_half_pairs(record, f"{name}:{number}", encoding_errors)
+            record = without_half_pairs(record, f"{name}:{number}", encoding_errors)
         yield number, record
 
 
-def _without_half_pairs(record: Record, location: str, encoding_errors: EncodingErrors) -> Record:
-    """JSON can escape one half of a surrogate pair, which no encoding of Unicode can hold."""
+def without_half_pairs(record: Any, location: str, encoding_errors: EncodingErrors) -> Any:
+    """The record itself, or repaired: JSON can escape half a surrogate pair, which no encoding of Unicode can hold.
+
+    Raises:
+        UserError: it has such a half, and `encoding_errors` is strict.
+    """
     text = json.dumps(record, ensure_ascii=False)
     try:
         text.encode()
@@ -78,8 +82,7 @@ def _without_half_pairs(record: Record, location: str, encoding_errors: Encoding
         if encoding_errors == "strict":
             half = f"\\u{ord(text[error.start]):04x}"
             raise UserError(f"{location}: {half} is half a character (surrogate); repair the record") from None
-        repaired: Record = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-        return repaired
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return record
 
 

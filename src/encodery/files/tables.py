@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from encodery.errors import UserError
 from encodery.files.streams import MAX_LINE_BYTES
@@ -12,6 +12,9 @@ Row = tuple[int, list[str]]
 _QUOTING_HINT = "quote a field that holds a comma, a quote or a line break, and double the quotes inside it"
 # What follows an opening quote: the content, then a closing quote that ends the field, or the end of the line.
 _QUOTED = re.compile(r'([^"]*+(?:""[^"]*+)*+)(?:"(\t|\Z)|\Z)')
+
+# A number, the end of a sentence, or five words and more.
+_SENTENCE_OR_NUMBER = re.compile(r"^[-+]?[0-9.]+$|[.!?。！？]$|(\S+ ){4}\S")
 
 
 def read_table(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -24,7 +27,8 @@ def read_table(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tupl
     line, header = next(rows, (1, []))
     for column in header:
         if header.count(column) > 1:
-            raise UserError(f"{name}:{line}: the column {column!r} appears twice in the header; rename one")
+            hint = f"rename one{missing_header_hint(header)}"
+            raise UserError(f"{name}:{line}: the column {column!r:.80} appears twice in the header; {hint}")
     for line, row in rows:
         if len(row) != len(header):
             columns = ", ".join(header)
@@ -33,6 +37,16 @@ def read_table(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tupl
                 "fix the row or its quotes"
             )
         yield line, dict(zip(header, row, strict=True))
+
+
+def missing_header_hint(header: Iterable[str]) -> str:
+    """What to add to a message about missing columns when the first row looks like data: nothing, or `; ...`.
+
+    Names of columns are short, have no sentence marks and are no numbers.
+    """
+    cells = [cell.strip() for cell in header]
+    odd = [cell for cell in cells if len(cell) > 40 or _SENTENCE_OR_NUMBER.search(cell) or not cell]
+    return "; the first row looks like data: add a header line with the names of the columns" if odd else ""
 
 
 def _read_csv(lines: Iterator[str], name: str) -> Iterator[Row]:

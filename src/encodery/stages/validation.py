@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from encodery.data.formats import read_labelled
+from encodery.data.validation.copies import copy_of, write_copy
 from encodery.data.validation.printing import Report
-from encodery.data.validation.reading import copy_of, read_labelled, write_copy
 from encodery.data.validation.repairs import repair
 from encodery.data.validation.rows import KINDS, Columns
 from encodery.data.validation.survey import Length, Options, Survey

@@ -84,3 +84,17 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ad
         eps=config.eps,
         fused=True,
     )
+
+
+def clip_gradients(model: nn.Module, max_norm: float) -> float:
+    """Scale all gradients down to `max_norm` (L2, over all of them) if they are longer; their norm before.
+
+    The same bits as `torch.nn.utils.clip_grad_norm_`, which multiplies by one where there is nothing to clip: that
+    would read and write every gradient for nothing.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    length = norm.item()
+    if not length <= max_norm:  # also where it is not a number
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
+    return length

@@ -32,7 +32,7 @@ from encodery.train.config import TrainerConfig
 from encodery.train.device import autocast, check_threads, deterministic_kernels, pick_device, step_seed
 from encodery.train.log import TrainLog
 from encodery.train.loss import Loss, Sums
-from encodery.train.optim import build_optimizer, learning_rate
+from encodery.train.optim import build_optimizer, clip_gradients, learning_rate
 from encodery.train.progress import Progress, peak_memory_bytes
 from encodery.train.selection import choose
 from encodery.train.signals import stop_signals
@@ -149,7 +149,7 @@ class Trainer:
             total.backward()  # type: ignore[no-untyped-call]
             finite = finite and math.isfinite(total.item())
             sums.append(output.metrics)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.max_grad_norm).item()
+        norm = clip_gradients(self.model, self.config.optimizer.max_grad_norm)
         applied = finite and math.isfinite(norm)
         if applied:
             for group in self.optimizer.param_groups:

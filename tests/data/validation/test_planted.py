@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from encodery.data.formats import read_labelled
 from encodery.data.validation.finding import Finding
-from encodery.data.validation.reading import read_labelled
 from encodery.data.validation.survey import Length, Options
 from encodery.data.validation.validating import Split, validate
 from encodery.demo import world

@@ -1,22 +1,12 @@
-"""Labelled files in, corrected copies out."""
+"""Corrected copies of labelled files."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from encodery.data.examples import read_records
 from encodery.errors import UserError
 from encodery.files.records import Record
 from encodery.files.streams import COMPRESSIONS
-
-
-def read_labelled(path: Path) -> Iterator[tuple[str, Record]]:
-    """The records of a labelled file, each with its `file:line`.
-
-    Raises:
-        UserError: as `examples.read_records`.
-    """
-    return read_records(path)
 
 
 def copy_of(path: Path, folder: Path | None) -> Path:
