@@ -163,11 +163,11 @@ def test_a_recipe_knows_lengths_once_its_tokenizer_is_there(done: Path, encodery
     with Path("train.jsonl").open("a") as file:
         file.write(json.dumps({"text": "The river finds a city. " * 9, "label": "good"}) + "\n")
     _, out, _ = encodery("validate", "tiny.toml")
-    assert "train.jsonl:54: warning[T005]: " in out
-    assert " tokens where 32 are read: the rest is cut" in out
+    assert "train.jsonl:54: note[T006]: " in out
+    assert " tokens where 32 are read at once: it is read in overlapping windows" in out
     assert "lengths" not in out
     _, out, _ = encodery("validate", "train.jsonl", "--model", "runs/tiny/finetune/mood/3")
-    assert " tokens where 32 are read: the rest is cut" in out
+    assert " tokens where 32 are read at once: it is read in overlapping windows" in out
 
 
 def test_tables_with_the_same_data_are_one(project: Path) -> None:

@@ -20,6 +20,7 @@ from encodery.errors import UserError
 from encodery.recipe import BASES, SCRATCH, FinetuneTable, load_recipe
 from encodery.serve.predictor import load
 from encodery.stages.engine import Run, base_folder, open_run
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 
 SPLITS = ("train", "dev", "test")
@@ -136,12 +137,14 @@ def named_files(inputs: Sequence[str]) -> dict[str, Path]:
 
 def _length_of_model(model: Path) -> Length:
     predictor = load(model)
-    return length_by(predictor.folder.tokenizer, predictor.task.reading.max_seqlen)
+    return length_by(predictor.folder.tokenizer, predictor.task.reading)
 
 
-def length_by(tokenizer: Tokenizer, max_seqlen: int) -> Length:
+def length_by(tokenizer: Tokenizer, reading: Reading) -> Length:
     """Lengths in tokens of this tokenizer, special ones included."""
-    return Length(lambda text, pair: len(tokenizer.encode(text, pair).input_ids), max_seqlen)
+    return Length(
+        lambda text, pair: len(tokenizer.encode(text, pair).input_ids), reading.max_seqlen, reading.on_overflow
+    )
 
 
 def _columns(fields: Sequence[str]) -> Columns:
@@ -175,7 +178,7 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
     length, remark = None, ""
     try:
         folder = run.artifact("tokenizer") if table.source == SCRATCH else base_folder(run, table.source)
-        length = length_by(Tokenizer.load(folder), table.task.max_seqlen)
+        length = length_by(Tokenizer.load(folder), table.task)
     except UserError as error:
         if table.source not in (*BASES, SCRATCH):
             raise

@@ -94,7 +94,6 @@ def clip_gradients(model: nn.Module, max_norm: float) -> float:
     """
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-    length = norm.item()
-    if not length <= max_norm:  # also where it is not a number
+    if not max_norm / (norm + 1e-6) >= 1.0:  # torch's factor; also where it is not a number
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
-    return length
+    return norm.item()

@@ -62,11 +62,17 @@ def test_tokens_and_pairs_are_looked_at() -> None:
 
 
 def test_length() -> None:
-    length = Length(lambda text, pair: len(text.split()) + len((pair or "").split()) + 2, 7)
+    def count(text: str, pair: str | None) -> int:
+        return len(text.split()) + len((pair or "").split()) + 2
+
+    length = Length(count, 7, "truncate")
     train = [*GOOD, {"text": "a b c d e", "label": "a"}, {"text": "a b c", "text_pair": "d e f", "label": "a"}]
     (finding,) = find(Options(length=length), train=train)
     assert (finding.code, finding.source) == ("T005", "train:22")
     assert finding.message == "8 tokens where 7 are read: the rest is cut"
+    (finding,) = find(Options(length=Length(count, 7, "error")), train=train)
+    assert finding.message == "8 tokens where 7 are read: training will refuse it"
+    length = Length(count, 7)
     asked = [question("Ann is here with Ben.", ("Ann", 0))]
     (finding,) = find(Options(length=length), train=asked)
     assert (finding.code, finding.severity) == ("T006", "note")

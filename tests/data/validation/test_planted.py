@@ -14,7 +14,7 @@ from encodery.demo import world
 from encodery.demo.facts import LANGUAGES
 from tests.data.validation.planting import MAX_CHARACTERS, SCRIPTS, TASKS, Sets, plant
 
-LENGTH = Length(lambda text, pair: len(text) + len(pair or ""), MAX_CHARACTERS)
+LENGTH = Length(lambda text, pair: len(text) + len(pair or ""), MAX_CHARACTERS, "truncate")
 
 
 def write(folder: Path, sets: Sets) -> list[Split]:

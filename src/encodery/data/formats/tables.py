@@ -52,8 +52,8 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _question(source: str, record: Record) -> Record:
-    """Only null and lists are rewritten: text in `answers`, as tables have it, is the caller's to understand."""
-    if "question" not in record or "context" not in record or isinstance(record.get("answers", ""), str):
+    """Only lists are rewritten: text in `answers`, as tables have it, and null are the caller's to understand."""
+    if "question" not in record or "context" not in record or isinstance(record.get("answers"), str | None):
         return record
     return question_form(source, record)
 

@@ -87,14 +87,15 @@ def invisible_character(row: Row, survey: Survey) -> Iterator[Found]:
 @check(
     "T005",
     "warning",
-    what="a text that is cut, because it is longer than the model reads",
+    what="a text that is cut or refused, because it is longer than the model reads (`task.on_overflow`)",
     why="what stands at its end is not learned from and not predicted",
-    fix="raise task.max_seqlen (up to the model's positions), or break the text up",
+    fix="set task.on_overflow to window, raise task.max_seqlen (up to the model's positions), or break the text up",
 )
 def cut_text(row: Row, survey: Survey) -> Iterator[Found]:
     length = survey.options.length
-    if length and row.kind not in length.windowed and (count := _length(row, length)) > length.max_seqlen:
-        yield Found(f"{count} tokens where {length.max_seqlen} are read: the rest is cut")
+    if length and length.on_overflow != "window" and (count := _length(row, length)) > length.max_seqlen:
+        what = "the rest is cut" if length.on_overflow == "truncate" else "training will refuse it"
+        yield Found(f"{count} tokens where {length.max_seqlen} are read: {what}")
 
 
 @check(
@@ -106,7 +107,7 @@ def cut_text(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def windowed_text(row: Row, survey: Survey) -> Iterator[Found]:
     length = survey.options.length
-    if length and row.kind in length.windowed and (count := _length(row, length)) > length.max_seqlen:
+    if length and length.on_overflow == "window" and (count := _length(row, length)) > length.max_seqlen:
         yield Found(f"{count} tokens where {length.max_seqlen} are read at once: it is read in overlapping windows")
 
 

@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -23,8 +24,8 @@ class Length:
     length_of: Callable[[str, str | None], int]
     """Tokens, special ones included."""
     max_seqlen: int
-    windowed: tuple[Kind, ...] = ("token-classification", "question-answering")
-    """The tasks that read longer texts in overlapping windows; the others cut them."""
+    on_overflow: Literal["window", "truncate", "error"] = "window"
+    """What becomes of longer texts: overlapping windows, a cut, an error."""
 
 
 @dataclass(frozen=True)
