@@ -37,13 +37,14 @@ SETS = {
     "wikiann": ("conllu", ("train", "val", "test")),
     "wikineural": ("conllu", ("val", "test")),
 }
+QUICK = {("masakhaner2", "dev"), ("wikiann", "val")}
 
 
 @pytest.mark.parametrize(
     ("name", "split"),
     [
         # the checks of types make a million words slow
-        pytest.param(name, split, marks=() if split in ("dev", "val") else pytest.mark.slow)
+        pytest.param(name, split, marks=() if (name, split) in QUICK else pytest.mark.slow)
         for name, (_, splits) in SETS.items()
         for split in splits
     ],
