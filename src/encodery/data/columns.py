@@ -5,6 +5,7 @@ from typing import Any
 from encodery.config import Config
 from encodery.errors import UserError
 from encodery.files.records import Record
+from encodery.files.tables import missing_header_hint
 
 _HOLDS = {"label": "label", "answers": "answers", "entities": "entities", "tags": "tags"}
 
@@ -28,7 +29,7 @@ def column(source: str, record: Record, key: str, name: str) -> Any:
         columns = ", ".join(record) or "none"
         raise UserError(
             f"{source}: no column {name!r}; the columns are: {columns}; set fields.{key} to the one that "
-            f"holds the {_HOLDS.get(key, 'text')}"
+            f"holds the {_HOLDS.get(key, 'text')}{missing_header_hint(record)}"
         )
     return record[name]
 

@@ -1,0 +1,191 @@
+"""Fine-tuning beside `transformers`: the same checkpoint, data, epochs, learning rate and seeds; scores and wall time.
+
+python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--only ours|peer]
+
+`[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer of
+`transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`: padding to the longest text of a batch,
+tags on the first piece of a word), with batches of as many texts as ours hold on average: both take as many steps. The
+two take turns, seed by seed. The time is that of everything: files read, encoded, trained, test file scored. A JSON
+line for each run, then one with the means and the ratio of the times.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import transformers
+from rich.console import Console
+
+from encodery.data.examples import Example
+from encodery.data.tagged import TaggedExample, tags_of
+from encodery.recipe import FinetuneTable, load_recipe, resolve
+from encodery.stages import open_run, run
+from encodery.stages.graph import stages_of
+from encodery.stages.training import read_split
+from encodery.tasks.metrics import chunks, entity_scores
+
+SCORES = {"text-classification": ("accuracy", "pearson"), "token-classification": ("f1",)}
+Line = dict[str, Any]
+
+
+def main() -> None:
+    """Both sides for every seed."""
+    arguments = _arguments()
+    lines: list[Line] = []
+    for seed in arguments.seeds:
+        for side, measure in (("ours", ours), ("peer", peer)):
+            if arguments.only not in (None, side):
+                continue
+            with tempfile.TemporaryDirectory(prefix="encodery-finetuning-") as folder:
+                started = time.perf_counter()
+                scores = measure(arguments, seed, Path(folder))
+                lines.append({"side": side, "seed": seed, **scores, "seconds": time.perf_counter() - started})
+            print(json.dumps(lines[-1]), flush=True)
+    if arguments.only is None:
+        print(json.dumps(summary(lines)))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--only", choices=("ours", "peer"))
+    return parser.parse_args()
+
+
+def summary(lines: Sequence[Line]) -> Line:
+    """Means of the two sides, and how many times as long the peer took."""
+    sides = {side: [line for line in lines if line["side"] == side] for side in ("ours", "peer")}
+    means = {
+        f"{side}_{key}": statistics.mean(line[key] for line in found)
+        for side, found in sides.items()
+        for key in found[0]
+        if key not in ("side", "seed", "steps")
+    }
+    return {**means, "ratio_seconds": means["peer_seconds"] / means["ours_seconds"]}
+
+
+def ours(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
+    """The recipe's stage, evaluated once."""
+    name = arguments.name
+    overrides = [
+        f"output={json.dumps(str(work))}",
+        f"finetune.{name}.seeds=[{seed}]",
+        f"finetune.{name}.precision={arguments.precision}",
+        f"finetune.{name}.evaluate_every=1000000000",
+    ]
+    recipe = load_recipe(arguments.recipe, overrides)
+    opened = open_run(recipe, arguments.recipe, Console(quiet=True))
+    stage = f"finetune.{name}.{seed}"
+    run(opened, [entry for entry in stages_of(opened) if entry.name == stage])
+    metrics = json.loads((opened.artifact(stage) / "encodery.json").read_text())["metrics"]
+    keys = SCORES[recipe.finetune[name].task.type]
+    return {**{key: metrics["test"][key] for key in keys if key in metrics["test"]}, "steps": metrics["steps"]}
+
+
+def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
+    """The Trainer over the same files."""
+    recipe = load_recipe(arguments.recipe)
+    table = recipe.finetune[arguments.name]
+    base = arguments.recipe.parent
+    model_path = resolve(table.source, base)
+    train, test = (read_split(table, base / path) for path in (table.train, table.test or ""))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
+    prepare = tagged if table.task.type == "token-classification" else labelled
+    rows, model, collator, score = prepare(table, train, test, model_path, tokenizer)
+    batch_size = max(1, round(table.tokens_per_step / statistics.mean(len(row["input_ids"]) for row in rows[0])))
+    options = transformers.TrainingArguments(
+        str(work),
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=64,
+        num_train_epochs=table.epochs,
+        learning_rate=table.optimizer.lr,
+        warmup_ratio=table.optimizer.warmup_ratio,
+        weight_decay=table.optimizer.weight_decay,
+        adam_epsilon=table.optimizer.eps,
+        seed=seed,
+        bf16=arguments.precision == "bf16",
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        logging_steps=100_000,
+        disable_tqdm=True,
+    )
+    trainer = transformers.Trainer(model, options, train_dataset=rows[0], data_collator=collator)
+    trainer.train()
+    return {**score(trainer.predict(rows[1]).predictions), "steps": trainer.state.global_step}
+
+
+def labelled(
+    table: FinetuneTable, train: Sequence[Example], test: Sequence[Example], model_path: Path, tokenizer: Any
+) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+    """Rows, model, collator and scoring of a classification or regression."""
+    numbers = table.task.problem_type == "regression"  # type: ignore[union-attr]
+    names = [] if numbers else sorted({str(example.label) for example in train})
+    target = float if numbers else (lambda label: names.index(str(label)))
+
+    def rows(examples: Sequence[Example]) -> list[Line]:
+        pairs = [(example.text, example.text_pair) for example in examples]
+        encoded = [tokenizer(*pair, truncation=True, max_length=table.task.max_seqlen) for pair in pairs]
+        return [{**row, "labels": target(example.label)} for row, example in zip(encoded, examples, strict=True)]
+
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        model_path, num_labels=len(names) or 1, problem_type="regression" if numbers else None
+    )
+    true = np.array([target(example.label) for example in test])
+
+    def score(logits: np.ndarray) -> Line:
+        if numbers:
+            return {"pearson": float(np.corrcoef(logits[:, 0], true)[0, 1])}
+        return {"accuracy": float((logits.argmax(-1) == true).mean())}
+
+    return (rows(train), rows(test)), model, transformers.DataCollatorWithPadding(tokenizer), score
+
+
+def tagged(
+    table: FinetuneTable,
+    train: Sequence[TaggedExample],
+    test: Sequence[TaggedExample],
+    model_path: Path,
+    tokenizer: Any,
+) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+    """The same of entities in words: the first piece of a word has its tag, the others none."""
+    labels = sorted({entity.label for example in train for entity in example.entities or ()})
+    names = ["O", *(f"{kind}-{label}" for label in labels for kind in "BI")]
+
+    def row(example: TaggedExample) -> Line:
+        words = [example.text[start:end] for start, end in example.words or ()]
+        tags = tags_of(example.words or (), example.entities or ())
+        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=table.task.max_seqlen)
+        places = encoded.word_ids()
+        before = [None, *places[:-1]]
+        targets = [
+            -100 if word is None or word == last else names.index(tags[word])
+            for word, last in zip(places, before, strict=True)
+        ]
+        return {**encoded, "labels": targets}
+
+    rows = [row(example) for example in train], [row(example) for example in test]
+    model = transformers.AutoModelForTokenClassification.from_pretrained(model_path, num_labels=len(names))
+
+    def score(logits: np.ndarray) -> Line:
+        found, true = [], []
+        for guesses, example, item in zip(logits.argmax(-1), test, rows[1], strict=True):
+            labels = np.array(item["labels"])
+            found.append(chunks([names[index] for index in guesses[: len(labels)][labels != -100]]))
+            true.append(chunks(tags_of(example.words or (), example.entities or ())))
+        return {"f1": entity_scores(found, true)["f1"]}
+
+    return rows, model, transformers.DataCollatorForTokenClassification(tokenizer), score
+
+
+if __name__ == "__main__":
+    main()
