@@ -191,7 +191,7 @@ def _without_white_space(text: str, span: Span) -> Span:
 
 
 def count_words(texts: Iterable[str], moses: Moses, weights: Iterable[float] = EVEN) -> Counter[str]:
-    """How often each word occurs, line by line; past four million the rarest are dropped."""
+    """How often each word occurs, line by line; past a million the rarest are dropped."""
     counts = WordCounts(MAX_COUNTED_WORDS)
     for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
         for line in text.splitlines():

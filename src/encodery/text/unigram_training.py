@@ -2,7 +2,9 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from encodery.errors import UserError
 from encodery.text.balance import EVEN
@@ -10,6 +12,8 @@ from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines
 
 ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
+_MOST_CHARS = 10_000_000
+"""Of different words together. The trainer takes up to 100 bytes for each."""
 _THREADS = 8
 """Of the trainer, on any machine: sums, and with them the scores, depend on it."""
 
@@ -29,16 +33,16 @@ def train_model(
             'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
             "try: pip install 'encodery[unigram]'"
         ) from None
-    lines = _drawn(texts, weights, most_lines)
-    if not lines:
+    words = _words(texts, weights, most_lines)
+    if not words:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
+            sentence_iterator=(f"{word}\t{count}" for word, count in words),
             model_writer=written,
             model_type="unigram",
-            input_format="text" if weights is EVEN else "tsv",
+            input_format="tsv",
             vocab_size=vocab_size - ADDED,
             character_coverage=character_coverage,
             normalization_rule_name="nmt_nfkc",
@@ -51,12 +55,24 @@ def train_model(
     return written.getvalue()
 
 
-def _drawn(texts: Iterable[str], weights: Iterable[float], most: int) -> Sequence[str]:
-    """The lines to train on, each with a tab and its count behind it where texts have weights."""
+def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> Sequence[tuple[str, int]]:
+    """The words of the lines drawn, the most frequent first, and how often they occur.
+
+    The trainer cuts at spaces itself, but holds every line before and every word after. Of a language without spaces
+    a line is a word: where there are too many that occur once, those stay that came first.
+    """
     lines = lines_of(texts, weights)
+    counts: Counter[str] = Counter()
     if weights is EVEN:
-        return draw((line for line, _ in lines), most)
-    return [f"{line}\t{count}" for line, count in draw_weighted(lines, most)]
+        for line in draw((line for line, _ in lines), most_lines):
+            counts.update(line.split())
+    else:
+        for line, count in draw_weighted(lines, most_lines):
+            for word in line.split():
+                counts[word] += count
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    ends = accumulate(len(word) for word, _ in ranked)
+    return ranked[: sum(end <= _MOST_CHARS for end in ends)]
 
 
 def _reason(vocab_size: int, character_coverage: float, message: str) -> str:
