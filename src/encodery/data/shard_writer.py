@@ -61,7 +61,7 @@ def write_shards(
     dtype = "uint16" if vocab_size <= 2**16 else "uint32"
     names: dict[str, int] | None = None if languages is None else {}
     table = {"format_version": 1 if names is None else 2, "dtype": dtype, "vocab_size": vocab_size}
-    manifest = ShardsManifest.model_construct(**table, languages=None if names is None else ())
+    manifest = ShardsManifest.model_validate({**table, "shards": (), "languages": None if names is None else ()})
     shards: list[ShardFiles] = []
     shard: _OpenShard | None = None
     pairs = zip(documents, repeat("") if languages is None else languages, strict=languages is not None)

@@ -120,7 +120,7 @@ class Shards:
     def language_of(self, tokens: Int[np.ndarray, "*places"]) -> Int64[np.ndarray, "*places"]:
         """The place in `languages` of each token's document."""
         documents = self.document_of(self.sentences.search(tokens.ravel(), "right") - 1)
-        return self._languages_of_documents[documents].astype(np.int64).reshape(tokens.shape)
+        return np.asarray(self._languages_of_documents[documents].astype(np.int64).reshape(tokens.shape))
 
     def take_ranges(
         self, starts: Int[np.ndarray, " ranges"], lengths: Int[np.ndarray, " ranges"]

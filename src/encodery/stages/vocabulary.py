@@ -68,7 +68,7 @@ def _kind(base: ModelFolder, table: str, source: str) -> Revisable:
     if not isinstance(kind, Revisable):
         raise UserError(
             f"{table}.from = {source!r}: the vocabulary of this {base.family.model_type} cannot be changed; "
-            "WordPiece, byte-level BPE and unigram can"
+            "those of the four kinds can"
         )
     return kind
 

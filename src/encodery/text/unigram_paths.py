@@ -107,7 +107,7 @@ class UnigramPaths:
     def _slots(self, keys: Places) -> Places:
         mixed: UInt64[np.ndarray, " places"] = keys.view(np.uint64) * _MIX
         mixed >>= self._shift
-        return mixed.view(np.int64)
+        return np.asarray(mixed.view(np.int64))
 
     def _down(self, keys: Places) -> Nodes:
         """The nodes below, 0 where there is none."""
