@@ -3,8 +3,8 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 
 from encodery.errors import UserError
 from encodery.text.balance import EVEN
@@ -12,8 +12,10 @@ from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines
 
 ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
-_MOST_CHARS = 10_000_000
-"""Of different words together. The trainer takes up to 100 bytes for each."""
+_MOST_BYTES = 64_000_000
+"""Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
+_MARK_BYTES = 4
+"""Of what the trainer sets around a word."""
 _THREADS = 8
 """Of the trainer, on any machine: sums, and with them the scores, depend on it."""
 
@@ -56,10 +58,8 @@ def train_model(
 
 
 def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> Sequence[tuple[str, int]]:
-    """The words of the lines drawn, the most frequent first, and how often they occur.
-
-    The trainer cuts at spaces itself, but holds every line before and every word after. Of a language without spaces
-    a line is a word: where there are too many that occur once, those stay that came first.
+    """The words of the lines drawn and how often they occur. The trainer cuts at spaces itself, but would hold every
+    line before. Of a language without spaces, a line is a word.
     """
     lines = lines_of(texts, weights)
     counts: Counter[str] = Counter()
@@ -70,9 +70,21 @@ def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> S
         for line, count in draw_weighted(lines, most_lines):
             for word in line.split():
                 counts[word] += count
-    ranked = sorted(counts.items(), key=lambda item: -item[1])
-    ends = accumulate(len(word) for word, _ in ranked)
-    return ranked[: sum(end <= _MOST_CHARS for end in ends)]
+    return thinned(counts, _MOST_BYTES)
+
+
+def thinned(counts: Mapping[str, int], most_bytes: int) -> list[tuple[str, int]]:
+    """At most so many bytes of words, each byte as often as its word occurs.
+
+    If there are more, every k-th occurrence stays, counted from word to word: shares are kept, and of words that
+    occur once each k-th is left.
+    """
+    size = sum((len(word.encode("utf-8", "replace")) + _MARK_BYTES) * count for word, count in counts.items())
+    if size <= most_bytes:
+        return list(counts.items())
+    ends = (end * most_bytes // size for end in accumulate(counts.values()))
+    kept = (end - start for start, end in pairwise(chain([0], ends)))
+    return [(word, count) for word, count in zip(counts, kept, strict=True) if count]
 
 
 def _reason(vocab_size: int, character_coverage: float, message: str) -> str:
