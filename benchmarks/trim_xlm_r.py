@@ -1,8 +1,8 @@
 """What `trim` makes of a model of XLM-R base's sizes: bytes before and after, and whether the outputs stay the same.
 
-python benchmarks/trim_xlm_r.py --vocabulary PATH... --keep PATH... [--vocab-size 250002]
+python benchmarks/trim_xlm_r.py --vocabulary PATH... --keep PATH... [--vocab-size 150000]
 
-The vocabulary is trained on the first texts, the weights are random; kept is what the second texts need. No published
+The vocabulary is trained on the first texts and filled with pieces that no text has, the weights are random; kept is what the second texts need. No published
 checkpoint is read: bytes depend on sizes and text alone.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from encodery.families.folder import ModelFolder, save_folder
 from encodery.families.vocabulary import with_vocabulary
 from encodery.stages.vocabulary import check_same_tokens
 from encodery.text.revision import Revisable
-from encodery.text.tokenizer import Tokenizer, train_tokenizer
-from encodery.text.unigram import UnigramSpec
+from encodery.text.sentencepiece_model import read_model
+from encodery.text.tokenizer import Tokenizer
+from encodery.text.unigram import Unigram, UnigramSpec, build_backend
 
 COMPARED = 32
 """Texts whose hidden states must be the same bits before and after."""
@@ -35,6 +37,19 @@ def texts_of(paths: Sequence[str]) -> Iterator[str]:
     """The lines of all files."""
     for document in read_documents([CorpusInput(path=path) for path in paths], Path()):
         yield from document.text.splitlines()
+
+
+def filled(kind: Unigram, vocab_size: int) -> Unigram:
+    """With pieces of private characters, which stand for languages that are not in the text."""
+    with tempfile.TemporaryDirectory() as name:
+        kind.save(Path(name))
+        model = read_model(Path(name) / "sentencepiece.bpe.model")
+    lowest = min(score for _, score in model.pieces)
+    missing = vocab_size - len(kind.vocabulary)
+    more = [(chr(0xF0000 + number % 60_000) + chr(0x100000 + number // 60_000), lowest) for number in range(missing)]
+    return Unigram(
+        build_backend(replace(model, pieces=(*model.pieces, *more)), kind.special_tokens), kind.special_tokens
+    )
 
 
 def batch_of(tokenizer: Tokenizer, texts: Sequence[str]) -> Batch:
@@ -55,12 +70,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vocabulary", nargs="+", required=True, help="text that the vocabulary is trained on")
     parser.add_argument("--keep", nargs="+", required=True, help="text that must be cut as before")
-    parser.add_argument("--vocab-size", type=int, default=250_002)
+    parser.add_argument("--vocab-size", type=int, default=150_000, help="pieces that the text supports")
+    parser.add_argument("--filled-to", type=int, default=250_002, help="so many with pieces that no text has")
     options = parser.parse_args()
-    tokenizer = train_tokenizer(UnigramSpec(vocab_size=options.vocab_size), texts_of(options.vocabulary))
+    trained = UnigramSpec(vocab_size=options.vocab_size).train(texts_of(options.vocabulary))
+    tokenizer = Tokenizer(filled(trained, options.filled_to))
     assert isinstance(tokenizer.kind, Revisable)
     family = FAMILIES["xlm-roberta"]
-    config = family.encoder({**family.presets["base"], "vocab_size": options.vocab_size}, "XLM-R base")
+    config = family.encoder({**family.presets["base"], "vocab_size": tokenizer.vocab_size}, "XLM-R base")
     model = family.model(config, ("mlm",))
     model.initialize(1)
     before = ModelFolder(family, model.eval(), tokenizer)

@@ -86,5 +86,5 @@ def joined_from_the_left(word: str, pieces: tuple[str, ...], unknown: str) -> li
 
 def _characters(symbol: str) -> list[str]:
     """What the merges of a symbol begin with."""
-    *first, last = symbol.removesuffix(END_OF_WORD) or symbol
+    *first, last = list(symbol.removesuffix(END_OF_WORD) or symbol)
     return [*first, last + END_OF_WORD if symbol.endswith(END_OF_WORD) else last]

@@ -123,7 +123,7 @@ class UnigramPaths:
             same = found == keys[left]
             below[left[same]] = self._below[slots[left[same]]]
             left = left[~same & (found != -1)]
-        return below
+        return np.asarray(below)
 
     def _matches(self, classes: Places) -> tuple[Nodes, Places, Places]:
         """Every piece in a text: its node, where it begins, its length. None reaches over a space: no piece has one
