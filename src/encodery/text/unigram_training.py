@@ -12,7 +12,7 @@ from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines
 
 ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 96_000_000
 """Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
 _MARK_BYTES = 4
 """Of what the trainer sets around a word."""
