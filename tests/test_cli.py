@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -270,7 +271,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("name", BAD_FOLDERS)
 def test_a_bad_folder_of_someone_else(done: Path, encodery: Command, name: str) -> None:
-    """What is wrong with a file is one line, whoever reads it; what does not fit together is for `predict` to say."""
+    """What is wrong with a file is one line, whoever reads it."""
     folder = done / "theirs"
     shutil.copytree(done / "runs/tiny/finetune/mood/3", folder)
     (folder / "manifest.json").unlink()
@@ -278,3 +279,40 @@ def test_a_bad_folder_of_someone_else(done: Path, encodery: Command, name: str) 
     spoil(folder)
     for line in (refused(encodery, "predict", "theirs", "The river."), refused(encodery, "inspect", "theirs")):
         assert line.startswith(f"theirs{expected}")
+
+
+def other_width(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 67}))
+
+
+def fewer_rows(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 89}))
+    name = "bert.embeddings.word_embeddings.weight"
+    save_file(weights | {name: weights[name][:89].clone()}, folder / "model.safetensors", {"format": "pt"})
+
+
+def more_layers(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 97}))
+
+
+DISAGREEING: dict[str, tuple[Callable[[Path], None], str]] = {
+    "weights": (other_width, "/model.safetensors: "),
+    "layers": (more_layers, "/config.json: num_hidden_layers = 97, but the weights hold only "),
+    "tokenizer": (fewer_rows, ": the tokenizer has 90 tokens, but config.json's vocab_size is 89; the two belong to"),
+}
+
+
+@pytest.mark.parametrize("name", DISAGREEING)
+def test_parts_of_a_folder_that_do_not_fit_together(done: Path, encodery: Command, name: str) -> None:
+    folder = done / "theirs"
+    shutil.copytree(done / "runs/tiny/finetune/mood/3", folder)
+    (folder / "manifest.json").unlink()
+    spoil, expected = DISAGREEING[name]
+    spoil(folder)
+    lines = [refused(encodery, *verb) for verb in (("predict", "theirs", "The river."), ("inspect", "theirs"))]
+    assert lines[0] == lines[1]
+    assert lines[0].startswith(f"theirs{expected}")

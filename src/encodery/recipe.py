@@ -235,7 +235,7 @@ class Recipe(Config):
             raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
         if self.pretrain and not self.tokenizer:
             raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
-        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not _names_languages(self.corpus.inputs):
+        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not names_languages(self.corpus.inputs):
             raise ValueError(
                 f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
                 "each input a language or a language_field"
@@ -285,7 +285,8 @@ class Recipe(Config):
         return self
 
 
-def _names_languages(inputs: Sequence[CorpusInput]) -> bool:
+def names_languages(inputs: Sequence[CorpusInput]) -> bool:
+    """Whether any of the text says its language."""
     return any(entry.language or entry.language_field for entry in inputs)
 
 

@@ -35,9 +35,13 @@ def counting_documents(sentences_per_document: list[int], tokens_per_sentence: i
 
 
 def stored(
-    folder: Path, corpus: list[Document], vocab_size: int = VOCAB_SIZE, max_tokens_per_shard: int = 2**27
+    folder: Path,
+    corpus: list[Document],
+    vocab_size: int = VOCAB_SIZE,
+    max_tokens_per_shard: int = 2**27,
+    languages: list[str] | None = None,
 ) -> Shards:
     """The corpus as shards on disk, opened."""
     folder.mkdir()
-    write_shards(corpus, folder, vocab_size, max_tokens_per_shard)
+    write_shards(corpus, folder, vocab_size, max_tokens_per_shard, languages)
     return Shards.open(folder, verify=True)

@@ -46,3 +46,13 @@ def test_pairs(shards: Shards) -> None:
 def test_special_tokens_are_counted_as_they_are_laid_out(shards: Shards, parts: int) -> None:
     segments = Segments(starts=np.zeros((1, parts), int), lengths=np.full((1, parts), 7))
     assert len(lay_out(shards, segments, CLS, SEP).input_ids) == 7 * parts + num_special_tokens(parts)
+
+
+def test_each_part_is_in_the_language_of_its_document(tmp_path: Path) -> None:
+    corpus = counting_documents([3, 5, 2], 7)
+    shards = stored(tmp_path / "shards", corpus, languages=["en", "de", "en"])
+    segments = Segments(starts=np.array([[3, 21], [60, 0]]), lengths=np.array([[2, 3], [1, 1]]))
+    text = lay_out(shards, segments, CLS, SEP, np.array([7, 11]))
+    assert text.language_ids is not None
+    assert text.language_ids.tolist() == [7] * 4 + [11] * 4 + [7] * 5
+    assert lay_out(shards, segments, CLS, SEP).language_ids is None

@@ -61,8 +61,8 @@ def test_a_manifest_that_cannot_be_read(folder: Path, text: str, message: str) -
 
 
 def test_a_manifest_of_another_version(folder: Path) -> None:
-    edit_manifest(folder, format_version=2)
-    refused(folder, "shards.json: format_version = 2: input should be 1")
+    edit_manifest(folder, format_version=3)
+    refused(folder, "shards.json: format_version = 3: input should be 1 or 2")
 
 
 @pytest.mark.parametrize("kind", ["ids", "sentences", "documents"])
@@ -130,3 +130,17 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     with pytest.raises(UserError, match=r"ids-00000.bin: cannot write token shards: No such file or directory; free"):
         write_shards(documents(3, 3), gone, VOCAB_SIZE)
+
+
+def test_a_language_that_is_not_named(tmp_path: Path) -> None:
+    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
+    path = tmp_path / "languages-00000.bin"
+    rewrite(path, 2, 2, "<u2")
+    refused(tmp_path, f"{path}: record 2 is id 2, must be below the languages = 2; write", verify=True)
+
+
+def test_languages_that_are_cut_off(tmp_path: Path) -> None:
+    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
+    path = tmp_path / "languages-00000.bin"
+    path.write_bytes(path.read_bytes()[:-2])
+    refused(tmp_path, f"{path}: ends in record 2 (4 bytes), shards.json says 3 records (6 bytes); write")

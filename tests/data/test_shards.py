@@ -1,5 +1,6 @@
 """What was written is what is read, from one shard or many."""
 
+import json
 import math
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from encodery.data import shard_writer
 from encodery.data.shard_writer import Document, ShardStats, write_shards
 from encodery.data.shards import Offsets, Shards, flat_ranges
+from encodery.errors import UserError
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 
 
@@ -139,3 +142,41 @@ def test_unigram_entropy_is_that_of_the_token_frequencies(tmp_path: Path, max_to
     assert shards.token_counts().tolist() == [0, 0, 0, 0, 0, 5, 2, 1, 0, 0, 0]
     expected = -sum(p * math.log(p) for p in (5 / 8, 2 / 8, 1 / 8))
     assert shards.unigram_entropy() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("max_tokens_per_shard", [61, 2**27])
+def test_every_token_knows_the_language_of_its_document(tmp_path: Path, max_tokens_per_shard: int) -> None:
+    corpus = documents(29, 5)
+    corpus[3] = [np.zeros(0, np.int64)]  # left out, and its language with it
+    languages = [("sw", "", "de")[index % 3] for index in range(29)]
+    languages[3] = "ur"
+    shards = stored(tmp_path / "shards", corpus, max_tokens_per_shard=max_tokens_per_shard, languages=languages)
+    assert shards.languages == ("sw", "", "de")
+    written = [(document, language) for document, language in zip(corpus, languages, strict=True) if language != "ur"]
+    want = [language for document, language in written for _ in range(sum(map(len, document)))]
+    numbers = shards.language_of(np.arange(shards.num_tokens).reshape(1, -1))
+    assert [shards.languages[number] for number in numbers[0]] == want
+    assert json.loads((tmp_path / "shards" / "shards.json").read_text())["format_version"] == 2
+
+
+def test_without_languages_the_format_is_the_first(tmp_path: Path) -> None:
+    assert stored(tmp_path / "shards", documents(3, 5)).languages == ()
+    table = json.loads((tmp_path / "shards" / "shards.json").read_text())
+    assert table["format_version"] == 1
+    assert "languages" not in table
+    assert not list((tmp_path / "shards").glob("languages-*"))
+
+
+def test_each_document_needs_a_language_where_there_are_some(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        stored(tmp_path / "shards", documents(3, 5), languages=["en", "de"])
+
+
+def test_a_text_in_the_place_of_a_language_is_seen_by_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_writer, "MAX_LANGUAGES", 2)
+    with pytest.raises(
+        UserError, match=r"^the corpus names more than 2 languages; is language_field the right one\?$"
+    ):
+        stored(tmp_path / "shards", documents(3, 5), languages=["a", "b", "c"])

@@ -352,3 +352,33 @@ def test_the_config_is_strict() -> None:
     assert ObjectiveConfig() == ObjectiveConfig(mlm=MaskedConfig(), nsp=True, short_sequence_probability=0.1)
     with pytest.raises(UserError, match=r"unknown key 'mlm.whole_words'; did you mean 'whole_word'\?"):
         ObjectiveConfig.parse({"mlm": {"whole_words": True}}, "recipe.toml")
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_tokens_have_the_language_of_their_text(tmp_path: Path, nsp: bool) -> None:
+    counts = [5, 3, 7, 4] * 5
+    shards = stored(tmp_path / "shards", counting_documents(counts, 7), languages=["en", "sw", "de", "sw"] * 5)
+    objective = Pretraining(
+        ObjectiveConfig(nsp=nsp), shards, vocabulary(), MAX_SEQLEN, 199, SEED, {"de": 0, "en": 1, "sw": 2, "ur": 3}
+    )
+    document = np.repeat(np.arange(20), np.array(counts) * 7)
+    for batch in [*map(objective.batch, range(5)), *objective.validation_batches(300)]:
+        ids = original_ids(batch).numpy()
+        assert batch.language_ids is not None
+        text = ids >= NUM_SPECIAL
+        want = np.array([1, 2, 0, 2])[document[ids[text] - NUM_SPECIAL] % 4]
+        assert batch.language_ids.numpy()[text].tolist() == want.tolist()
+        assert set(batch.language_ids.numpy()[~text].tolist()) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("languages", "what"), [(["en", "sw"], "is in the language 'sw'"), (["en", ""], "does not say its language")]
+)
+def test_text_in_a_language_that_the_model_lacks(tmp_path: Path, languages: list[str], what: str) -> None:
+    shards = stored(tmp_path / "shards", documents(2, 17), languages=languages)
+    with pytest.raises(UserError) as error:
+        Pretraining(ObjectiveConfig(nsp=False), shards, vocabulary(), MAX_SEQLEN, 199, SEED, {"en": 0, "de": 1})
+    assert str(error.value) == (
+        f"corpus: some text {what}, but the model's languages are en, de; give each input one of these as its "
+        "language"
+    )

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from rich.console import Console
+from safetensors.torch import load_file
 
 import encodery
 from encodery.config import read_json
@@ -113,3 +114,49 @@ def test_a_pooler_that_is_not_there_cannot_be_drawn_anew(project: Path) -> None:
     assert str(error.value).endswith(
         "reinit_pooler = true, reinit_layers = 0: this model has 1 layers and no pooler (pretrain)"
     )
+
+
+def xlm_of(*languages: str, num_languages: int = 3) -> list[str]:
+    """A tiny XLM with vectors of languages; each of the two files of text is in a language."""
+    named = [f', language = "{language}"' if language else "" for language in languages]
+    inputs = ", ".join(f'{{ path = "text/{file}.txt"{name} }}' for file, name in zip("ab", named, strict=True))
+    config = (
+        "{ num_hidden_layers = 1, hidden_size = 32, num_attention_heads = 2, max_position_embeddings = 48, "
+        f"num_languages = {num_languages} }}"
+    )
+    return [*overrides("xlm"), f"corpus.inputs=[{inputs}]", f"model.config={config}"]
+
+
+def test_an_xlm_learns_the_languages_of_its_text(project: Path) -> None:
+    complete(project, *xlm_of("sw", "en"), "finetune={}")
+    folder = project / "runs" / "tiny" / "pretrain"
+    written = read_json(folder / "config.json")
+    assert written["lang2id"] == {"en": 0, "sw": 1}
+    assert written["id2lang"] == {"0": "en", "1": "sw"}
+    trained = load_file(folder / "model.safetensors")["transformer.lang_embeddings.weight"]
+    complete(project, *xlm_of("sw", "en"), "finetune={}", "pretrain.steps=5", "name=longer")
+    longer = load_file(project / "runs/longer/pretrain/model.safetensors")["transformer.lang_embeddings.weight"]
+    assert [torch.equal(*rows) for rows in zip(trained, longer, strict=True)][:2] == [False, False]
+    model = transformers.AutoModelForMaskedLM.from_pretrained(folder)
+    assert model.config.lang2id == {"en": 0, "sw": 1}
+
+
+def test_an_xlm_whose_text_names_no_language_goes_without(project: Path) -> None:
+    complete(project, *xlm_of("", ""), "finetune={}")
+    assert "lang2id" not in read_json(project / "runs" / "tiny" / "pretrain" / "config.json")
+
+
+@pytest.mark.parametrize(
+    ("languages", "message"),
+    [
+        (("en", ""), "corpus: some text does not say its language, but the model's languages are de, en; give"),
+        (("en", "sw"), "model.config.num_languages = 2, but the corpus has 3 languages (de, en, sw); raise"),
+    ],
+)
+def test_languages_that_do_not_fit_the_model(project: Path, languages: tuple[str, str], message: str) -> None:
+    (project / "text" / "c.txt").write_text((project / "text" / "a.txt").read_text())
+    changes = xlm_of(*languages, num_languages=2)
+    changes = [change.replace("]", ', { path = "text/c.txt", language = "de" }]') for change in changes]
+    with pytest.raises(UserError) as error:
+        complete(project, *changes, "finetune={}")
+    assert str(error.value).startswith(message)

@@ -18,6 +18,7 @@ from encodery.stages.vocabulary import check_same_tokens
 from encodery.text.library import LibraryKind
 from encodery.text.revision import Revision
 from encodery.text.tokenizer import Tokenizer
+from tests.stages.test_families import overrides as overrides_of
 from tests.stages.test_run import complete, opened, planned
 
 TRIM = "trim={ inputs = [{ path = 'kept.txt' }] }"
@@ -73,6 +74,21 @@ def test_from_trim_and_extend_to_a_classifier(kept: Path) -> None:
     page = (kept / "runs/tiny/report/report.html").read_text()
     for value in (f"{trim['parameters']['after']:,}", f"{extend['tokens_per_character']['after']:.4f}"):
         assert value in page
+
+
+def test_an_xlm_is_trimmed_and_extended(project: Path) -> None:
+    (project / "kept.txt").write_text(KEPT)
+    complete(project, *overrides_of("xlm"), TRIM, FOUND, "finetune.mood.from=extend")
+    trim, extend = (metrics(project, stage) for stage in ("trim", "extend"))
+    assert trim["tokens"]["after"] < trim["tokens"]["before"] == 90
+    assert extend["tokens"]["after"] == trim["tokens"]["after"] + 3
+    before, after = (encodery.load(project / "runs/tiny" / stage) for stage in ("pretrain", "trim"))
+    for text in KEPT.split("\n\n"):
+        (first,), (second,) = before.embed([text]), after.embed([text])
+        assert list(first) == list(second)
+    folder = project / "runs/tiny/extend"
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    assert theirs(KEPT)["input_ids"] == Tokenizer.load(folder).encode(KEPT).input_ids
 
 
 def test_a_fine_tuned_model_predicts_the_same_after_trimming(kept: Path) -> None:

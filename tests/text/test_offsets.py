@@ -161,20 +161,17 @@ def test_cutting_changes_no_token(byte_bpe: Tokenizer, unigram: Tokenizer, text:
         assert all(a <= c and d <= b for (a, b), (c, d) in zip(spans, cut_spans, strict=True))
 
 
-def check_udhr(texts: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer) -> int:
+def check_udhr(texts: dict[str, str], kind: str, tokenizer: Tokenizer) -> int:
     lines = [line for text in texts.values() for line in text.splitlines()]
     for line in lines:
-        check_unigram(unigram, line)
-        check_byte_bpe(byte_bpe, line)
-        check_moses_bpe(moses_bpe, line)
+        CHECKS[kind](tokenizer, line)
     return len(lines)
 
 
-def test_offsets_in_some_languages(
-    udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer
-) -> None:
+@pytest.mark.parametrize("kind", CHECKS)
+def test_offsets_in_some_languages(udhr: dict[str, str], kind: str, request: pytest.FixtureRequest) -> None:
     some = {name: text[:2003] for name, text in list(udhr.items())[::5]}
-    assert check_udhr(some, byte_bpe, unigram, moses_bpe) > 1000
+    assert check_udhr(some, kind, request.getfixturevalue(kind)) > 1000
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -188,7 +185,7 @@ def test_spans_of_whole_texts_stay_narrow(udhr: dict[str, str], unigram: Tokeniz
 
 
 @pytest.mark.slow
-def test_offsets_in_all_languages(
-    udhr: dict[str, str], byte_bpe: Tokenizer, unigram: Tokenizer, moses_bpe: Tokenizer
-) -> None:
-    assert check_udhr(udhr, byte_bpe, unigram, moses_bpe) == 81_831
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", CHECKS)
+def test_offsets_in_all_languages(udhr: dict[str, str], kind: str, request: pytest.FixtureRequest) -> None:
+    assert check_udhr(udhr, kind, request.getfixturevalue(kind)) == 81_831

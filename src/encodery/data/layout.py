@@ -25,6 +25,8 @@ class PackedText:
     position_ids: Int64[np.ndarray, " tokens"]
     token_type_ids: Int64[np.ndarray, " tokens"] | None
     """0 for A and its special tokens, 1 for B and its `[SEP]`; None without pairs."""
+    language_ids: Int64[np.ndarray, " tokens"] | None
+    """The language of a part, for its special tokens too; None where none is asked for."""
     bounds: Int64[np.ndarray, " boundaries"]
     """Sequence `i` is `bounds[i] : bounds[i + 1]` of the tokens."""
     text_ids: Int64[np.ndarray, " text"]
@@ -35,8 +37,15 @@ class PackedText:
     """Sequence `i` has the corpus tokens `text_bounds[i] : text_bounds[i + 1]`."""
 
 
-def lay_out(shards: Shards, segments: Segments, cls_token_id: int, sep_token_id: int) -> PackedText:
-    """Read the segments and put them between their special tokens."""
+def lay_out(
+    shards: Shards,
+    segments: Segments,
+    cls_token_id: int,
+    sep_token_id: int,
+    language_ids: Int64[np.ndarray, " languages"] | None = None,
+) -> PackedText:
+    """Read the segments and put them between their special tokens. `language_ids`: for each of the shards' languages,
+    the number that the model knows it by."""
     num_sequences, parts = segments.lengths.shape
     lengths = segments.lengths.ravel()
     # a part is its text and a [SEP]; the first one of a sequence also has the [CLS]
@@ -55,8 +64,19 @@ def lay_out(shards: Shards, segments: Segments, cls_token_id: int, sep_token_id:
         input_ids=input_ids,
         position_ids=flat_ranges(np.zeros_like(bounds[1:]), np.diff(bounds)),
         token_type_ids=np.repeat(token_types, sizes.ravel()) if parts > 1 else None,
+        language_ids=None if language_ids is None else _languages(shards, segments, sizes, language_ids),
         bounds=bounds,
         text_ids=text_ids,
         text_index=text_index,
         text_bounds=np.concatenate([[0], np.cumsum(lengths)[parts - 1 :: parts]]),
     )
+
+
+def _languages(
+    shards: Shards,
+    segments: Segments,
+    sizes: Int64[np.ndarray, "sequences parts"],
+    language_ids: Int64[np.ndarray, " languages"],
+) -> Int64[np.ndarray, " tokens"]:
+    """A part lies in one document, so in one language."""
+    return np.repeat(language_ids[shards.language_of(segments.starts)].ravel(), sizes.ravel())

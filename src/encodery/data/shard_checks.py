@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt
 
-from encodery.data.shard_format import KINDS, MANIFEST, REWRITE, ShardsManifest, file_name
+from encodery.data.shard_format import LANGUAGES, MANIFEST, REWRITE, ShardsManifest, file_name
 from encodery.errors import UserError
 
 
@@ -23,7 +23,9 @@ def check_contents(
     _check_ids(folder / file_name("ids", index), arrays["ids"], manifest.vocab_size)
     _check_offsets(folder / file_name("sentences", index), arrays["sentences"], shard.num_tokens, "token")
     _check_offsets(folder / file_name("documents", index), arrays["documents"], shard.num_sentences, "sentence")
-    for kind in KINDS:
+    if manifest.languages is not None:
+        _check_ids(folder / file_name(LANGUAGES, index), arrays[LANGUAGES], len(manifest.languages), "the languages")
+    for kind in manifest.kinds:
         path = folder / file_name(kind, index)
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -31,16 +33,14 @@ def check_contents(
             raise UserError(f"{path}: altered since it was written (sha256 differs from {MANIFEST}); {REWRITE}")
 
 
-def _check_ids(path: Path, ids: UInt[np.ndarray, " tokens"], vocab_size: int) -> None:
-    """Every id must be in the vocabulary."""
+def _check_ids(path: Path, ids: UInt[np.ndarray, " items"], end: int, limit: str = "vocab_size") -> None:
+    """Every id must be below the end of what it numbers."""
     step = 1 << 24
     for start in range(0, len(ids), step):
-        wrong = np.flatnonzero(ids[start : start + step] >= vocab_size)
+        wrong = np.flatnonzero(ids[start : start + step] >= end)
         if wrong.size:
             record = start + int(wrong[0])
-            raise UserError(
-                f"{path}: record {record} is id {ids[record]}, must be below vocab_size = {vocab_size}; {REWRITE}"
-            )
+            raise UserError(f"{path}: record {record} is id {ids[record]}, must be below {limit} = {end}; {REWRITE}")
 
 
 def _check_offsets(path: Path, offsets: UInt[np.ndarray, " bounds"], end: int, unit: str) -> None:

@@ -6,6 +6,7 @@ so that item `k` is `offsets[k]:offsets[k + 1]`:
     ids-0000i.bin        uint16 (uint32 above 65,536 ids)   token ids, every sentence after the other
     sentences-0000i.bin  uint64   first token of each sentence
     documents-0000i.bin  uint64   first sentence of each document
+    languages-0000i.bin  uint16   language of each document, a place in `languages`; only where the corpus names any
 """
 
 import json
@@ -19,8 +20,15 @@ from encodery.errors import UserError
 
 MANIFEST = "shards.json"
 KINDS = ("ids", "sentences", "documents")
+LANGUAGES = "languages"
+MAX_LANGUAGES = 1 << 16
 REWRITE = "write the token shards again"
 _ITEM_SIZES = {"uint16": 2, "uint32": 4, "uint64": 8}
+
+
+def _absent(value: object) -> bool:
+    """Shards without languages are those of format 1, to the byte."""
+    return value is None
 
 
 class ShardFiles(Config):
@@ -37,21 +45,33 @@ class ShardFiles(Config):
             "ids": self.num_tokens,
             "sentences": self.num_sentences + 1,
             "documents": self.num_documents + 1,
+            LANGUAGES: self.num_documents,
         }[kind]
 
 
 class ShardsManifest(Config):
     """The table in `shards.json`."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 1
+    """2 where there are languages."""
     dtype: Literal["uint16", "uint32"]
     vocab_size: int = Field(gt=0)
     shards: tuple[ShardFiles, ...]
     """None, where the corpus has no text."""
+    languages: tuple[str, ...] | None = Field(default=None, max_length=MAX_LANGUAGES, exclude_if=_absent)
+    """Their names, "" for what no input names."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The files of a shard."""
+        return KINDS if self.languages is None else (*KINDS, LANGUAGES)
 
     def record_type(self, kind: str) -> str:
         """The dtype of a record, as NumPy spells it."""
-        return "<u8" if kind != "ids" else f"<u{_ITEM_SIZES[self.dtype]}"
+        return f"<u{self._item_size(kind)}"
+
+    def _item_size(self, kind: str) -> int:
+        return _ITEM_SIZES[{"ids": self.dtype, LANGUAGES: "uint16"}.get(kind, "uint64")]
 
     def check_size(self, folder: Path, index: int, kind: str) -> Path:
         """The path of one file, whose size is what this table says.
@@ -60,7 +80,7 @@ class ShardsManifest(Config):
             UserError: the file is missing, truncated or too long.
         """
         path = folder / file_name(kind, index)
-        item = _ITEM_SIZES[self.dtype] if kind == "ids" else _ITEM_SIZES["uint64"]
+        item = self._item_size(kind)
         expected = self.shards[index].num_records(kind)
         if not path.is_file():
             raise UserError(f"{path}: missing, though {MANIFEST} lists it; {REWRITE}")
@@ -74,7 +94,7 @@ class ShardsManifest(Config):
 
 
 def file_name(kind: str, index: int) -> str:
-    """The name of one file of shard `index`; `kind` is one of `KINDS`."""
+    """The name of one file of shard `index`; `kind` is one of `ShardsManifest.kinds`."""
     return f"{kind}-{index:05d}.bin"
 
 

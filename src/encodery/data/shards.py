@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int, Int64, UInt
 
 from encodery.data.shard_checks import check_contents
-from encodery.data.shard_format import KINDS, ShardsManifest, read_manifest
+from encodery.data.shard_format import LANGUAGES, ShardsManifest, read_manifest
 
 _COUNT_TOKENS = 1 << 22
 
@@ -61,13 +61,22 @@ class Shards:
     """A corpus of token ids: documents of sentences of tokens."""
 
     def __init__(
-        self, vocab_size: int, ids: list[UInt[np.ndarray, " _"]], sentences: Offsets, documents: Offsets
+        self,
+        vocab_size: int,
+        ids: list[UInt[np.ndarray, " _"]],
+        sentences: Offsets,
+        documents: Offsets,
+        languages: tuple[str, ...] = (),
+        languages_of_documents: list[UInt[np.ndarray, " _"]] | None = None,
     ) -> None:
         self.vocab_size = vocab_size
         self.sentences = sentences
         """First token of each sentence."""
         self.documents = documents
         """First sentence of each document."""
+        self.languages = languages
+        """The names of the languages; none where the corpus names none."""
+        self._languages_of_documents = np.concatenate(languages_of_documents or [np.zeros(0, np.uint16)])
         self._ids = ids
         self._first_token = np.cumsum([0, *map(len, ids)])
 
@@ -88,6 +97,8 @@ class Shards:
             [shard["ids"] for shard in arrays],
             Offsets([shard["sentences"].view(np.int64) for shard in arrays]),
             Offsets([shard["documents"].view(np.int64) for shard in arrays]),
+            manifest.languages or (),
+            [shard[LANGUAGES] for shard in arrays if LANGUAGES in shard],
         )
 
     @property
@@ -105,6 +116,11 @@ class Shards:
     def document_of(self, sentences: Int[np.ndarray, " sentences"]) -> Int[np.ndarray, " sentences"]:
         """The document that each sentence belongs to."""
         return self.documents.search(sentences, "right") - 1
+
+    def language_of(self, tokens: Int[np.ndarray, "*places"]) -> Int64[np.ndarray, "*places"]:
+        """The place in `languages` of each token's document."""
+        documents = self.document_of(self.sentences.search(tokens.ravel(), "right") - 1)
+        return np.asarray(self._languages_of_documents[documents].astype(np.int64).reshape(tokens.shape))
 
     def take_ranges(
         self, starts: Int[np.ndarray, " ranges"], lengths: Int[np.ndarray, " ranges"]
@@ -164,5 +180,5 @@ def _map_shard(folder: Path, manifest: ShardsManifest, index: int) -> dict[str, 
     return {
         # a plain array view: slicing np.memmap itself costs microseconds
         kind: np.asarray(np.memmap(manifest.check_size(folder, index, kind), manifest.record_type(kind), mode="r"))
-        for kind in KINDS
+        for kind in manifest.kinds
     }

@@ -22,6 +22,7 @@ from encodery.families import FAMILIES
 from encodery.families.family import Family, config_from_theirs, config_to_theirs
 from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
 from encodery.families.weights import WEIGHTS, WeightFiles
+from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
 from encodery.text.tokenizer import Tokenizer
@@ -87,11 +88,7 @@ def load_folder(
     chosen = stored if labels is None else tuple(labels)
     problem_type = read_problem_type(config_json, source)
     weights = WeightFiles(path)
-    if config.num_hidden_layers > len(weights.shapes):
-        raise UserError(
-            f"{source}: num_hidden_layers = {config.num_hidden_layers}, but the weights hold only "
-            f"{len(weights.shapes)} tensors"
-        )
+    _check_layers(config, weights, source)
     pooler = not wanted and has_pooler(family, weights.shapes)
     build = partial(family.model, config, wanted, len(chosen), pooler)
     with shapes_only():  # compared with the file before memory is taken
@@ -108,17 +105,51 @@ def load_folder(
     fill(model, plan, weights.read)
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
-    if tokenizer.vocab_size > config.vocab_size:
-        raise UserError(
-            f"{path}: the tokenizer has {tokenizer.vocab_size} tokens, but config.json's vocab_size is "
-            f"{config.vocab_size}; the two belong to different models"
-        )
+    _check_tokenizer(path, tokenizer, config.vocab_size)
     settings = {key: config_json[key] for key in family.kept if key in config_json}
     if config.has_language_embeddings:
         _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def check_folder(path: Path, tokenizer: Tokenizer | None) -> None:
+    """Whether the parts of a folder with a `config.json` belong together, without reading its weights.
+
+    Raises:
+        UserError: weights, `config.json` and the tokenizer (None: there is none) disagree, or a file is damaged.
+    """
+    config_json, source = read_json(path / "config.json"), str(path / "config.json")
+    family = find_family(config_json, source)
+    config = config_from_theirs(family, config_json, source)
+    weights = WeightFiles(path)
+    _check_layers(config, weights, source)
+    heads = announced_heads(family, config_json)
+    if heads is not None:
+        labelled = any(family.heads[head].shape.has_labels for head in heads)
+        labels = read_labels(config_json, source) if labelled else ()
+        with shapes_only():
+            model = family.model(config, heads, len(labels), not heads and has_pooler(family, weights.shapes))
+        assign(family, model, weights.shapes, str(path / WEIGHTS), complete=True)
+    if tokenizer:
+        _check_tokenizer(path, tokenizer, config.vocab_size)
+
+
+def _check_layers(config: EncoderConfig, weights: WeightFiles, source: str) -> None:
+    if config.num_hidden_layers > len(weights.shapes):
+        raise UserError(
+            f"{source}: num_hidden_layers = {config.num_hidden_layers}, but the weights hold only "
+            f"{len(weights.shapes)} tensors"
+        )
+
+
+def _check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
+    if tokenizer.vocab_size > vocab_size:
+        raise UserError(
+            f"{path}: the tokenizer has {tokenizer.vocab_size} tokens, but config.json's vocab_size is "
+            f"{vocab_size}; the two belong to different models"
+        )
 
 
 def refuse_links(folder: Path) -> None:

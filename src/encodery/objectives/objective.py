@@ -5,7 +5,7 @@ most of the work. That does not show from outside: a batch is a function of (see
 before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -86,8 +86,10 @@ class Pretraining:
         max_seqlen: int,
         tokens_per_step: int,
         seed: int,
+        lang2id: Mapping[str, int] | None = None,
     ) -> None:
-        """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`.
+        """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
+        text if `lang2id` numbers them.
 
         Raises:
             UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
@@ -97,6 +99,7 @@ class Pretraining:
         _check(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
         self._shards = shards
         self._vocabulary = vocabulary
+        self._language_ids = None if lang2id is None else _language_ids(shards, lang2id)
         self._span = max_seqlen - self._special_tokens
         self._masked_lm = MaskedLM(config.mlm, vocabulary)
         self._next_sentence = NextSentence(shards) if config.nsp else None
@@ -183,7 +186,7 @@ class Pretraining:
     def _read(self, sequences: _Sequences) -> list[Batch]:
         """Finished batches: the text of the sequences, laid out and corrupted."""
         ids = self._vocabulary
-        text = lay_out(self._shards, sequences.segments, ids.cls_token_id, ids.sep_token_id)
+        text = lay_out(self._shards, sequences.segments, ids.cls_token_id, ids.sep_token_id, self._language_ids)
         masked = self._masked_lm.corrupt(text, sequences.streams, sequences.steps)
         text.input_ids[masked.label_index] = masked.replacements
         steps = sequences.steps.tolist()
@@ -197,17 +200,34 @@ def _batch(
     bounds = text.bounds[first : last + 1]
     tokens = slice(bounds[0], bounds[-1])
     scored = slice(*np.searchsorted(masked.label_index, bounds[[0, -1]]))
-    types = text.token_type_ids
+    types, languages = text.token_type_ids, text.language_ids
     return Batch(
         input_ids=torch.from_numpy(text.input_ids[tokens]),
         position_ids=torch.from_numpy(text.position_ids[tokens]),
         cu_seqlens=torch.from_numpy((bounds - bounds[0]).astype(np.int32)),
         max_seqlen=int(np.diff(bounds).max()),
         token_type_ids=None if types is None else torch.from_numpy(types[tokens]),
+        language_ids=None if languages is None else torch.from_numpy(languages[tokens]),
         labels=torch.from_numpy(masked.labels[scored]),
         label_index=torch.from_numpy(masked.label_index[scored] - bounds[0]),
         sequence_labels=None if labels is None else torch.from_numpy(labels[first:last]),
     )
+
+
+def _language_ids(shards: Shards, lang2id: Mapping[str, int]) -> Int64[np.ndarray, " languages"]:
+    """For each language of the shards, its number.
+
+    Raises:
+        UserError: one has none.
+    """
+    for language in shards.languages:
+        if language not in lang2id:
+            what = f"is in the language {language!r:.80}" if language else "does not say its language"
+            raise UserError(
+                f"corpus: some text {what}, but the model's languages are {', '.join(lang2id)}; give each input "
+                "one of these as its language"
+            )
+    return np.array([lang2id[language] for language in shards.languages], np.int64)
 
 
 def _stream(windows: Windows, seed: int, purpose: int) -> _Stream:

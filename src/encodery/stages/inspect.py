@@ -13,9 +13,10 @@ from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.folder import refuse_links
+from encodery.families.folder import check_folder, refuse_links
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.stages.engine import RUN_FILE
+from encodery.text.folder import has_tokenizer
 from encodery.text.tokenizer import Tokenizer
 
 CONFIG_KEYS = (
@@ -35,15 +36,17 @@ def describe(path: Path) -> Group:
     """A table for each thing that the folder is.
 
     Raises:
-        UserError: nothing known is there, or a file does not match its recorded hash.
+        UserError: nothing known is there, a file does not match its recorded hash, or the weights, `config.json` and
+            the tokenizer of a model do not belong together.
     """
     parts: list[tuple[str, Mapping[str, Any]]] = []
     if (path / MANIFEST).is_file():
         parts.append(("artifact (every file matches its recorded hash)", _artifact(path)))
+    tokenizer = Tokenizer.load(path) if has_tokenizer(path) else None
     if (path / "config.json").is_file():
-        parts.append(("model", _model(path)))
-    if (path / "tokenizer.json").is_file():
-        parts.append(("tokenizer", _tokenizer(path)))
+        parts.append(("model", _model(path, tokenizer)))
+    if tokenizer:
+        parts.append(("tokenizer", _tokenizer(tokenizer)))
     if (path / RUN_FILE).is_file():
         parts += [(str(stage.parent.relative_to(path)), _artifact(stage.parent)) for stage in _stages(path)]
     if not parts:
@@ -69,19 +72,20 @@ def _artifact(path: Path) -> dict[str, Any]:
     }
 
 
-def _model(path: Path) -> dict[str, Any]:
+def _model(path: Path, tokenizer: Tokenizer | None) -> dict[str, Any]:
     refuse_links(path)
     config = read_json(path / "config.json")
     shapes = WeightFiles(path).shapes
     parameters = sum(math.prod(shape) for shape in shapes.values())
     family = FAMILIES.get(str(config.get("model_type")))
+    if family:
+        check_folder(path, tokenizer)
     their_keys = {key: family.their_key(key) if family else key for key in CONFIG_KEYS}
     facts = {key: config[theirs] for key, theirs in their_keys.items() if theirs in config}
     return {**facts, WEIGHTS: f"{len(shapes)} tensors, {parameters:,} numbers"}
 
 
-def _tokenizer(path: Path) -> dict[str, Any]:
-    tokenizer = Tokenizer.load(path)
+def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
     specials = [tokenizer.id_to_token(index) for index in sorted(tokenizer.special_ids)]
     return {"tokens": f"{tokenizer.vocab_size:,}", "special tokens": " ".join(specials)}
 

@@ -12,7 +12,7 @@ from encodery.corpus.readers import Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.recipe import CorpusTable
+from encodery.recipe import CorpusTable, names_languages
 from encodery.stages.engine import Metrics, Run
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
@@ -85,7 +85,9 @@ def build_shards(run: Run, into: Path, work: Path) -> Metrics:
     ):
         folder = into / split
         folder.mkdir()
-        write_shards(encode_documents(tokenizer, documents), folder, tokenizer.vocab_size)
+        documents, again = tee(documents)
+        languages = (document.language for document in again) if names_languages(corpus.inputs) else None
+        write_shards(encode_documents(tokenizer, documents), folder, tokenizer.vocab_size, languages=languages)
         shards = Shards.open(folder)
         if not shards.num_documents:
             raise UserError(

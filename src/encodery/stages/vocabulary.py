@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from encodery.corpus.readers import CorpusInput, read_documents
-from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.families.vocabulary import with_vocabulary
 from encodery.stages.engine import Metrics, Run, base_folder
@@ -24,7 +23,7 @@ def build_trim(run: Run, into: Path, work: Path) -> Metrics:
     table = run.recipe.trim
     assert table is not None
     base = load_folder(base_folder(run, table.source))
-    revision = _kind(base, "trim", table.source).trim(_with_sentences(table.inputs, run.base), table.keep_characters)
+    revision = _revisable(base).trim(_with_sentences(table.inputs, run.base), table.keep_characters)
     trimmed = with_vocabulary(base, revision)
     check_same_tokens(base.tokenizer, trimmed.tokenizer, revision, _with_sentences(table.inputs, run.base))
     text = measure(base.tokenizer, _documents(table.inputs, run.base))
@@ -38,7 +37,7 @@ def build_extend(run: Run, into: Path, work: Path) -> Metrics:
     table = run.recipe.extend
     assert table is not None
     base = load_folder(base_folder(run, table.source))
-    kind = _kind(base, "extend", table.source)
+    kind = _revisable(base)
     if table.tokens:
         new = [token for word in table.tokens for token in kind.make_tokens(word)]
     else:
@@ -63,13 +62,9 @@ def check_same_tokens(before: Tokenizer, after: Tokenizer, revision: Revision, t
             )
 
 
-def _kind(base: ModelFolder, table: str, source: str) -> Revisable:
+def _revisable(base: ModelFolder) -> Revisable:
     kind = base.tokenizer.kind
-    if not isinstance(kind, Revisable):
-        raise UserError(
-            f"{table}.from = {source!r}: the vocabulary of this {base.family.model_type} cannot be changed; "
-            "WordPiece, byte-level BPE and unigram can"
-        )
+    assert isinstance(kind, Revisable)  # every kind is
     return kind
 
 

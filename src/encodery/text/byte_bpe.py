@@ -252,7 +252,7 @@ def read_original(path: Path, settings: Mapping[str, Any]) -> ByteBpe:
 
 
 def count_words(texts: Iterable[str], add_prefix_space: bool, weights: Iterable[float] = EVEN) -> Counter[str]:
-    """How often each word occurs, its bytes written as in GPT-2; past four million the rarest are dropped."""
+    """How often each word occurs, its bytes written as in GPT-2; past a million the rarest are dropped."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space).pre_tokenize_str
     counts = WordCounts(MAX_COUNTED_WORDS)
     for text, weight in zip(texts, weights, strict=False):  # EVEN has no end

@@ -39,7 +39,13 @@ class EndOfWordBpe:
         self._unknown = vocabulary[unk_token]
         self._closing = vocabulary.get(END_OF_WORD, self._unknown)
         self._ids = [self._unknown, *(vocabulary.get(symbol, self._unknown) for symbol in ordered[1:])]
+        self._symbols = ordered
         self.merges = list(merges)
+
+    def symbols(self, words: Sequence[str]) -> set[str]:
+        """What the merges make of words, whether the vocabulary has it or not, but characters that no merge knows."""
+        encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)
+        return {self._symbols[index] for index in set(encoding.ids)} - {_UNKNOWN}
 
     def encode(self, words: Sequence[str]) -> tuple[list[int], list[Place]]:
         """The ids of words one after another, and where each is from."""

@@ -30,6 +30,11 @@ _ORIGINALS: Mapping[str, Callable[[Path, dict[str, Any]], Kind]] = {
 }
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether there is a file that `read_folder` would read."""
+    return any((folder / name).is_file() for name in ("tokenizer.json", *_ORIGINALS))
+
+
 def read_folder(folder: Path) -> Kind:
     """The tokenizer of a folder: `tokenizer.json` if there is one, else the files of the original.
 

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from encodery.text.revision import NewToken, Revision, rebuilt
 from encodery.text.stored import by_id
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 from encodery.text.word_memory import WordMemory
+from encodery.text.word_table import Runs
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
 _CALL_CHARS = 1 << 20
@@ -109,7 +110,10 @@ class LibraryKind(ABC):
     def _memory(self) -> WordMemory | None:
         """What is known of words, where these are independent of each other."""
         independence = independence_of(self.backend)
-        return None if independence is None else WordMemory(independence, self._cut_texts)
+        return None if independence is None else WordMemory(independence, self._cut_texts, solve=self._solve)
+
+    _solve: Callable[[Sequence[bytes]], Runs] | None = None
+    """The ids of single words by a way of our own, where there is one that is faster than the library."""
 
     def forget(self) -> None:
         """Drop what is remembered of words: its memory is given back, the next texts take as long as the first."""

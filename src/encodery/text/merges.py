@@ -46,7 +46,7 @@ def rank_merges(merges: Sequence[Merge]) -> dict[Merge, int]:
     return {merge: rank for rank, merge in enumerate(merges)}
 
 
-def derivation(token: str, ranks: Mapping[Merge, int]) -> set[str]:
+def derivation(token: Sequence[str], ranks: Mapping[Merge, int]) -> set[str]:
     """Every token on the way from the characters of `token` to what the merges make of them.
 
     It is also what happens inside any text of which `token` is a token: no merge reaches over its ends there, and

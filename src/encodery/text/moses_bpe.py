@@ -15,12 +15,16 @@ import numpy as np
 from jaxtyping import Int32
 from pydantic import Field
 
+from encodery.errors import UserError
 from encodery.text.alignment import Span
 from encodery.text.balance import EVEN, BalancedSpec
 from encodery.text.end_of_word_bpe import END_OF_WORD, EndOfWordBpe, Merge, train_merges
 from encodery.text.layout import FIRST, SECOND, plain_layout
+from encodery.text.library import enough
 from encodery.text.moses import Moses
+from encodery.text.moses_bpe_revision import Revised, enlarged, found_tokens, joined_from_the_left, trimmed
 from encodery.text.pieces import cut
+from encodery.text.revision import NewToken, Revision
 from encodery.text.stored import by_id, write_lines
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 
@@ -97,7 +101,7 @@ class MosesBpe:
         self.special_ids = frozenset(self.vocabulary[token] for token in recognised)
         bos, sep = (self.vocabulary[names[name]] for name in ("bos_token", "sep_token"))
         self.layout = plain_layout((bos, FIRST, sep), (bos, FIRST, sep, SECOND, sep))
-        self._settings = dict(settings)
+        self._settings, self._specials = dict(settings), tuple(recognised)
         self._moses = Moses(settings["language"], settings["do_lowercase_and_remove_accent"])
         self._bpe = EndOfWordBpe(vocabulary, merges, names["unk_token"])
         longest_first = sorted(recognised, key=len, reverse=True)
@@ -161,6 +165,46 @@ class MosesBpe:
             (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
         write_lines(folder / "merges.txt", list(map(" ".join, self._bpe.merges)))
 
+    def trim(self, texts: Iterable[str], keep_characters: bool = True) -> Revision:
+        """Without the tokens that these texts do not need; see `Revisable`."""
+        kept = {token for token in self.vocabulary if keep_characters and len(token.removesuffix(END_OF_WORD)) == 1}
+        kept |= {self._tokens[index] for index in self.special_ids}
+        words: set[str] = set()
+        for text in texts:
+            words.update(*(self._moses.words(piece) for _, piece, special in self._pieces(text) if special is None))
+        if any(" " in word for word in words) and END_OF_WORD in self.vocabulary:
+            kept.add(END_OF_WORD)
+        return self._revised(trimmed(self.vocabulary, self._bpe, words, kept))
+
+    def find_tokens(self, texts: Iterable[str], num_tokens: int, min_frequency: int) -> list[NewToken]:
+        """The tokens that would shorten these texts most; see `Revisable`."""
+        counts: Counter[tuple[str, ...]] = Counter()
+        for word, count in count_words(texts, self._moses).items():
+            counts[self._pieces_of(word)] += count
+        unknown = self.special_tokens["unk_token"]
+        found = found_tokens(self.vocabulary, counts, unknown, num_tokens, min_frequency)
+        enough({token.token for token in found}.difference(self.vocabulary), num_tokens, min_frequency)
+        return found
+
+    def make_tokens(self, word: str) -> list[NewToken]:
+        """What has to be added for a word to be one token; see `Revisable`."""
+        words = list(count_words([word], self._moses))
+        if len(words) != 1:
+            raise UserError(f"{word!r:.80} is {len(words)} words to this tokenizer; list single words")
+        return joined_from_the_left(words[0], self._pieces_of(words[0]), self.special_tokens["unk_token"])
+
+    def extend(self, new: Sequence[NewToken]) -> Revision:
+        """With these tokens behind the others; see `Revisable`."""
+        return self._revised(enlarged(self.vocabulary, self._bpe.merges, self.special_ids, new))
+
+    def _pieces_of(self, word: str) -> tuple[str, ...]:
+        return tuple(self._tokens[index] for index in self._bpe.encode([word])[0])
+
+    def _revised(self, revised: Revised) -> Revision:
+        vocabulary = {token: index for index, token in enumerate(revised.tokens)}
+        kind = MosesBpe(vocabulary, revised.merges, self.special_tokens, self._specials, self._settings)
+        return Revision(kind, revised.sources, revised.added)
+
     def _pieces(self, text: str) -> Iterator[tuple[int, str, int | None]]:
         """Special tokens with their ids, and the text between them, cut where it is long; each with its start."""
         last = 0
@@ -191,7 +235,7 @@ def _without_white_space(text: str, span: Span) -> Span:
 
 
 def count_words(texts: Iterable[str], moses: Moses, weights: Iterable[float] = EVEN) -> Counter[str]:
-    """How often each word occurs, line by line; past four million the rarest are dropped."""
+    """How often each word occurs, line by line; past a million the rarest are dropped."""
     counts = WordCounts(MAX_COUNTED_WORDS)
     for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
         for line in text.splitlines():

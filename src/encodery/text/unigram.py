@@ -27,7 +27,9 @@ from encodery.text.pieces import BEFORE_SPACE
 from encodery.text.revision import NewToken
 from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, read_model, write_model
 from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
+from encodery.text.unigram_paths import UnigramPaths
 from encodery.text.unigram_training import train_model
+from encodery.text.word_table import Runs
 
 WORD_START = "▁"
 _SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
@@ -71,6 +73,7 @@ class Unigram(LibraryKind):
         self._plain.pre_tokenizer = backend.pre_tokenizer
         normalizer = backend.normalizer
         self._normalize: Callable[[str], str] = normalizer.normalize_str if normalizer else str
+        self._paths: UnigramPaths | None = None
 
     @staticmethod
     def unfit(backend: tokenizers.Tokenizer) -> str | None:
@@ -113,6 +116,12 @@ class Unigram(LibraryKind):
         encoding = self._plain.encode(self._normalize(text), add_special_tokens=False)
         spans = carried_back(encoding.offsets, sources, len(text))
         return [(start + first, start + last) for first, last in spans]
+
+    def _solve(self, words: Sequence[bytes]) -> Runs:
+        """The ids of words, in arrays."""
+        if self._paths is None:
+            self._paths = UnigramPaths(self._scores(), self.vocabulary, self._added.values(), self._normalize)
+        return self._paths.solve(words)
 
     def continues_word(self, token: str) -> bool:
         """Whether the token goes on with the word before it."""

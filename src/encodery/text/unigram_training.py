@@ -2,7 +2,9 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 
 from encodery.errors import UserError
 from encodery.text.balance import EVEN
@@ -10,6 +12,10 @@ from encodery.text.line_sample import MAX_LINE_BYTES, draw, draw_weighted, lines
 
 ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
+_MOST_BYTES = 96_000_000
+"""Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
+_MARK_BYTES = 4
+"""Of what the trainer sets around a word."""
 _THREADS = 8
 """Of the trainer, on any machine: sums, and with them the scores, depend on it."""
 
@@ -29,16 +35,16 @@ def train_model(
             'tokenizer.type = "unigram" is trained by sentencepiece, which is not installed; '
             "try: pip install 'encodery[unigram]'"
         ) from None
-    lines = _drawn(texts, weights, most_lines)
-    if not lines:
+    words = _words(texts, weights, most_lines)
+    if not words:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
+            sentence_iterator=(f"{word}\t{count}" for word, count in words),
             model_writer=written,
             model_type="unigram",
-            input_format="text" if weights is EVEN else "tsv",
+            input_format="tsv",
             vocab_size=vocab_size - ADDED,
             character_coverage=character_coverage,
             normalization_rule_name="nmt_nfkc",
@@ -51,12 +57,34 @@ def train_model(
     return written.getvalue()
 
 
-def _drawn(texts: Iterable[str], weights: Iterable[float], most: int) -> Sequence[str]:
-    """The lines to train on, each with a tab and its count behind it where texts have weights."""
+def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> Sequence[tuple[str, int]]:
+    """The words of the lines drawn and how often they occur. The trainer cuts at spaces itself, but would hold every
+    line before. Of a language without spaces, a line is a word.
+    """
     lines = lines_of(texts, weights)
+    counts: Counter[str] = Counter()
     if weights is EVEN:
-        return draw((line for line, _ in lines), most)
-    return [f"{line}\t{count}" for line, count in draw_weighted(lines, most)]
+        for line in draw((line for line, _ in lines), most_lines):
+            counts.update(line.split())
+    else:
+        for line, count in draw_weighted(lines, most_lines):
+            for word in line.split():
+                counts[word] += count
+    return thinned(counts, _MOST_BYTES)
+
+
+def thinned(counts: Mapping[str, int], most_bytes: int) -> list[tuple[str, int]]:
+    """At most so many bytes of words, each byte as often as its word occurs.
+
+    If there are more, every k-th occurrence stays, counted from word to word: shares are kept, and of words that
+    occur once each k-th is left.
+    """
+    size = sum((len(word.encode("utf-8", "replace")) + _MARK_BYTES) * count for word, count in counts.items())
+    if size <= most_bytes:
+        return list(counts.items())
+    ends = (end * most_bytes // size for end in accumulate(counts.values()))
+    kept = (end - start for start, end in pairwise(chain([0], ends)))
+    return [(word, count) for word, count in zip(counts, kept, strict=True) if count]
 
 
 def _reason(vocab_size: int, character_coverage: float, message: str) -> str:

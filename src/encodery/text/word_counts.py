@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-MAX_COUNTED_WORDS = 4_000_000
+MAX_COUNTED_WORDS = 1_000_000
+"""A word takes up to 1 kB where a vocabulary is trained, most of it in the trainer."""
 _FEED_CHARS = 1 << 16
 
 

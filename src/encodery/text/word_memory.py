@@ -6,13 +6,13 @@ up is many times faster than cutting it. What is not known yet is asked of the l
 
 import threading
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, compress
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8
 
 from encodery.text.independence import LONGEST_WORD, Independence
-from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, WordTable
+from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, Runs, WordTable
 
 MAX_WORDS = 1 << 18
 """Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 70 MB."""
@@ -40,9 +40,16 @@ class WordMemory:
         independence: Independence,
         cut: Callable[[list[str]], list[list[int]]],
         max_words: int = MAX_WORDS,
+        solve: Callable[[Sequence[bytes]], Runs] | None = None,
     ) -> None:
-        """`cut` gives the ids of texts, each on its own."""
+        """A memory without words.
+
+        Args:
+            cut: gives the ids of texts, each on its own.
+            solve: gives those of words alone in less time, as far as it can; no space belongs to a word then.
+        """
         self._independence = independence
+        self._solve = solve
         self._cut = cut
         self._max_words = max_words
         self._known: dict[str, Run] = {}
@@ -114,12 +121,14 @@ class WordMemory:
         ends = np.append(np.flatnonzero(text[: len(data)] == ord(" ")), len(data))
         starts = np.append(0, ends[:-1] + 1)
         table = self._table
+        before = table.numbering
         numbers = table.find(text, starts, ends - starts)
         unknown = np.flatnonzero(numbers == UNKNOWN)
         if len(unknown):
             bounds = zip(starts[unknown].tolist(), ends[unknown].tolist(), strict=True)
             table = self._learn_together([data[start:end] for start, end in bounds], len(numbers))
-            numbers = table.find(text, starts, ends - starts)
+            again = unknown if table.numbering is before else slice(None)
+            numbers[again] = table.find(text, starts[again], (ends - starts)[again])
         ids, id_ends = table.gather(np.maximum(numbers, DEPENDENT))
         return _divided(texts, numbers, ids, id_ends, self._independence.newline_is_space)
 
@@ -131,14 +140,16 @@ class WordMemory:
 
     def _learn_together(self, unknown: list[bytes], num_words: int) -> WordTable:
         """The table with these words of so many, as far as they are worth it; another one if it was full."""
-        words = list(dict.fromkeys(unknown))
-        if _WORTH * len(words) > num_words:
-            del words[num_words // _SLOWLY :]
-        del words[self._max_words :]
-        runs = self._runs([word.replace(_FIRST, b" ").decode() for word in words])
+        words = list(dict.fromkeys(unknown))[: self._max_words]
+        solved = self._solve(words) if self._solve else Runs.of([None] * len(words))
+        others = list(compress(words, ~solved.known))
+        if _WORTH * len(others) > num_words:
+            del others[num_words // _SLOWLY :]
+        runs = Runs.of(self._runs([word.replace(_FIRST, b" ").decode() for word in others]))
         with self._lock:
             table = self._with_room(len(words))
-            table.add(words, runs)
+            table.add(list(compress(words, solved.known)), solved.only_known())
+            table.add(others, runs)
             self._table = table
             return table
 

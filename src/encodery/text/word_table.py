@@ -5,9 +5,11 @@ two numbers, its bytes and its length, and so compares at once; longer ones are 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
-from jaxtyping import Int32, Int64, UInt8, UInt64
+from jaxtyping import Bool, Int32, Int64, UInt8, UInt64
 
 UNKNOWN, DEPENDENT = -1, 0
 """In place of a number: the word is not in the table; it is, as one that has no ids of its own."""
@@ -18,6 +20,26 @@ _LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 Numbers = Int64[np.ndarray, " words"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The ids of words one after another, how many each has, and which words have ids of their own."""
+
+    ids: Int32[np.ndarray, " tokens"]
+    counts: Numbers
+    known: Bool[np.ndarray, " words"]
+
+    @classmethod
+    def of(cls, runs: Sequence[Sequence[int] | None]) -> "Runs":
+        """From lists, None for a word that has no ids of its own."""
+        ids = np.array([index for run in runs for index in run or ()], np.int32)
+        counts = np.array([len(run or ()) for run in runs], np.int64)
+        return cls(ids, counts, np.array([run is not None for run in runs], np.bool_))
+
+    def only_known(self) -> "Runs":
+        """Without the words that have no ids."""
+        return Runs(self.ids, self.counts[self.known], self.known[self.known])
 
 
 class WordTable:
@@ -39,6 +61,8 @@ class WordTable:
         self._size = 0
         self._num_ids = 0
         self.max_words = max_words
+        self.numbering = object()
+        """The same one in tables that give the same numbers to the words of both."""
 
     def __len__(self) -> int:
         return self._size
@@ -60,24 +84,25 @@ class WordTable:
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, counts)
         return self._ids[places], ends
 
-    def add(self, words: Sequence[bytes], ids: Sequence[Sequence[int] | None]) -> None:
-        """Different words with their ids, None for those that have no ids of their own. A word that is here stays."""
+    def add(self, words: Sequence[bytes], runs: Runs) -> None:
+        """Different words with their ids. A word that is here stays."""
         first, last = self._size + 1, self._size + 1 + len(words)
         assert last <= self.max_words + 1, f"{last - 1} words in a table of {self.max_words}"
-        self._append_ids(first, ids)
-        numbers = np.where([run is None for run in ids], DEPENDENT, np.arange(first, last))
-        lengths = np.array([len(word) for word in words], np.int64)
+        self._append_ids(first, runs)
+        numbers = np.where(runs.known, np.arange(first, last), DEPENDENT)
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
         text = np.frombuffer(b"".join(words) + PADDING, np.uint8)
         low, high = _keys(text, np.cumsum(lengths) - lengths, lengths)
         new = (lengths <= _INLINE) & (self._find_inline(low, high) == UNKNOWN)
         self._insert(low[new], high[new], numbers[new])
-        pairs = zip(words, numbers.tolist(), strict=True)
-        self._long.update((word, number) for word, number in pairs if len(word) > _INLINE)
+        long = lengths > _INLINE
+        self._long.update(zip(compress(words, long), numbers[long].tolist(), strict=True))
         self._size = last - 1
 
     def enlarged(self, max_words: int) -> "WordTable":
         """A table with these words and room for more."""
         table = WordTable(max_words)
+        table.numbering = self.numbering
         used = np.flatnonzero(self._numbers != UNKNOWN)
         table._insert(self._low[used], self._high[used], self._numbers[used])
         table._long = dict(self._long)
@@ -87,15 +112,14 @@ class WordTable:
         table._size, table._num_ids = self._size, self._num_ids
         return table
 
-    def _append_ids(self, first: int, ids: Sequence[Sequence[int] | None]) -> None:
-        counts = np.array([len(run or ()) for run in ids], np.int64)
-        new = np.array([index for run in ids for index in run or ()], np.int32)
+    def _append_ids(self, first: int, runs: Runs) -> None:
+        new, counts = runs.ids, runs.counts
         end = self._num_ids + len(new)
         if end > len(self._ids):
             self._ids = np.concatenate([self._ids, np.zeros(max(end, len(self._ids)), np.int32)])
         self._ids[self._num_ids : end] = new
-        self._counts[first : first + len(ids)] = counts
-        self._starts[first : first + len(ids)] = self._num_ids + np.cumsum(counts) - counts
+        self._counts[first : first + len(counts)] = counts
+        self._starts[first : first + len(counts)] = self._num_ids + np.cumsum(counts) - counts
         self._num_ids = end
 
     def _slots(self, low: UInt64[np.ndarray, " words"], high: UInt64[np.ndarray, " words"]) -> Numbers:
@@ -122,12 +146,11 @@ class WordTable:
         left = np.arange(len(slots))
         while len(left):
             free = left[self._numbers[slots[left]] == UNKNOWN]
-            _, firsts = np.unique(slots[free], return_index=True)
-            placed = free[firsts]
-            at = slots[placed]
-            self._low[at], self._high[at] = low[placed], high[placed]
-            self._numbers[at] = numbers[placed]
-            left = np.setdiff1d(left, placed, assume_unique=True)
+            self._low[slots[free]], self._high[slots[free]] = low[free], high[free]  # of two in a slot the last stays
+            at = slots[left]
+            there = (self._low[at] == low[left]) & (self._high[at] == high[left])
+            self._numbers[at[there]] = numbers[left[there]]
+            left = left[~there]
             slots[left] = (slots[left] + 1) & (len(self._numbers) - 1)
 
 

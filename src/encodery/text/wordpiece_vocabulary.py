@@ -70,7 +70,7 @@ def count_words(
 ) -> Counter[str]:
     """How often each word (BERT's: white space and punctuation separate) occurs after normalisation.
 
-    At most four million words are kept: past that, the rarest are dropped. Words over `MAX_WORD_CHARS` do not count.
+    At most a million words are kept: past that, the rarest are dropped. Words over `MAX_WORD_CHARS` do not count.
     """
     spaced = WordCounts(MAX_COUNTED_WORDS)
     for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
