@@ -6,7 +6,7 @@ from encodery.config import Config
 from encodery.errors import UserError
 from encodery.files.records import Record
 
-_HOLDS = {"label": "label", "answers": "answers", "entities": "entities", "tags": "tags"}
+_HOLDS = {"label": "label", "choices": "choices", "answers": "answers", "entities": "entities", "tags": "tags"}
 
 
 class Fields(Config):
