@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -101,7 +101,7 @@ class MultipleChoice:
 
     def _logits(
         self, model: Model, batch: Batch
-    ) -> tuple[Float[Tensor, "examples choices"], Float[Tensor, " examples"]]:
+    ) -> tuple[Float[Tensor, "examples choices"], Int[Tensor, " examples"]]:
         """Of each example's choices, -inf where there are fewer than others have, and the place of the right one."""
         assert batch.sequence_labels is not None
         choice, share, right = batch.sequence_labels.unbind(1)

@@ -23,7 +23,7 @@ class Length:
     length_of: Callable[[str, str | None], int]
     """Tokens, special ones included."""
     max_seqlen: int
-    windowed: tuple[Kind, ...] = ("token-classification", "question-answering")
+    windowed: tuple[Kind, ...] = ("token-classification", "question-answering", "multiple-choice")
     """The tasks that read longer texts in overlapping windows; the others cut them."""
 
 
