@@ -115,7 +115,11 @@ def test_pairs_and_masks_have_calls_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("task", "record", "name"),
     [
-        ("question-answering", '{"question": "Where did she live?", "context": "Ama Ata Aidoo lived in Accra."}', "Q"),
+        (
+            "question-answering",
+            '{"question": "Where did she live?", "context": "Ama Ata Aidoo lived in Accra."}',
+            "Q",
+        ),
         ("multiple-choice", '{"text": "It rains.", "choices": ["The street is wet.", "The street is dry."]}', "M"),
     ],
 )

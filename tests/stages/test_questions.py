@@ -137,7 +137,9 @@ def test_choices_from_the_file_to_the_folder(project: Path) -> None:
     assert info["task"] == "multiple-choice"
     assert info["metrics"]["test"]["accuracy"] > 0.6
     predictions = encodery.load(folder).predict([{k: r[k] for k in ("text", "choices")} for r in choices()])
-    right = [prediction["label"] == record["label"] for prediction, record in zip(predictions, choices(), strict=True)]
+    right = [
+        prediction["label"] == record["label"] for prediction, record in zip(predictions, choices(), strict=True)
+    ]
     assert sum(right) / len(right) == pytest.approx(info["metrics"]["test"]["accuracy"])
     assert [line["choice"] for line in lines_of(folder / "predictions.jsonl")] == [p["choice"] for p in predictions]
 

@@ -86,7 +86,9 @@ def test_loss_and_gradients_are_those_of_transformers(tokenizer: Tokenizer, tmp_
     total.backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(output.losses["choices"], total, atol=1e-5, rtol=1e-5)
     ours = dict(model.named_parameters())
-    torch.testing.assert_close(ours["heads.choice.out.weight"].grad, theirs.classifier.weight.grad, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        ours["heads.choice.out.weight"].grad, theirs.classifier.weight.grad, atol=1e-5, rtol=1e-4
+    )
     words = theirs.bert.embeddings.word_embeddings.weight.grad
     torch.testing.assert_close(ours["encoder.embeddings.word.weight"].grad, words, atol=1e-5, rtol=1e-4)
 
@@ -133,7 +135,9 @@ def test_an_example_stays_together_in_training(tokenizer: Tokenizer) -> None:
     assert count == 2 * 7 * 3
 
 
-@given(st.lists(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=19), min_size=2, max_size=5), max_size=5))
+@given(
+    st.lists(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=19), min_size=2, max_size=5), max_size=5)
+)
 def test_predictions_do_not_depend_on_their_company(drawn: list[list[list[str]]]) -> None:
     tokenizer = make_tokenizer()
     folder = ModelFolder(FAMILIES["bert"], make_model(), tokenizer)

@@ -129,9 +129,7 @@ def test_an_answer_beyond_the_cut() -> None:
 def test_an_answer_that_the_tokenizer_does_not_see() -> None:
     with pytest.raises(UserError) as error:
         make_task(make_tokenizer()).encode(asked("a river \u200b\u200b happy", "\u200b\u200b"))
-    assert str(error.value) == (
-        "train.jsonl:7: no token stands for the answer '\\u200b\\u200b'; remove the record"
-    )
+    assert str(error.value) == ("train.jsonl:7: no token stands for the answer '\\u200b\\u200b'; remove the record")
 
 
 @given(data=st.data())
@@ -232,7 +230,9 @@ def test_the_threshold_decides(threshold: float | None, answer: str | None) -> N
     prediction = task.decode(example, encoded, [logits])
     assert prediction["answer"] == answer
     assert (prediction["start"], prediction["end"]) == ((4, 9) if answer else (None, None))
-    assert prediction["score"] == pytest.approx((1 / (1 + np.exp(-2.0))) if answer else 1 / (1 + np.exp(2.0)), abs=1e-3)
+    assert prediction["score"] == pytest.approx(
+        (1 / (1 + np.exp(-2.0))) if answer else 1 / (1 + np.exp(2.0)), abs=1e-3
+    )
 
 
 def test_a_text_without_tokens_has_no_answer() -> None:
@@ -258,16 +258,21 @@ def test_loss_and_gradients_are_those_of_transformers(tokenizer: Tokenizer, tmp_
     for example in examples:
         (sequence,) = task.encode(example).sequences
         first, last = sequence.label  # type: ignore[misc]
-        total = total + theirs(
-            input_ids=torch.tensor([sequence.input_ids]),
-            token_type_ids=torch.tensor([sequence.token_type_ids]),
-            start_positions=torch.tensor([first]),
-            end_positions=torch.tensor([last]),
-        ).loss
+        total = (
+            total
+            + theirs(
+                input_ids=torch.tensor([sequence.input_ids]),
+                token_type_ids=torch.tensor([sequence.token_type_ids]),
+                start_positions=torch.tensor([first]),
+                end_positions=torch.tensor([last]),
+            ).loss
+        )
     total.backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(output.losses["answers"], total, atol=1e-5, rtol=1e-5)
     ours = dict(model.named_parameters())
-    torch.testing.assert_close(ours["heads.span.out.weight"].grad, theirs.qa_outputs.weight.grad, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        ours["heads.span.out.weight"].grad, theirs.qa_outputs.weight.grad, atol=1e-5, rtol=1e-4
+    )
     words = theirs.bert.embeddings.word_embeddings.weight.grad
     torch.testing.assert_close(ours["encoder.embeddings.word.weight"].grad, words, atol=1e-5, rtol=1e-4)
 

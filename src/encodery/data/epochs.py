@@ -4,7 +4,6 @@ Sequences of one example (`Sequence.continues`) stay together, in their order.
 """
 
 from collections.abc import Sequence as Many
-
 from itertools import pairwise
 
 from encodery.batch import Batch, Sequence, example_bounds, pack

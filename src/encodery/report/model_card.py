@@ -30,8 +30,7 @@ _SNIPPETS = {
     ),
     "multiple-choice": (
         'model.predict([{{"text": "It rains.", "choices": ["The street is wet.", "The street is dry."]}}])',
-        "from transformers import AutoModelForMultipleChoice\n\n"
-        "AutoModelForMultipleChoice.from_pretrained({path})",
+        "from transformers import AutoModelForMultipleChoice\n\nAutoModelForMultipleChoice.from_pretrained({path})",
     ),
 }
 _PAIR_SNIPPETS = (

@@ -15,7 +15,8 @@ def wrong_answers(records: Sequence[Mapping[str, Any]], most: int) -> list[Examp
     """Answers that share no word with a right one (SQuAD v2.0's F1 is 0), or that there is none where there is one."""
     right = [[answer["text"] for answer in record["true"]] for record in records]
     f1 = compare_answers([record["answer"] for record in records], right, AnswerRules("v2.0")).f1
-    wrong = sorted((r for r, value in zip(records, f1.tolist(), strict=True) if not value), key=lambda r: -r["score"])
+    pairs = zip(records, f1.tolist(), strict=True)
+    wrong = sorted((record for record, value in pairs if not value), key=lambda record: -record["score"])
     return [
         Example(
             f"{record['question']} / {_around(record)}",

@@ -145,9 +145,7 @@ class QuestionAnswering:
     def _compared(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Any:
         return compare_answers(_said(predictions), _right(examples), _rules(examples))
 
-    def score(
-        self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]
-    ) -> dict[str, Any]:
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> dict[str, Any]:
         """`f1` and `exact_match` as SQuAD v1.1 counts them, or v2.0 where some question has no answer; by MLQA's
         rules where an example says a language that these are for."""
         return answer_scores(_said(predictions), _right(examples), _rules(examples))
@@ -177,9 +175,7 @@ def _right(examples: Sequence[QuestionExample]) -> list[list[str]]:
 
 def _rules(examples: Sequence[QuestionExample]) -> list[AnswerRules]:
     version: Literal["v1.1", "v2.0"] = "v1.1" if all(example.answers for example in examples) else "v2.0"
-    return [
-        AnswerRules(version, example.language if example.language in ARTICLES else None) for example in examples
-    ]
+    return [AnswerRules(version, example.language if example.language in ARTICLES else None) for example in examples]
 
 
 def _tokens_of(example: QuestionExample, encoded: Encoded) -> tuple[int, int] | None:

@@ -25,10 +25,8 @@ class TokenSpan(NamedTuple):
     """The sum of both logits."""
 
 
-def best_spans(
-    windows: Sequence[Window], outputs: Sequence[Logits], max_tokens: int, count: int
-) -> list[TokenSpan]:
-    """The `count` best spans of at most `max_tokens` tokens, the best first; of equal ones the earlier, shorter one."""
+def best_spans(windows: Sequence[Window], outputs: Sequence[Logits], max_tokens: int, count: int) -> list[TokenSpan]:
+    """The `count` best spans of at most `max_tokens` tokens, best first; of equal ones the earlier, shorter one."""
     found: list[TokenSpan] = []
     for window, logits in zip(windows, outputs, strict=True):
         found += _best_of(window, logits, max_tokens, count)
