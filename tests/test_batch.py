@@ -1,7 +1,7 @@
 """Packing lays sequences end to end; splitting and padding lose nothing."""
 
 from collections.abc import Sequence as Many
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -195,7 +195,7 @@ def test_dense_puts_padding_at_the_end_of_each_row() -> None:
 
 
 def test_to_moves_every_tensor_and_nothing_else() -> None:
-    batch = example_batch()
+    batch = replace(example_batch(), cu_examples=torch.tensor([0, 2, 5]).int())
     moved = batch.to("meta")
     for item in fields(Batch):
         value = getattr(moved, item.name)
@@ -206,6 +206,33 @@ def test_to_moves_every_tensor_and_nothing_else() -> None:
             assert value.shape == getattr(batch, item.name).shape
     assert batch.input_ids.device.type == "cpu"
     assert pack([Sequence([11])]).to("meta").token_type_ids is None
+
+
+def test_sequences_of_one_example_are_never_parted() -> None:
+    """Examples of 5, 9 and 1 tokens in two, three and one sequences."""
+    lengths, continues = (4, 1, 2, 6, 1, 1), (False, True, False, True, True, False)
+    sequences = [
+        Sequence([place] * length, label=place, continues=joined)
+        for place, (length, joined) in enumerate(zip(lengths, continues, strict=True))
+    ]
+    batch = pack(sequences)
+    assert batch.example_bounds.tolist() == [0, 2, 5, 6]
+    first, second = batch.split(10)
+    assert (first.input_ids.unique().tolist(), second.input_ids.unique().tolist()) == ([0, 1], [2, 3, 4, 5])
+    assert (first.example_bounds.tolist(), second.example_bounds.tolist()) == ([0, 2], [0, 3, 4])
+    assert second.sequence_labels is not None
+    assert second.sequence_labels.tolist() == [2, 3, 4, 5]
+    assert [part.seqlens() for part in batch.split(1)] == [[4, 1], [2, 6, 1], [1]]
+    assert [part.seqlens() for part in batch.split(14)] == [[4, 1, 2, 6, 1], [1]]
+
+
+def test_sequences_alone_are_examples_of_their_own() -> None:
+    batch = example_batch()
+    assert batch.cu_examples is None
+    assert batch.example_bounds.tolist() == [0, 1, 2, 3, 4, 5]
+    assert pack([Sequence([11]), Sequence([21])]).cu_examples is None
+    part = pack([Sequence([11], continues=True), Sequence([21])])  # as a batch by length may have it
+    assert part.example_bounds.tolist() == [0, 1, 2]
 
 
 def test_loss_output_holds_no_metrics_unless_given() -> None:

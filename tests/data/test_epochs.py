@@ -75,6 +75,28 @@ def test_more_epochs_continue_the_same_order(lengths: list[int]) -> None:
     assert [numbers(short(step)) for step in range(len(short))] == [numbers(long(step)) for step in range(len(short))]
 
 
+@given(st.lists(st.lists(st.integers(1, 7), min_size=1, max_size=5), min_size=1, max_size=23), st.integers(1, 41))
+def test_examples_stay_whole(lengths: list[list[int]], budget: int) -> None:
+    sequences = [
+        Sequence([number] * length, label=place, continues=place > 0)
+        for number, example in enumerate(lengths)
+        for place, length in enumerate(example)
+    ]
+    batches = Epochs(sequences, budget, 2, seed=7)
+    found: list[int] = []
+    for step in range(len(batches)):
+        batch = batches(step)
+        assert batch.num_tokens <= max(budget, *map(sum, lengths), 1)
+        for first, last in zip(batch.example_bounds[:-1].tolist(), batch.example_bounds[1:].tolist(), strict=True):
+            start, end = batch.cu_seqlens[[first, last]].tolist()
+            (number,) = batch.input_ids[start:end].unique().tolist()
+            assert batch.seqlens()[first:last] == lengths[number]
+            assert batch.sequence_labels is not None
+            assert batch.sequence_labels[first:last].tolist() == list(range(last - first))
+            found.append(number)
+    assert Counter(found) == dict.fromkeys(range(len(lengths)), 2)
+
+
 def test_one_sequence() -> None:
     batches = Epochs(make_sequences([5]), 3, epochs=2, seed=7)
     assert len(batches) == 2

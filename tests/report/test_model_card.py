@@ -112,6 +112,24 @@ def test_pairs_and_masks_have_calls_of_their_own() -> None:
     assert 'pipeline("fill-mask", model="english-sst2")("Paris is the <mask> of France.")' in theirs
 
 
+@pytest.mark.parametrize(
+    ("task", "record", "name"),
+    [
+        (
+            "question-answering",
+            '{"question": "Where did she live?", "context": "Ama Ata Aidoo lived in Accra."}',
+            "Q",
+        ),
+        ("multiple-choice", '{"text": "It rains.", "choices": ["The street is wet.", "The street is dry."]}', "M"),
+    ],
+)
+def test_tasks_that_transformers_has_no_pipeline_for(task: str, record: str, name: str) -> None:
+    ours, theirs = snippets(model_card(replace(CARD, pipeline_tag=task)))
+    assert ours.endswith(f"model.predict([{record}])")
+    auto = {"Q": "AutoModelForQuestionAnswering", "M": "AutoModelForMultipleChoice"}[name]
+    assert theirs == f'from transformers import {auto}\n\n{auto}.from_pretrained("english-sst2")'
+
+
 def test_what_is_empty_leaves_no_trace() -> None:
     text = model_card(ModelCard(name="tiny", family="bert", pipeline_tag="fill-mask"))
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == ["Model", "How to use", "License"]

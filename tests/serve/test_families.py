@@ -129,11 +129,11 @@ def test_a_folder_that_transformers_wrote(ours: Path, family: Family, tmp_path: 
     assert_same(found_scores(tmp_path, TEXTS), expected_scores(ours, family, TEXTS), TEXTS)
 
 
-def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], path: Path) -> Path:
+def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], path: Path, num_labels: int = 0) -> Path:
     """A folder without a task of its own, random weights."""
     ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
     offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
-    model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, 0, False)
+    model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, num_labels)
     draw_weights(model)
     save_folder(path, ModelFolder(family, model, tokenizer, info=CUT))
     return path
@@ -180,3 +180,52 @@ def test_embeddings(family: Family, tokenizer: Tokenizer, tmp_path: Path, mode: 
 def test_long_texts_say_that_they_are_cut(ours: Path) -> None:
     whole, cut = encodery.load(ours).predict(["a", TEXTS[-1]])
     assert ("truncated" in whole, cut["truncated"]) == (False, True)
+
+
+ASKED = [{"question": text[:5], "context": text[7:23].strip()} for text in SENTENCES]
+
+
+def test_answers(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """The best span by the logits of `transformers`, looked for in a loop; each text is one window."""
+    predictor = encodery.load(pretrained(family, tokenizer, ("span",), tmp_path))
+    peer, _ = peer_of(tmp_path, family, "AutoModelForQuestionAnswering")
+    answers = set()
+    for record, prediction in zip(ASKED, predictor.predict(ASKED), strict=True):
+        encoding = tokenizer.encode(record["question"], record["context"], POSITIONS)
+        if encoding.truncated:
+            continue
+        inputs = {"input_ids": torch.tensor([encoding.input_ids])}
+        if predictor.folder.model.config.type_vocab_size:
+            inputs["token_type_ids"] = torch.tensor([encoding.token_type_ids])
+        with torch.no_grad():
+            said = peer(**inputs)
+        starts, ends = said.start_logits[0].tolist(), said.end_logits[0].tolist()
+        inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
+        spans = [(starts[a] + ends[b], a, b) for a in inside for b in inside if a <= b < a + 30]
+        _, first, last = max(spans)
+        assert prediction["start"] == encoding.offsets[first][0]
+        assert prediction["end"] >= encoding.offsets[last][1]
+        assert prediction["answer"] == record["context"][prediction["start"] : prediction["end"]]
+        answers.add(prediction["answer"])
+    assert len(answers) > 7
+
+
+def test_choices(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Each choice with the probability that `transformers` gives it."""
+    predictor = encodery.load(pretrained(family, tokenizer, ("choice",), tmp_path, 2))
+    peer, _ = peer_of(tmp_path, family, "AutoModelForMultipleChoice")
+    records = [{"text": text, "choices": [*SENTENCES[place % 3 : place % 3 + 3]]} for place, text in enumerate(TEXTS)]
+    found = predictor.predict(records)
+    for record, prediction in zip(records, found, strict=True):
+        logits = []
+        for choice in record["choices"]:
+            encoding = tokenizer.encode(record["text"], choice, POSITIONS)
+            ids = torch.tensor([[encoding.input_ids]])
+            inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            if predictor.folder.model.config.type_vocab_size:
+                inputs["token_type_ids"] = torch.tensor([[encoding.token_type_ids]])
+            with torch.no_grad():
+                logits.append(peer(**inputs).logits[0, 0].item())
+        expected = torch.softmax(torch.tensor(logits), -1).tolist()
+        assert prediction["scores"] == pytest.approx(expected, abs=1e-5)
+    assert len({prediction["label"] for prediction in found}) == 3

@@ -166,7 +166,7 @@ def test_a_model_that_knows_no_task(tmp_path: Path) -> None:
         load(tmp_path)
     assert str(error.value) == (
         f"{tmp_path}: there is no task here yet for a model with the head nsp; those for sequence and token "
-        "classification, masked LM and plain features can predict"
+        "classification, question answering by spans, multiple choice, masked LM and plain features can predict"
     )
 
 

@@ -7,7 +7,7 @@ from encodery.errors import UserError
 from encodery.files.records import Record
 from encodery.files.tables import missing_header_hint
 
-_HOLDS = {"label": "label", "answers": "answers", "entities": "entities", "tags": "tags"}
+_HOLDS = {"label": "label", "choices": "choices", "answers": "answers", "entities": "entities", "tags": "tags"}
 
 
 class Fields(Config):

@@ -9,23 +9,34 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+_PIPELINE = "from transformers import pipeline\n\n"
 _SNIPPETS = {
     "fill-mask": (
         'model.predict(["Paris is the {mask} of France."])',
-        'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
+        _PIPELINE + 'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
     ),
     "token-classification": (
         'model.predict(["Ama Ata Aidoo lived in Accra."])',
-        'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
+        _PIPELINE + 'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
     ),
     "text-classification": (
         'model.predict([{{"text": "A film that stays with you."}}])',
-        'pipeline("text-classification", model={path})("A film that stays with you.")',
+        _PIPELINE + 'pipeline("text-classification", model={path})("A film that stays with you.")',
+    ),
+    "question-answering": (  # transformers 5 has no pipeline for the next two
+        'model.predict([{{"question": "Where did she live?", "context": "Ama Ata Aidoo lived in Accra."}}])',
+        "from transformers import AutoModelForQuestionAnswering\n\n"
+        "AutoModelForQuestionAnswering.from_pretrained({path})",
+    ),
+    "multiple-choice": (
+        'model.predict([{{"text": "It rains.", "choices": ["The street is wet.", "The street is dry."]}}])',
+        "from transformers import AutoModelForMultipleChoice\n\nAutoModelForMultipleChoice.from_pretrained({path})",
     ),
 }
 _PAIR_SNIPPETS = (
     'model.predict([{{"text": "It rains.", "text_pair": "The street is wet."}}])',
-    'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
+    _PIPELINE
+    + 'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
 )
 
 
@@ -100,7 +111,7 @@ def _usage(card: ModelCard) -> str:
     mask = _quoted(card.mask_token)[1:-1]
     load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
     call = theirs.format(path=path, mask=mask)
-    blocks = (f"import encodery\n\n{load}", f"from transformers import pipeline\n\n{call}")
+    blocks = (f"import encodery\n\n{load}", call)
     return "\n\nor\n\n".join(f"```python\n{block}\n```" for block in blocks)
 
 

@@ -18,7 +18,9 @@ from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
+from encodery.tasks.multiple_choice import MultipleChoice
 from encodery.tasks.problems import make_problem
+from encodery.tasks.question_answering import QuestionAnswering, read_answering
 from encodery.tasks.task import Task
 from encodery.tasks.token_classification import TokenClassification, read_tags
 from encodery.tasks.windows import Encoded, Reading
@@ -155,12 +157,17 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
         return TextClassification(tokenizer, problem, reading, languages)
     if "token" in heads:
         return TokenClassification(tokenizer, read_tags(folder, path), reading, languages)
+    if "span" in heads:
+        return QuestionAnswering(tokenizer, read_answering(folder, path), reading, languages)
+    if "choice" in heads:
+        return MultipleChoice(tokenizer, reading, languages)
     if "mlm" in heads:
         return FillMask(tokenizer, reading, languages)
     if heads:
         raise UserError(
             f"{path}: there is no task here yet for a model with the head {', '.join(sorted(heads))}; those for "
-            "sequence and token classification, masked LM and plain features can predict"
+            "sequence and token classification, question answering by spans, multiple choice, masked LM and plain "
+            "features can predict"
         )
     return None
 

@@ -15,6 +15,7 @@ from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
 from encodery.stages.engine import Metrics, Run
+from encodery.stages.mistakes import wrong_answers, wrong_choices
 from encodery.stages.training import LOG, PREDICTIONS
 from encodery.train.log import read_log
 
@@ -172,6 +173,10 @@ def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
 def _mistakes(path: Path) -> list[Example]:
     """The wrong predictions that the model was surest of; of numbers, those that are furthest off."""
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if all("answer" in record for record in records):
+        return wrong_answers(records, SHOWN_MISTAKES)
+    if all("choices" in record for record in records):
+        return wrong_choices(records, SHOWN_MISTAKES)
     if any("label" not in record for record in records):
         return [Example(r["text"], _spans(r, "entities"), _spans(r, "true"), {}) for r in _worst_texts(records)]
     wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))

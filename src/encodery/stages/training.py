@@ -29,7 +29,7 @@ from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
-from encodery.tasks.task import TaskConfig, Trainable
+from encodery.tasks.task import TaskConfig, Trainable, Tunable
 from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
@@ -39,6 +39,8 @@ SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"
 LOG = "log.jsonl"
 LOSS = "loss"
 DEV_BATCH_TOKENS = 4096
+UNNAMED_LABELS = 2
+"""The size of a head whose task names no labels, where it has one: that of `transformers`."""
 PREDICTIONS = "predictions.jsonl"
 
 
@@ -191,13 +193,17 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
     )
     metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
+    if "dev" in examples and isinstance(task, Tunable):
+        task = task.tuned(lambda like, some: Predictor(start, like).predict_examples(some), examples["dev"])
+        predictor = Predictor(start, task)
+        metrics["dev"] |= evaluate()
     start.model.cpu()
     metrics |= finish_adapter(run, table, start, into)
     if "test" in examples:
         predictions = predictor.predict_examples(examples["test"])
         metrics["test"] = task.score(predictions, examples["test"])
         write_predictions(into / PREDICTIONS, task, examples["test"], predictions)
-    folder = replace(start, labels=learned.labels, info=task.info, problem_type=learned.problem_type)
+    folder = replace(start, labels=learned.labels or start.labels, info=task.info, problem_type=learned.problem_type)
     card = ModelCard(
         f"{run.recipe.name}-{name}",
         start.family.model_type,
@@ -226,7 +232,7 @@ def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     """What becomes of training texts that are longer than the model reads at once, if there are any."""
     if cut := sum(item.truncated for item in encoded):
         return f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {reading.max_seqlen}"
-    long = [len(item.windows) for item in encoded if len(item.windows) > 1]
+    long = [len(item.windows) for item in encoded if item.is_long]
     if not long:
         return None
     return (
@@ -255,10 +261,10 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
         tokenizer = Tokenizer.load(run.artifact("tokenizer"))
         family = FAMILIES[run.recipe.model.family]
         config = run.recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-        model = family.model(config, table.task.kind.heads, len(labels))
+        model = family.model(config, table.task.kind.heads, len(labels) or UNNAMED_LABELS)
         model.initialize(seed)
         return ModelFolder(family, model, tokenizer, tuple(labels))
-    folder = load_folder(base_folder(run, table.source), table.task.kind.heads, labels, seed)
+    folder = load_folder(base_folder(run, table.source), table.task.kind.heads, labels or None, seed)
     try:
         folder.model.reinitialize(table.reinit_pooler, table.reinit_layers, seed)
     except ValueError as error:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.multiple_choice import MultipleChoiceConfig
+from encodery.tasks.question_answering import QuestionAnsweringConfig
 from encodery.tasks.token_classification import TokenClassificationConfig
 
 
@@ -15,6 +17,8 @@ def _type_of(values: Any) -> Any:
 
 TaskTable = Annotated[
     Annotated[TextClassificationConfig, Tag("text-classification")]
-    | Annotated[TokenClassificationConfig, Tag("token-classification")],
+    | Annotated[TokenClassificationConfig, Tag("token-classification")]
+    | Annotated[QuestionAnsweringConfig, Tag("question-answering")]
+    | Annotated[MultipleChoiceConfig, Tag("multiple-choice")],
     Discriminator(_type_of),
 ]

@@ -1,6 +1,6 @@
 """What training, evaluation and prediction see of a task, whatever it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
@@ -73,12 +73,20 @@ class Trainable(Task, Protocol):
 
 
 @runtime_checkable
+class Tunable(Trainable, Protocol):
+    """A task that decides something by a threshold which dev data may set when training is done."""
+
+    def tuned(self, predict: Callable[[Any, Sequence[Any]], list[dict[str, Any]]], examples: Sequence[Any]) -> Any:
+        """The task with the threshold that is best for these examples; `predict` is for it and any like it."""
+
+
+@runtime_checkable
 class Learned(Protocol):
     """What a training file says of a task: what there is to predict."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the head's outputs."""
+        """The names of the head's outputs; none where these are the same for every data set."""
 
     @property
     def problem_type(self) -> ProblemType | None:

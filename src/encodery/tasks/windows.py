@@ -96,6 +96,11 @@ class Encoded:
         """What is packed."""
         return [window.sequence for window in self.windows]
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes more than one window."""
+        return len(self.windows) > 1
+
     def labelled(self, label: int | float | Sequence[float]) -> "Encoded":
         """The same with one label for every window."""
         windows = (replace(window, sequence=replace(window.sequence, label=label)) for window in self.windows)

@@ -27,7 +27,7 @@ def test_the_table_of_codes_is_the_documentation() -> None:
 
 def test_every_check_says_all_that_a_person_needs() -> None:
     for check in CHECKS.values():
-        assert re.fullmatch(r"[RTLSBQD]\d{3}", check.code)
+        assert re.fullmatch(r"[RTLSBQDM]\d{3}", check.code)
         assert all((check.what, check.why, check.fix, check.kinds))
         assert not check.what.endswith(".")
 

@@ -114,6 +114,8 @@ def windowed_text(row: Row, survey: Survey) -> Iterator[Found]:
 def _length(row: Row, length: Length) -> int:
     if row.kind == "question-answering":
         return length.length_of(row.texts.get("question", ""), row.text)
+    if row.choices:
+        return max(length.length_of(row.text, choice) for choice in row.choices)
     return length.length_of(row.text, row.texts.get("text_pair"))
 
 

@@ -34,7 +34,7 @@ Repair = Callable[[Row, Survey], Change]
 
 def spell_labels(row: Row, survey: Survey) -> Change:
     """Every label in its most frequent spelling."""
-    if not survey.classes or row.kind == "question-answering":
+    if not survey.classes or row.kind in ("question-answering", "multiple-choice"):
         return row.record, ""
     spelled = {name: usual for name in row.labels if (usual := survey.usual_spelling(name)) != name}
     if not spelled:

@@ -7,17 +7,18 @@ look at types.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from encodery.data.validation.finding import Place
 from encodery.files.records import Record
 
-Kind = Literal["text-classification", "token-classification", "question-answering"]
-KINDS: tuple[Kind, ...] = ("text-classification", "token-classification", "question-answering")
+Kind = Literal["text-classification", "token-classification", "question-answering", "multiple-choice"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 TEXT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "text-classification": ("text", "text_pair"),
     "token-classification": ("text",),
     "question-answering": ("question", "context"),
+    "multiple-choice": ("text",),
 }
 LABEL = "label"
 
@@ -28,7 +29,7 @@ def kind_of(record: Record) -> Kind:
         return "token-classification"
     if record.keys() & {"question", "answers"} or ("context" in record and "text" not in record):
         return "question-answering"
-    return "text-classification"
+    return "multiple-choice" if "choices" in record else "text-classification"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,11 @@ class Row:
         )
 
     @cached_property
+    def choices(self) -> tuple[str, ...] | None:
+        """None where there are none, or where they are no list of texts."""
+        return strings(self.record.get("choices")) if self.kind == "multiple-choice" else None
+
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """Names of classes: a label (a whole number as its digits), several, or the types of entities and tags."""
         if self.kind == "token-classification":
@@ -178,12 +184,12 @@ def text_key(row: Row) -> tuple[str, ...]:
     """What makes two records the same text."""
     if row.tokens is not None and "text" not in row.texts:
         return row.tokens
-    return tuple(row.texts.values())
+    return (*row.texts.values(), *(row.choices or ()))
 
 
 def label_key(row: Row) -> Any:
     """What makes two records' labels the same; hashable."""
-    if row.kind == "text-classification":
+    if row.kind in ("text-classification", "multiple-choice"):
         label = row.record.get(LABEL)
         return tuple(sorted(map(str, label))) if isinstance(label, list) else str(label)
     if row.tags is not None:

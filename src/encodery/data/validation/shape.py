@@ -16,6 +16,8 @@ def needed_columns(row: Row) -> tuple[str, ...]:
         return ("text", LABEL)
     if row.kind == "question-answering":
         return ("question", "context", "answers")
+    if row.kind == "multiple-choice":
+        return ("text", "choices", LABEL)
     return ("tokens", "tags") if row.record.keys() & {"tokens", "tags"} else ("text", "entities")
 
 
@@ -49,10 +51,9 @@ def wrong_type(row: Row, survey: Survey) -> Iterator[Found]:
     for name, needed in _STRUCTURES[row.kind].items():
         if name in row.record and (value := row.record[name]) is not None:
             yield from needed(name, value)
-    if row.kind == "token-classification":
-        for name in ("tokens", "tags", "entities"):
-            if name in row.record and row.record[name] is None:
-                yield _unfit(name, None, "a list is needed")
+    for name in _LISTS.get(row.kind, ()):
+        if name in row.record and row.record[name] is None:
+            yield _unfit(name, None, "a list is needed")
 
 
 @check(
@@ -141,8 +142,13 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+_LISTS: Mapping[str, tuple[str, ...]] = {
+    "token-classification": ("tokens", "tags", "entities"),
+    "multiple-choice": ("choices",),
+}
 _STRUCTURES: Mapping[str, Mapping[str, Any]] = {
     "text-classification": {LABEL: _label},
     "token-classification": {"tokens": _texts, "tags": _texts, "entities": _entities},
     "question-answering": {"answers": _answers},
+    "multiple-choice": {"choices": _texts},
 }
