@@ -3,8 +3,7 @@
 python benchmarks/trim_xlm_r.py --vocabulary PATH... --keep PATH... [--vocab-size 150000]
 
 The vocabulary is trained on the first texts and filled with pieces that no text has, the weights are random; kept is
-what the second texts need. No published
-checkpoint is read: bytes depend on sizes and text alone.
+what the second texts need. No published checkpoint is read: bytes depend on sizes and text alone.
 """
 
 import argparse
