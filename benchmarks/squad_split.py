@@ -1,10 +1,10 @@
-"""Question answering data for `recipes/squad-minilm.toml`: the articles of SQuAD v1.1, cut in train and dev, and QAMR.
+"""The data of `recipes/squad-minilm.toml`: the articles of SQuAD v1.1, cut in train and dev, and QAMR.
 
     python benchmarks/squad_split.py DATA_FOLDER TARGET_FOLDER
 
-DATA_FOLDER has `squad-v1.1` (the dev set and `article_split.json`) and `qamr`, as `../shared/data/qa`. The target gets
-`train.jsonl` and `dev.jsonl`, rows of SQuAD, whose articles differ. QAMR goes to train alone: its sentences come as
-words, which are written as people write them, and of its answers those that are words in a row.
+DATA_FOLDER has `squad-v1.1` (the dev set and `article_split.json`) and `qamr`, as `../shared/data/qa`. The target
+gets `train.jsonl` and `dev.jsonl`, rows of SQuAD, whose articles differ. QAMR goes to train alone: its sentences come
+as words, which are written as people write them, and of its answers those that are words in a row.
 """
 
 import argparse
