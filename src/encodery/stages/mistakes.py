@@ -12,7 +12,7 @@ NONE = "no answer"
 
 
 def wrong_answers(records: Sequence[Mapping[str, Any]], most: int) -> list[Example]:
-    """Answers that share no word with a right one (SQuAD v2.0's F1 is 0), or that there is none where there is one."""
+    """Answers that share no word with a right one (F1 of SQuAD v2.0 is 0), or none where there is one."""
     right = [[answer["text"] for answer in record["true"]] for record in records]
     f1 = compare_answers([record["answer"] for record in records], right, AnswerRules("v2.0")).f1
     pairs = zip(records, f1.tolist(), strict=True)
