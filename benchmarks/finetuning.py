@@ -3,9 +3,9 @@
 python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--only ours|peer]
 
 `[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer of
-`transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`: padding to the longest text of a batch, tags
-on the first piece of a word), with batches of as many texts as ours hold on average: both take as many steps.
-The two take turns, seed by seed. The time is that of everything: files read, encoded, trained, test file scored. A JSON
+`transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`: padding to the longest text of a batch,
+tags on the first piece of a word), with batches of as many texts as ours hold on average: as many steps for both. The
+two take turns, seed by seed. The time is that of everything: files read, encoded, trained, test file scored. A JSON
 line for each run, then one with the means and the ratio of the times.
 """
 
