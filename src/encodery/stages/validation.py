@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from encodery.data.splits import files_by_name
 from encodery.data.validation.printing import Report
 from encodery.data.validation.reading import copy_of, read_labelled, write_copy
 from encodery.data.validation.repairs import repair
@@ -135,7 +136,7 @@ def named_files(inputs: Sequence[str]) -> dict[str, Path]:
 
 def _length_of_model(model: Path) -> Length:
     predictor = load(model)
-    return length_by(predictor.folder.tokenizer, predictor.task.max_seqlen)
+    return length_by(predictor.folder.tokenizer, predictor.task.reading.max_seqlen)
 
 
 def length_by(tokenizer: Tokenizer, max_seqlen: int) -> Length:
@@ -170,7 +171,11 @@ def _of_recipe(path: Path) -> Iterator[DataSet]:
 
 
 def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
-    files = {split: run.base / path for split in SPLITS if (path := getattr(table, split))}
+    files = {
+        f"{split}.{name}" if name else split: run.base / path
+        for split in SPLITS
+        for name, path in files_by_name(getattr(table, split)).items()
+    }
     length, remark = None, ""
     try:
         folder = run.artifact("tokenizer") if table.source == SCRATCH else base_folder(run, table.source)
