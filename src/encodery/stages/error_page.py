@@ -150,11 +150,10 @@ def folded(matrix: Matrix) -> Matrix:
 def _worst(judged: Sequence[Judgement], sources: Sequence[str]) -> list[Section]:
     rows = sorted((row for row in range(len(judged)) if judged[row].error > 0), key=lambda row: -judged[row].error)
     examples = [_example(judged[row], sources[row]) for row in rows[:WORST]]
-    words = (
-        "What the model was surest of and wrong about comes first; of numbers, what is furthest off. An entity that "
-        "was missed counts one half: no probability says how sure the model was."
-    )
-    return [Section("Worst errors", [words], examples=examples)] if examples else []
+    words = ["What the model was surest of and wrong about comes first; of numbers, what is furthest off."]
+    if any(one.found or one.given for one in judged):
+        words.append("An entity that was missed counts one half: no probability says how sure the model was.")
+    return [Section("Worst errors", words, examples=examples)] if examples else []
 
 
 def _example(one: Judgement, source: str, note: str = "") -> Example:
@@ -181,17 +180,15 @@ def _marks(entities: Sequence[Entity], others: Sequence[Entity]) -> list[Mark]:
 
 
 def _doubtful(doubts: Sequence[Doubt], judged: Sequence[Judgement], sources: Sequence[str]) -> list[Section]:
-    shown = [
-        _example(
-            judged[doubt.row],
-            sources[doubt.row],
-            f"stated: {doubt.stated}; suggested: {doubt.suggested} ({doubt.sureness:.2f})",
-        )
-        for doubt in doubts[:DOUBTS]
-    ]
+    """One entry for each text, where its surest doubt stands."""
+    notes: dict[int, list[str]] = {}
+    for doubt in doubts:
+        note = f"stated: {doubt.stated}; suggested: {doubt.suggested} ({doubt.sureness:.2f})"
+        notes.setdefault(doubt.row, []).append(note)
+    shown = [_example(judged[row], sources[row], " · ".join(notes[row])) for row in [*notes][:DOUBTS]]
     words = [
-        f"{len(doubts):,} labels may be wrong: the model disagrees with them, and is at least as sure as it is "
-        "on average of its label where that is stated (Northcutt et al. 2021). Some are the model's errors: look first.",
+        f"{len(doubts):,} labels may be wrong: the model disagrees with them, and as surely as it is right elsewhere "
+        "(Northcutt et al. 2021, as docs/evaluation.md says). Some of them are its own errors: look first.",
         "This says something only of data that the model was not trained on.",
     ]
     return [Section("Suspected label noise", words, examples=shown)] if shown else []
@@ -203,8 +200,10 @@ def _slices(evaluation: Evaluation) -> Section:
     ways = {
         LENGTH: Slices(lengths_of(task, labelled.examples)),
         LANGUAGE: Slices(languages_of(labelled.examples)),
-        SOURCE: Slices(rows_of(labelled.files)),
     }
+    files = rows_of(labelled.files)
+    if [*files.values()] != [*ways[LANGUAGE].groups.values()]:  # a file for each language says the same twice
+        ways[SOURCE] = Slices(files)
     if isinstance(task, Judging) and any(map(task.labels_of, labelled.examples)):
         ways[LABEL] = Slices(labels_of(task, labelled.examples), of_labels=True)
     tables = {

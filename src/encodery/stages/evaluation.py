@@ -23,7 +23,7 @@ class Labelled:
     examples: Sequence[Any]
     records: Sequence[Record]
     files: Sequence[str]
-    """The name of each example's file."""
+    """The path of each example's file."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _read(kind: type[Trainable], columns: Any, files: Mapping[str, Path]) -> Ite
             example = kind.read(source, record, columns)
             if name and example.language is None:
                 example = replace(example, language=name)
-            yield example, record, name or path.name
+            yield example, record, str(path)
 
 
 def _files(data: Sequence[str]) -> dict[str, Path]:

@@ -34,7 +34,7 @@ def confusion_matrix(predicted: Sequence[int], true: Sequence[int], labels: Sequ
 
 
 def decision_matrix(
-    predicted: Sequence[Sequence[float]], true: Sequence[Sequence[float]], labels: Sequence[str]
+    predicted: Sequence[Sequence[int | float]], true: Sequence[Sequence[int | float]], labels: Sequence[str]
 ) -> Matrix:
     """Of each of several labels, how it was decided."""
     said, right = (np.asarray(rows, dtype=bool).reshape(-1, len(labels)) for rows in (predicted, true))
@@ -53,7 +53,7 @@ def class_doubts(predictions: Sequence[Mapping[str, Any]], true: Sequence[int], 
 
 
 def decision_doubts(
-    predictions: Sequence[Mapping[str, Any]], true: Sequence[Sequence[float]], labels: Sequence[str]
+    predictions: Sequence[Mapping[str, Any]], true: Sequence[Sequence[int | float]], labels: Sequence[str]
 ) -> list[Doubt]:
     """Texts that may lack a label, or have one too many: each label is a question of its own with two answers."""
     probabilities = _probabilities(predictions, labels)
