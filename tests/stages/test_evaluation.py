@@ -201,9 +201,8 @@ def test_models_that_cannot_be_compared(
     assert complaint(model_folder, [file], against=plain) == (
         f"--against {plain}: its task is feature-extraction and not text-classification; name another model"
     )
-    third = save_model(tmp_path / "third", (*LABELS, "third"))
+    third = save_model(tmp_path / "third", (*LABELS, "third"), seed=1)
     wider = [{"text": text, "label": LABELS[0]} for text in TEXTS]
-    said = {prediction["label"] for prediction in load(third).predict(TEXTS)}
-    if "third" in said:
-        message = complaint(model_folder, [str(write("dev2.jsonl", wider))], against=third)
-        assert message.startswith(f"--against {third}: a prediction: label 'third' is not among the labels")
+    assert "third" in {prediction["label"] for prediction in load(third).predict(TEXTS)}
+    message = complaint(model_folder, [str(write("wider.jsonl", wider))], against=third)
+    assert message.startswith(f"--against {third}: a prediction: label 'third' is not among the labels")

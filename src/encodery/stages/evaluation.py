@@ -1,6 +1,6 @@
 """Labelled files through a model: scores with intervals, by language and by slice, and against another model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from encodery.tasks.metrics import Measurement, average_scores, difference, grou
 from encodery.tasks.task import Trainable
 
 AVERAGE = "average"
+Read = Callable[[str, Record, Any], Any]
+"""A task's `read`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def evaluate(
     columns = task.fields.parse(_renamed(fields), "--field")
     if not isinstance(task, Trainable):
         raise UserError(f"{model}: its task is {task.name}, which has no scores; fine-tune it for one that has")
-    labelled = read_labelled(type(task), columns, files)
+    labelled = read_labelled(task.read, columns, files)
     groups = {name: sliced(name, task, labelled.examples, labelled.records, labelled.files) for name in by}
     predictions = predictor.predict_examples(labelled.examples)
     measurement = task.measure(predictions, labelled.examples)
@@ -94,21 +96,21 @@ def trust(headline: Sequence[str], measurement: Measurement, examples: Sequence[
     return found
 
 
-def read_labelled(kind: type[Trainable], columns: Any, files: Mapping[str, Path]) -> Labelled:
+def read_labelled(read: Read, columns: Any, files: Mapping[str, Path]) -> Labelled:
     """The examples of files by name, in order; those that do not say their language are in that of their file's name.
 
     Raises:
         UserError: as `read_records`; or a record is none of the task's.
     """
-    found: list[tuple[Any, Record, str]] = [*_read(kind, columns, files)]
+    found: list[tuple[Any, Record, str]] = [*_read(read, columns, files)]
     examples, records, names = map(list, zip(*found, strict=True)) if found else ([], [], [])
     return Labelled(examples, records, names)
 
 
-def _read(kind: type[Trainable], columns: Any, files: Mapping[str, Path]) -> Iterator[tuple[Any, Record, str]]:
+def _read(read: Read, columns: Any, files: Mapping[str, Path]) -> Iterator[tuple[Any, Record, str]]:
     for name, path in files.items():
         for source, record in read_records(path):
-            example = kind.read(source, record, columns)
+            example = read(source, record, columns)
             if name and example.language is None:
                 example = replace(example, language=name)
             yield example, record, str(path)

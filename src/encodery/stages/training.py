@@ -195,7 +195,7 @@ def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
         UserError: as `read_records`; or a record is none of the task's.
     """
     files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
-    return [*read_labelled(table.task.kind, table.columns, files).examples]
+    return [*read_labelled(table.task.kind.read, table.columns, files).examples]
 
 
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
