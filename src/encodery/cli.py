@@ -121,15 +121,31 @@ def predict(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
-    data: Annotated[Path, typer.Option(help="labelled records: jsonl, csv, tsv, parquet", show_default=False)],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[LANGUAGE=]FILE",
+            help="labelled records: jsonl, csv, tsv, parquet; repeated, a file for each language",
+            show_default=False,
+        ),
+    ],
     field: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the file: text=sentence")
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="length|label|language|source|COLUMN", help="scores of slices; may be repeated"),
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="another model: is the difference more than luck?")] = None,
+    errors: Annotated[Path | None, typer.Option(help="a page of errors to write, HTML")] = None,
 ) -> None:
-    """The task's metrics over a labelled file, as one JSON object."""
-    from encodery.serve.lines import evaluate_file
+    """The task's metrics over labelled files with intervals, as one JSON object; tables on standard error."""
+    from rich.console import Console
 
-    print(evaluate_file(model, data, field or []))
+    from encodery.stages.evaluating import run_evaluation
+
+    console = Console(stderr=True, highlight=False)
+    print(run_evaluation(console, model, data, field or [], by or [], against, errors))
 
 
 @app.command("import")

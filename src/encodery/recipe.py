@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_v
 from encodery.config import Config, apply_override
 from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
+from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.adapter import LoraTable
@@ -124,8 +125,8 @@ class FinetuneTable(TrainerConfig):
     """`pretrain`, `trim`, `extend`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
     train: str
-    dev: str | None = None
-    test: str | None = None
+    dev: Files = None
+    test: Files = None
     fields: Mapping[str, str] = Field(default_factory=dict)
     """The columns that hold what the task's records are made of, where they are called otherwise."""
     epochs: PositiveInt = 3

@@ -1,8 +1,12 @@
 """Where words end: scripts with spaces, and scripts without."""
 
-import pytest
+from itertools import pairwise
 
-from encodery.data.scripts import is_in_word, is_mark, is_unspaced
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encodery.data.scripts import is_in_word, is_mark, is_unspaced, word_spans
 
 
 @pytest.mark.parametrize("text", ["東京", "ひらがな", "カタカナ", "กรุงเทพ", "ຫລວງ", "ភ្នំពេញ", "မြန်မာ"])
@@ -24,3 +28,26 @@ def test_no_word_goes_on_here(text: str) -> None:
 
 def test_marks() -> None:
     assert [is_mark(character) for character in "e\u0301ப்"] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ama Ata lives in Bonn.", ["Ama", "Ata", "lives", "in", "Bonn", "."]),
+        ("  it's  3.5\n", ["it", "'", "s", "3", ".", "5"]),
+        ("東京 Tower", ["東", "京", "Tower"]),
+        ("cafe\u0301!", ["cafe\u0301", "!"]),
+        ("दिल्ली", ["दिल्ली"]),
+        (" \t", []),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert [text[start:end] for start, end in word_spans(text)] == words
+
+
+@given(st.text())
+def test_words_are_in_order_and_leave_nothing_but_white_space(text: str) -> None:
+    spans = word_spans(text)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    inside = {place for start, end in spans for place in range(start, end)}
+    assert inside == {place for place, character in enumerate(text) if not character.isspace()}

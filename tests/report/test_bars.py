@@ -110,3 +110,25 @@ def test_hostile_names_stay_text() -> None:
     svg = bar_chart([Bar(hostile, [1, 2])], hostile, hostile, [ReferenceLine(hostile, 1)])
     assert Drawing(svg).title == hostile
     assert "<script" not in svg
+
+
+def test_the_whisker_of_one_score_is_its_interval() -> None:
+    drawing = draw(Bar("de", [0.5], (0.4, 0.6), "1,009"), Bar("sw", [0.4], (0.0, 0.6)))
+    whiskers = [re.findall(r"M([\d.]+) [\d.]+v12", path.attrib["d"]) for path in drawing.elements("path")]
+    tick = drawing.at("0.4")[0], drawing.at("0.6")[0]
+    assert [float(x) for x in whiskers[0]] == pytest.approx(tick, abs=0.11)
+    assert float(whiskers[1][0]) == pytest.approx(drawing.at("0")[0], abs=0.11)
+    assert {"0.500, 0.400 to 0.600 (1,009)", "0.400, 0.000 to 0.600"} < set(drawing.texts)
+    assert not drawing.dots
+
+
+def test_an_interval_that_is_not_finite_is_none() -> None:
+    drawing = draw(Bar("de", [0.5], (math.nan, 0.6), "7"))
+    assert not list(drawing.elements("path"))
+    assert "0.5 (7)" in drawing.texts
+
+
+def test_a_long_name_does_not_run_into_the_numbers() -> None:
+    drawing = draw(Bar("x" * 61, [0.5], (0.4, 0.6)))
+    assert "x" * 27 + "…" in drawing.texts
+    assert drawing.hovers == ["x" * 61 + ": 0.5"]

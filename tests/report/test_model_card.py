@@ -130,6 +130,20 @@ def test_tasks_that_transformers_has_no_pipeline_for(task: str, record: str, nam
     assert theirs == f'from transformers import {auto}\n\n{auto}.from_pretrained("english-sst2")'
 
 
+def test_where_it_came_from_and_where_it_ends() -> None:
+    card = replace(
+        CARD,
+        evaluation_data=["test.de: de_1.jsonl, sha256 0123"],
+        limits=["Lengths seen: <up> to 7.", "Labels with fewer than 50 training examples: a|b."],
+        command="encodery run sst2.toml\nfinetune.sst2.1",
+    )
+    text = model_card(card)
+    assert section(text, "Evaluation data") == "- test.de: de\\_1.jsonl, sha256 0123"
+    assert section(text, "Limits").splitlines()[0] == "- Lengths seen: \\<up\\> to 7."
+    assert section(text, "Limits").splitlines()[1].endswith("a\\|b.")
+    assert section(text, "Training again") == "```console\nencodery run sst2.toml finetune.sst2.1\n```"
+
+
 def test_what_is_empty_leaves_no_trace() -> None:
     text = model_card(ModelCard(name="tiny", family="bert", pipeline_tag="fill-mask"))
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == ["Model", "How to use", "License"]

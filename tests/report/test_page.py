@@ -10,7 +10,9 @@ import pytest
 
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
+from encodery.report.marks import Mark, Marked
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
+from encodery.tasks.judging import Matrix
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 HOSTILE = "</style></title></pre><script>alert(1)</script><img src=x onerror='a'>&amp;\"'\x00\ud800"
@@ -155,6 +157,14 @@ def test_an_example_says_in_words_whether_it_is_right(page: Page) -> None:
     assert widths == ["width:98.1%", "width:1.9%", "width:100.0%"]
 
 
+def test_a_marked_text_stands_in_place_of_the_labels() -> None:
+    marked = Example("Bonn", "Bonn (LOC)", "none", marked=[Marked("predicted", "Bonn", [Mark(0, 4, "LOC", False)])])
+    section = Section("Errors", examples=[marked, replace(marked, expected="Bonn (LOC)", note="test.jsonl:7")])
+    page = Page(render_report(RunReport("Run", [], sections=[section])))
+    assert page.all("li", "wrong") == ["predictedBonnLOC✗ wrong"]
+    assert page.all("li", "correct") == ["predictedBonnLOC✓ correcttest.jsonl:7"]
+
+
 def test_the_recipe_is_there_word_for_word(page: Page) -> None:
     assert page.all("code") == [REPORT.recipe]
 
@@ -180,6 +190,11 @@ def test_the_page_is_for_phones_dark_rooms_and_paper() -> None:
         assert rule in html
 
 
+MARKED = Example(
+    HOSTILE, HOSTILE, HOSTILE, {HOSTILE: 0.5}, [Marked(HOSTILE, HOSTILE, [Mark(0, 9, HOSTILE, True)])], HOSTILE
+)
+
+
 def hostile_report() -> RunReport:
     fact = Fact(HOSTILE, HOSTILE, HOSTILE)
     chart = Chart(line_chart([Series("s", [1], [1])], "Loss", "step", "nats"), HOSTILE)
@@ -189,7 +204,8 @@ def hostile_report() -> RunReport:
         facts=[fact],
         charts=[chart],
         tables=[Table(HOSTILE, [HOSTILE, HOSTILE], [[HOSTILE, HOSTILE]])],
-        examples=[Example(HOSTILE, HOSTILE, HOSTILE + "!", {HOSTILE: 0.5})],
+        examples=[Example(HOSTILE, HOSTILE, HOSTILE + "!", {HOSTILE: 0.5}), MARKED],
+        matrices=[Matrix(HOSTILE, (HOSTILE,), (HOSTILE,), ((7,),))],
     )
     return RunReport(HOSTILE, [HOSTILE], [fact], [section], HOSTILE, HOSTILE)
 
@@ -199,18 +215,26 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
     page = Page(html)
     assert not {name for name, _ in page.elements} & {"script", "img"}
     assert page.all("h1") == page.all("h2") == page.all("code") == page.all("footer") == [SHOWN]
-    assert page.all("title")[0] == page.all("caption")[0] == page.all("figcaption")[0] == page.all("td")[0] == SHOWN
+    assert (
+        page.all("title")[0]
+        == page.all("caption")[0]
+        == page.all("caption")[1]
+        == page.all("figcaption")[0]
+        == page.all("td")[0]
+        == SHOWN
+    )
     assert page.all("a") == [SHOWN, "Recipe"]
     assert page.all("strong") == [SHOWN, SHOWN + "!"]
-    # head and header 7, section text 6, table 6 (one names its region), example 4, recipe, footer
-    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 25
+    # head and header 7, section text 6, table 6 (one names its region), example 4, recipe, footer;
+    # matrix 4 (one names its region), marked example: title, label, text, score, note
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 25 + 4 + 5
     html.encode("utf-8")
 
 
 def test_every_field_of_the_report_is_covered_by_the_hostile_one() -> None:
     report = hostile_report()
     parts: list[Any] = [report, report.sections[0], report.results[0], report.sections[0].charts[0]]
-    parts += [report.sections[0].tables[0], report.sections[0].examples[0]]
+    parts += [report.sections[0].tables[0], report.sections[0].examples[1]]
     for part in parts:
         assert all(getattr(part, field.name) for field in fields(part)), part
 

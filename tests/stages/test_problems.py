@@ -91,7 +91,12 @@ def test_lists_are_learned_as_several_labels(project: Path, encodery: Command) -
     assert read_json(folder / "config.json")["id2label"] == dict(zip("012", NAMES, strict=True))
     test = read_json(folder / "encodery.json")["metrics"]["test"]
     assert test["micro_f1"] > 0.9  # six texts, seen often: they can be learned by heart
-    assert set(read_json(folder / "encodery.json")["metrics"]["dev"]) == {"micro_f1", "macro_f1", "exact_match"}
+    assert set(read_json(folder / "encodery.json")["metrics"]["dev"]) == {
+        "micro_f1",
+        "macro_f1",
+        "exact_match",
+        "intervals",
+    }
     texts = [row["text"] for row in rows(list)[:6]]
     assert_as_the_pipeline_says(folder, texts)
     said = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]

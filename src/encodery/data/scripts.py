@@ -33,6 +33,19 @@ def is_in_word(text: str, place: int) -> bool:
     return 0 < place < len(text) and _is_of_word(text[place - 1]) and _is_of_word(text[place])
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text stand; punctuation marks, and letters of scripts without spaces, are words each."""
+    spans: list[tuple[int, int]] = []
+    for place, character in enumerate(text):
+        if character.isspace():
+            continue
+        if spans and spans[-1][1] == place and (is_in_word(text, place) or is_mark(character)):
+            spans[-1] = (spans[-1][0], place + 1)
+        else:
+            spans.append((place, place + 1))
+    return spans
+
+
 def is_mark(character: str) -> bool:
     """Whether a character is written onto the one before it."""
     return unicodedata.category(character)[0] == "M"

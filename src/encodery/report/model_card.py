@@ -60,6 +60,11 @@ class ModelCard:
     metrics: Sequence[tuple[str, str, str]] = ()
     """(data set, metric, value) of each score."""
     labels: Sequence[str] = ()
+    evaluation_data: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    """What the model has not seen, a sentence each."""
+    command: str = ""
+    """What makes the model again."""
     takes_pairs: bool = False
     mask_token: str = "[MASK]"
     base_model: str = ""
@@ -76,7 +81,10 @@ def model_card(card: ModelCard) -> str:
         _section("Labels", ", ".join(map(_code, card.labels))),
         _section("Training data", "\n".join(f"- {_text(source)}" for source in card.training_data)),
         _table("Training", ("", ""), _rows(card.training)),
+        _section("Training again", f"```console\n{' '.join(card.command.split())}\n```" if card.command else ""),
+        _section("Evaluation data", "\n".join(f"- {_text(source)}" for source in card.evaluation_data)),
         _table("Evaluation", ("data", "metric", "value"), card.metrics),
+        _section("Limits", "\n".join(f"- {_text(limit)}" for limit in card.limits)),
         _section("How to use", _usage(card)),
         _section(
             "License", "Not stated yet. Choose one that the training data allows, here and at the top of this file."

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 
+from encodery.report.elements import clean, element
+from encodery.report.heatmap import heatmap
+from encodery.report.marks import Marked, marked_text
+from encodery.tasks.judging import Matrix
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -47,6 +52,10 @@ class Example:
     prediction: str
     expected: str | None = None
     scores: Mapping[str, float | int] = field(default_factory=dict)
+    marked: Sequence[Marked] = ()
+    """The text again, with what is said of its parts; shown in its place and that of the labels."""
+    note: str = ""
+    """Small print: where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class Section:
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
     examples: Sequence[Example] = ()
+    matrices: Sequence[Matrix] = ()
 
 
 @dataclass(frozen=True)
@@ -85,14 +95,14 @@ def render_report(run: RunReport) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"{_tag('title', run.title)}\n<style>\n{style}</style>\n</head>\n<body>",
-        f"<header>{_tag('h1', run.title)}{_each('p', run.summary)}{_facts(run.results, 'results')}</header>",
+        f"{element('title', run.title)}\n<style>\n{style}</style>\n</head>\n<body>",
+        f"<header>{element('h1', run.title)}{_each('p', run.summary)}{_facts(run.results, 'results')}</header>",
         _navigation(links) if len(links) > 1 else "",
         "<main>",
         *(_section(section, name) for section, (name, _) in zip(run.sections, links, strict=False)),
         _recipe(run.recipe) if run.recipe else "",
         "</main>",
-        _tag("footer", run.footer) if run.footer else "",
+        element("footer", run.footer) if run.footer else "",
         "</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -100,17 +110,18 @@ def render_report(run: RunReport) -> str:
 
 def _section(section: Section, name: str) -> str:
     charts = "".join(
-        f"<figure>{chart.svg}{_tag('figcaption', chart.caption) if chart.caption else ''}</figure>"
+        f"<figure>{chart.svg}{element('figcaption', chart.caption) if chart.caption else ''}</figure>"
         for chart in section.charts
     )
     examples = "".join(map(_example, section.examples))
     parts = [
         f'<section id="{name}">',
-        _tag("h2", section.heading),
+        element("h2", section.heading),
         _each("p", section.paragraphs),
         _facts(section.facts, "facts"),
         f'<div class="charts">{charts}</div>' if charts else "",
         *map(_table, section.tables),
+        *map(heatmap, section.matrices),
         f'<ul class="examples">{examples}</ul>' if examples else "",
         "</section>",
     ]
@@ -118,11 +129,11 @@ def _section(section: Section, name: str) -> str:
 
 
 def _navigation(links: Sequence[tuple[str, str]]) -> str:
-    return f'<nav aria-label="Sections">{"".join(_tag("a", text, href=f"#{name}") for name, text in links)}</nav>'
+    return f'<nav aria-label="Sections">{"".join(element("a", text, href=f"#{name}") for name, text in links)}</nav>'
 
 
 def _recipe(source: str) -> str:
-    code = f'<pre tabindex="0">{_tag("code", source)}</pre>'
+    code = f'<pre tabindex="0">{element("code", source)}</pre>'
     return f'<section id="recipe"><details><summary>Recipe</summary>{code}</details></section>'
 
 
@@ -132,9 +143,9 @@ def _facts(facts: Sequence[Fact], kind: str) -> str:
         return ""
     groups = []
     for fact in facts:
-        note = _tag("span", fact.note, **{"class": "note"}) if fact.note else ""
-        value = _tag("span", fact.value, **{"class": "value"})
-        groups.append(f"<div>{_tag('dt', fact.label)}<dd>{value} {note}</dd></div>")
+        note = element("span", fact.note, **{"class": "note"}) if fact.note else ""
+        value = element("span", fact.value, **{"class": "value"})
+        groups.append(f"<div>{element('dt', fact.label)}<dd>{value} {note}</dd></div>")
     return f'<dl class="{kind}">{"".join(groups)}</dl>'
 
 
@@ -142,16 +153,16 @@ def _table(table: Table) -> str:
     """A table that scrolls sideways where the screen is narrower, reachable by keyboard."""
     numeric = [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.header))]
     kinds = [{"class": "number"} if is_number and i else {} for i, is_number in enumerate(numeric)]
-    header = "".join(_tag("th", text, scope="col", **kind) for text, kind in zip(table.header, kinds, strict=True))
+    header = "".join(element("th", text, scope="col", **kind) for text, kind in zip(table.header, kinds, strict=True))
     body = []
     for row in table.rows:
         first, *rest = row
-        cells = (_tag("td", text, **kind) for text, kind in zip(rest, kinds[1:], strict=True))
-        body.append(f"<tr>{_tag('th', first, scope='row')}{''.join(cells)}</tr>")
-    caption = _tag("caption", table.caption)
+        cells = (element("td", text, **kind) for text, kind in zip(rest, kinds[1:], strict=True))
+        body.append(f"<tr>{element('th', first, scope='row')}{''.join(cells)}</tr>")
+    caption = element("caption", table.caption)
     head = f"<thead><tr>{header}</tr></thead>"
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{_clean(table.caption)}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{clean(table.caption)}">'
         f"<table>{caption}{head}<tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -162,35 +173,30 @@ def _is_number(text: str) -> bool:
 
 
 def _example(example: Example) -> str:
-    predicted = f"predicted {_tag('strong', example.prediction)}"
-    if example.expected is None:
+    predicted = f"predicted {element('strong', example.prediction)}"
+    if example.marked:
+        right = example.expected == example.prediction
+        kind, word = ("correct", "✓ correct") if right else ("wrong", "✗ wrong")
+        verdict = f'<span class="mark">{word}</span>'
+    elif example.expected is None:
         kind, verdict = "", predicted
     elif example.expected == example.prediction:
         kind, verdict = "correct", f'<span class="mark">✓ correct</span> · {predicted}'
     else:
-        expected = f"expected {_tag('strong', example.expected)}"
+        expected = f"expected {element('strong', example.expected)}"
         kind, verdict = "wrong", f'<span class="mark">✗ wrong</span> · {predicted}, {expected}'
-    text = _tag("p", example.text, dir="auto")
+    text = "".join(map(marked_text, example.marked)) or element("p", example.text, dir="auto")
     scores = "".join(_score(name, score) for name, score in example.scores.items())
     listed = f'<dl class="scores">{scores}</dl>' if scores else ""
-    return f'<li class="{kind}">{text}<div class="verdict">{verdict}</div>{listed}</li>'
+    note = element("div", example.note, **{"class": "note"}) if example.note else ""
+    return f'<li class="{kind}">{text}<div class="verdict">{verdict}</div>{listed}{note}</li>'
 
 
 def _score(name: str, score: float | int) -> str:
     percent = 100 * min(max(score, 0.0), 1.0)
     bar = f'<span class="bar" aria-hidden="true"><span style="width:{percent:.1f}%"></span></span>'
-    return f'{_tag("dt", name)}<dd>{bar}<span class="value">{score:.3f}</span></dd>'
+    return f'{element("dt", name)}<dd>{bar}<span class="value">{score:.3f}</span></dd>'
 
 
 def _each(name: str, texts: Iterable[str]) -> str:
-    return "".join(_tag(name, text) for text in texts)
-
-
-def _tag(name: str, text: str, **attributes: str) -> str:
-    """An element around text that is nobody's markup."""
-    written = "".join(f' {key}="{_clean(value)}"' for key, value in attributes.items())
-    return f"<{name}{written}>{_clean(text)}</{name}>"
-
-
-def _clean(text: str) -> str:
-    return escape(re.sub("[\x00\ud800-\udfff]", "\ufffd", text))
+    return "".join(element(name, text) for text in texts)

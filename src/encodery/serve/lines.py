@@ -1,7 +1,7 @@
 """Files of records through a model folder, for the command line."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -9,7 +9,6 @@ from typing import cast
 from encodery.data.examples import read_records
 from encodery.errors import UserError
 from encodery.serve.predictor import load, to_example
-from encodery.tasks.task import Trainable
 
 RECORDS_AT_ONCE = 1024
 
@@ -29,22 +28,3 @@ def predict_lines(model: Path, text: str | None, file: Path | None) -> Iterator[
     while chunk := list(islice(examples, RECORDS_AT_ONCE)):
         for prediction in predictor.predict_examples(chunk):
             yield json.dumps(prediction, ensure_ascii=False)
-
-
-def evaluate_file(model: Path, data: Path, fields: Sequence[str]) -> str:
-    """The task's scores over a labelled file, as one JSON object.
-
-    Raises:
-        UserError: a field is no `ours=theirs`, the file is not readable, or a label is not the model's.
-    """
-    pairs = [field.partition("=") for field in fields]
-    if wrong := [field for field, (_, equals, _) in zip(fields, pairs, strict=True) if not equals]:
-        raise UserError(f"--field {wrong[0]}: write it as OURS=THEIRS, for example --field text=sentence")
-    predictor = load(model)
-    task = predictor.task
-    columns = task.fields.parse({ours: theirs for ours, _, theirs in pairs}, "--field")
-    if not isinstance(task, Trainable):
-        raise UserError(f"{model}: its task is {task.name}, which has no scores; fine-tune it for one that has")
-    examples = [task.read(source, record, columns) for source, record in read_records(data)]
-    scores = task.score(predictor.predict_examples(examples), examples)
-    return json.dumps({"examples": len(examples), **scores}, ensure_ascii=False)

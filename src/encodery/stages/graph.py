@@ -9,6 +9,7 @@ from typing import Any
 
 from encodery.config import Config
 from encodery.corpus.readers import input_files
+from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
@@ -106,7 +107,8 @@ def _base(run: Run, table: str, source: str) -> tuple[list[Path], tuple[str, ...
 
 def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
-    files = [run.base / path for path in (table.train, table.dev, table.test) if path]
+    splits = (files_by_name(files) for files in (table.train, table.dev, table.test))
+    files = [run.base / path for split in splits for path in split.values()]
     if table.source == SCRATCH:
         config["model"] = _settings(run.recipe.model)
         parents: tuple[str, ...] = ("tokenizer",)

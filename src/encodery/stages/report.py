@@ -15,8 +15,10 @@ from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
 from encodery.stages.engine import Metrics, Run
+from encodery.stages.group_table import cells
 from encodery.stages.mistakes import wrong_answers, wrong_choices
 from encodery.stages.training import LOG, PREDICTIONS
+from encodery.tasks.metrics import spread
 from encodery.train.log import read_log
 
 REPORT = "report.html"
@@ -151,6 +153,7 @@ def _finetune_section(run: Run, name: str) -> Section:
     tables, examples = [], []
     if "test" in first:
         tables = [_label_table(first["test"], table.seeds[0])] if "per_label" in first["test"] else []
+        tables += language_tables(first["test"], table.seeds[0])
         examples = _mistakes(run.artifact(stages[0]) / PREDICTIONS)
     return Section(
         f"Fine-tuning: {name}",
@@ -160,6 +163,15 @@ def _finetune_section(run: Run, name: str) -> Section:
         tables,
         examples,
     )
+
+
+def language_tables(scores: Mapping[str, Any], seed: int) -> list[Table]:
+    """The scores of each language and their average, where there are several."""
+    groups = scores.get("languages", {})
+    names = [name for name in scores.get("intervals", {}) if any(name in group for group in groups.values())]
+    rows = [(name, f"{group['examples']:,}", *cells(group, names)) for name, group in groups.items()]
+    caption = f"Test scores by language (seed {seed}), with the interval (95 %) of the first figure"
+    return [Table(caption, ("language", "examples", *names), rows)] if rows else []
 
 
 def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
@@ -236,9 +248,19 @@ def _finetune_results(run: Run) -> list[Fact]:
     for name in run.recipe.finetune:
         score, scores = scores_of(run, name)
         if scores:
-            spread = f" ± {statistics.stdev(scores):.1%}" if len(scores) > 1 else ""
-            facts.append(Fact(name, f"{statistics.mean(scores):.1%}", f"{score}{spread}, {len(scores)} seed(s)"))
+            note = f"{score}{_trust(run, name, score, scores)}, {len(scores)} seed(s)"
+            facts.append(Fact(name, f"{statistics.mean(scores):.1%}", note))
     return facts
+
+
+def _trust(run: Run, name: str, score: str, scores: Sequence[float]) -> str:
+    """The deviation over several seeds; of one, the interval over examples."""
+    if len(scores) > 1:
+        return f" ± {spread([{score: value} for value in scores])[score]['std']:.1%}"
+    split = score.split()[0]
+    metrics = metrics_of(run, f"finetune.{name}.{run.recipe.finetune[name].seeds[0]}")[split]
+    ends = next((ends for key, ends in metrics.get("intervals", {}).items() if metrics[key] == scores[0]), None)
+    return f", {ends[0]:.1%} to {ends[1]:.1%}" if ends else ""
 
 
 def _comparison(run: Run) -> list[Section]:

@@ -12,8 +12,8 @@ import torch
 from encodery import __version__
 from encodery.batch import Batch
 from encodery.data.epochs import Epochs
-from encodery.data.examples import read_records
 from encodery.data.shards import Shards
+from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
@@ -27,6 +27,9 @@ from encodery.report.model_card import ModelCard, model_card
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.stages.evaluation import read_labelled, trust
+from encodery.stages.group_table import group_table
+from encodery.stages.provenance import SPLITS, data_of, data_of_card, limits_of, run_command, scores_of_card
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import TaskConfig, Trainable, Tunable
@@ -152,10 +155,9 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
 def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Metrics:
     """A `finetune.NAME.SEED` stage: a model folder with a task head, its scores and its test predictions."""
     table = run.recipe.finetune[name]
-    files = {split: path for split in ("train", "dev", "test") if (path := getattr(table, split))}
-    examples = {split: read_split(table, run.base / path) for split, path in files.items()}
+    examples = {split: read_split(table, run.base, split) for split in SPLITS if getattr(table, split)}
     config: TaskConfig = table.task
-    learned = config.learn(examples["train"], files["train"], f"finetune.{name}.task")
+    learned = config.learn(examples["train"], table.train, f"finetune.{name}.task")
     if weights := describe(learned):
         run.console.print(f"class weights: {weights}", markup=False)
     start = starting_point(run, table, learned.labels, seed)
@@ -170,7 +172,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     task = config.task(start.tokenizer, learned, languages)
     languages.check_training(examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
-    for split in files.keys() - {"train"}:
+    for split in examples.keys() - {"train"}:
         for example in examples[split]:
             task.encode(example)  # a label that train lacks is found now, not after training
     if note := length_note(encoded, task.reading):
@@ -182,10 +184,13 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
 
     check_best_metric(table, task.headline, f"finetune.{name}")
 
+    latest: dict[str, list[dict[str, Any]]] = {}
+
     def evaluate() -> Mapping[str, float]:
         if "dev" not in examples:
             return {}
-        scores = task.score(predictor.predict_examples(examples["dev"]), examples["dev"])
+        latest["dev"] = predictor.predict_examples(examples["dev"])
+        scores = task.score(latest["dev"], examples["dev"])
         loss = dev_loss(task, start.model, examples["dev"]) if table.best_metric == LOSS else {}
         return {key: scores[key] for key in task.headline} | loss
 
@@ -200,15 +205,23 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     start.model.cpu()
     metrics |= finish_adapter(run, table, start, into)
     if "test" in examples:
-        predictions = predictor.predict_examples(examples["test"])
-        metrics["test"] = task.score(predictions, examples["test"])
-        write_predictions(into / PREDICTIONS, task, examples["test"], predictions)
+        latest["test"] = predictor.predict_examples(examples["test"])
+        metrics["test"] = task.score(latest["test"], examples["test"])
+        write_predictions(into / PREDICTIONS, task, examples["test"], latest["test"])
+    for split, predictions in latest.items():  # of dev the last ones: the trainer ends with the weights that it keeps
+        metrics[split] |= trust(task.headline, task.measure(predictions, examples[split]), examples[split])
+        if "languages" in metrics[split]:
+            run.console.print(group_table(f"{split}, by language", metrics[split]["languages"], task.headline))
+    metrics["data"] = data_of(run, table)
     folder = replace(start, labels=learned.labels or start.labels, info=task.info, problem_type=learned.problem_type)
     card = ModelCard(
         f"{run.recipe.name}-{name}",
         start.family.model_type,
         task.name,
-        training_data=[table.train],
+        training_data=data_of_card(metrics["data"])[:1],
+        evaluation_data=data_of_card(metrics["data"])[1:],
+        limits=limits_of(task, examples["train"], encoded),
+        command=run_command(run, f"finetune.{name}.{seed}"),
         labels=learned.labels,
         takes_pairs=any(task.record(example).get("text_pair") for example in examples["train"]),
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
@@ -217,15 +230,14 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     return metrics
 
 
-def read_split(table: FinetuneTable, path: Path) -> list[Any]:
-    """The examples of a labelled file, in order.
+def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
+    """The examples of a split's files, in order.
 
     Raises:
         UserError: as `read_records`; or a record is none of the task's.
     """
-    kind: type[Trainable] = table.task.kind
-    columns = table.columns
-    return [kind.read(source, record, columns) for source, record in read_records(path)]
+    files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
+    return [*read_labelled(table.task.kind.read, table.columns, files).examples]
 
 
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
@@ -304,12 +316,7 @@ def _save(into: Path, work: Path, folder: ModelFolder, metrics: Metrics, card: M
     save_folder(into, replace(folder, info={**folder.info, "metrics": metrics}))
     config = folder.model.config
     sizes = {name: getattr(config, name) for name in SIZES} | {"parameters": metrics["parameters"]}
-    scores = [
-        (split, name, f"{value:.4f}")
-        for split in ("valid", "dev", "test")
-        for name, value in metrics.get(split, {}).items()
-        if isinstance(value, float)
-    ]
+    scores = scores_of_card(metrics)
     training = {name: metrics[name] for name in ("steps", "tokens")}
     card = replace(card, sizes=sizes, training=training, metrics=scores, versions={"encodery": __version__})
     (into / "README.md").write_text(model_card(card), encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from encodery.data.formats import read_labelled
+from encodery.data.splits import files_by_name
 from encodery.data.validation.copies import copy_of, write_copy
 from encodery.data.validation.printing import Report
 from encodery.data.validation.repairs import repair
@@ -174,7 +175,11 @@ def _of_recipe(path: Path) -> Iterator[DataSet]:
 
 
 def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
-    files = {split: run.base / path for split in SPLITS if (path := getattr(table, split))}
+    files = {
+        f"{split}.{name}" if name else split: run.base / path
+        for split in SPLITS
+        for name, path in files_by_name(getattr(table, split)).items()
+    }
     length, remark = None, ""
     try:
         folder = run.artifact("tokenizer") if table.source == SCRATCH else base_folder(run, table.source)

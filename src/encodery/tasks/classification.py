@@ -12,8 +12,11 @@ from encodery.data.examples import Example, ExampleFields, input_example, read_e
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
+from encodery.tasks.class_errors import error_of, in_words
 from encodery.tasks.class_weights import ClassWeights, emphasised
+from encodery.tasks.judging import Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
+from encodery.tasks.metrics import Measurement
 from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
 from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
@@ -98,10 +101,41 @@ class TextClassification:
         """The prediction in the record form: `label`, its `score`, and the `scores` of all labels."""
         return self.problem.decode(encoded.mean(outputs)[None])[0]
 
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> Measurement:
+        """The problem's measurement."""
+        return self.problem.measure(*self._labels(predictions, examples))
+
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
         """The problem's metrics."""
+        return self.problem.score(*self._labels(predictions, examples))
+
+    def labels_of(self, example: Example) -> tuple[str, ...]:
+        """The classes of a text; a number is none."""
+        label = self.label_of(example)
+        return () if label is None or isinstance(label, float) else (label,) if isinstance(label, str) else (*label,)
+
+    def judge(self, prediction: Mapping[str, Any], example: Example) -> Judgement:
+        """One prediction in words; its error is that of `error_of`."""
+        true = self.label_of(example)
+        text = "\n".join(filter(None, (example.text, example.text_pair)))
+        scores = {} if isinstance(true, float) else prediction["scores"]
+        error = error_of(prediction, true)
+        return Judgement(text, in_words(prediction["label"]), in_words(true), error, scores)
+
+    def matrices(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> list[Matrix]:
+        """Which label was taken for which."""
+        return self.problem.matrices(*self._labels(predictions, examples))
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> list[Doubt]:
+        """Labels that may be wrong."""
+        return self.problem.doubts(predictions, self._labels(predictions, examples)[1])
+
+    def _labels(
+        self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]
+    ) -> tuple[list[Any], list[Any]]:
+        """Predicted and true ones."""
         true = [self.label_of(example) for example in examples if example.label is not None]
-        return self.problem.score([prediction["label"] for prediction in predictions], true)
+        return [prediction["label"] for prediction in predictions], true
 
     def record(self, example: Example) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -17,6 +18,8 @@ from encodery.data.choices import ChoiceExample, ChoiceFields, input_choice, rea
 from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
+from encodery.tasks.metrics import Sums, scores
+from encodery.tasks.metrics.ratios import ratio
 from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
 
@@ -126,11 +129,15 @@ class MultipleChoice:
         best = scores.index(max(scores))
         return {"label": best, "choice": example.choices[best], "score": scores[best], "scores": scores}
 
-    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> dict[str, Any]:
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> Sums:
         """How often the best choice is the right one."""
         pairs = zip(predictions, examples, strict=True)
-        hits = [prediction["label"] == example.label for prediction, example in pairs]
-        return {"accuracy": sum(hits) / len(hits)}
+        hits = [[float(prediction["label"] == example.label), 1.0] for prediction, example in pairs]
+        return Sums(np.array(hits).reshape(-1, 2), lambda sums: {"accuracy": ratio(sums[:, 0], sums[:, 1])})
+
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> dict[str, Any]:
+        """The figures of `measure`."""
+        return dict(scores(self.measure(predictions, examples)))
 
     def record(self, example: ChoiceExample) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

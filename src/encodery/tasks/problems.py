@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -24,8 +25,18 @@ from torch.nn import functional as F
 from encodery.data.examples import Example, Label
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
+from encodery.tasks.class_errors import class_doubts, confusion_matrix, decision_doubts, decision_matrix
+from encodery.tasks.judging import Doubt, Matrix
 from encodery.tasks.losses import EVEN, Emphasis, binary_cross_entropy, cross_entropy, weight_of
-from encodery.tasks.metrics import classification_scores, multi_label_scores, regression_scores
+from encodery.tasks.metrics import (
+    Confusion,
+    Correlation,
+    Measurement,
+    classification_scores,
+    multi_label_measurement,
+    multi_label_scores,
+    regression_scores,
+)
 
 THRESHOLD = 0.5
 """A label of several is predicted where its probability is above this, as its binary cross entropy has it."""
@@ -69,8 +80,17 @@ class Problem(Protocol):
     def decode(self, logits: Float[Tensor, "texts outputs"]) -> list[dict[str, Any]]:
         """Predictions in the record form: `label`, its `score`, and the `scores` of all outputs."""
 
+    def measure(self, predicted: Sequence[Any], true: Sequence[Any]) -> Measurement:
+        """Predicted labels against labels that were read, text by text."""
+
     def score(self, predicted: Sequence[Any], true: Sequence[Any]) -> dict[str, Any]:
-        """Metrics of predicted labels against labels that were read."""
+        """The figures of `measure`, and those of each label."""
+
+    def matrices(self, predicted: Sequence[Any], true: Sequence[Any]) -> list[Matrix]:
+        """Which label was taken for which."""
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], true: Sequence[Any]) -> list[Doubt]:
+        """Labels that may be wrong, the most suspicious first."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +152,21 @@ class OneLabel(_Classes):
             predictions.append({"label": self.labels[best], "score": row[best], "scores": scores})
         return predictions
 
+    def measure(self, predicted: Sequence[str], true: Sequence[str]) -> Confusion:
+        guessed, given = (
+            [self.target(self.known(name, "a prediction")) for name in side] for side in (predicted, true)
+        )
+        return Confusion(np.asarray(guessed, np.int64), np.asarray(given, np.int64), len(self.labels))
+
     def score(self, predicted: Sequence[str], true: Sequence[str]) -> dict[str, Any]:
         """Accuracy, macro F1, Matthews correlation and the figures of each label."""
         return classification_scores([*map(self.target, predicted)], [*map(self.target, true)], self.labels)
+
+    def matrices(self, predicted: Sequence[str], true: Sequence[str]) -> list[Matrix]:
+        return [confusion_matrix([*map(self.target, predicted)], [*map(self.target, true)], self.labels)]
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], true: Sequence[str]) -> list[Doubt]:
+        return class_doubts(predictions, [*map(self.target, true)], self.labels)
 
 
 class ManyLabels(_Classes):
@@ -180,9 +212,20 @@ class ManyLabels(_Classes):
             predictions.append({"label": list(chosen), "score": list(chosen.values()), "scores": scores})
         return predictions
 
+    def measure(self, predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> Measurement:
+        for name in {name for names in predicted for name in names}:
+            self.known(name, "a prediction")
+        return multi_label_measurement([*map(self.target, predicted)], [*map(self.target, true)], self.labels)
+
     def score(self, predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Micro and macro F1, the share of texts with all labels right, and the figures of each label."""
         return multi_label_scores([*map(self.target, predicted)], [*map(self.target, true)], self.labels)
+
+    def matrices(self, predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> list[Matrix]:
+        return [decision_matrix([*map(self.target, predicted)], [*map(self.target, true)], self.labels)]
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], true: Sequence[Sequence[str]]) -> list[Doubt]:
+        return decision_doubts(predictions, [*map(self.target, true)], self.labels)
 
 
 @dataclass(frozen=True)
@@ -225,9 +268,18 @@ class Number:
             {"label": value, "score": value, "scores": {self.labels[0]: value}} for value in logits[:, 0].tolist()
         ]
 
+    def measure(self, predicted: Sequence[float], true: Sequence[float]) -> Correlation:
+        return Correlation(np.asarray(predicted, np.float64), np.asarray(true, np.float64))
+
     def score(self, predicted: Sequence[float], true: Sequence[float]) -> dict[str, Any]:
         """Pearson's and Spearman's correlation and the mean squared error."""
         return regression_scores(predicted, true)
+
+    def matrices(self, predicted: Sequence[float], true: Sequence[float]) -> list[Matrix]:
+        return []
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], true: Sequence[float]) -> list[Doubt]:
+        return []
 
 
 PROBLEMS: Mapping[ProblemType, type[OneLabel] | type[ManyLabels] | type[Number]] = {

@@ -11,6 +11,7 @@ from encodery.families.folder import ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
+from encodery.tasks.metrics import Measurement, scores
 from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer
 
@@ -65,8 +66,13 @@ class Trainable(Task, Protocol):
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """Each term's loss, summed over the items it scores."""
 
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> Measurement:
+        """What each prediction was worth; the `headline` is among its figures."""
+
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> dict[str, Any]:
-        """Metrics by name."""
+        """The figures of `measure` by name, and what else there is to tell. A task that derives from this protocol
+        may leave it at the figures."""
+        return dict(scores(self.measure(predictions, examples)))
 
     def record(self, example: Any) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

@@ -21,8 +21,10 @@ from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
+from encodery.tasks.entity_errors import entity_doubts, entity_matrices, found_entities, judge_entities
+from encodery.tasks.judging import Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
-from encodery.tasks.metrics import entity_scores
+from encodery.tasks.metrics import Measurement, entity_measurement, entity_scores
 from encodery.tasks.tags import NONE, Tags, best_path, check_names, iob2
 from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
@@ -184,11 +186,31 @@ class TokenClassification:
             )
         return [entity for entity in entities if entity["text"].strip()]
 
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> Measurement:
+        """Entities found at the right place with the right label, and nearly."""
+        true = [example.entities or () for example in examples]
+        return entity_measurement([*map(found_entities, predictions)], true, self.tags.labels)
+
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> dict[str, Any]:
-        """Entities found at the right place with the right label: precision, recall, F1, and of each label."""
-        found = [[(e["start"], e["end"], e["label"]) for e in prediction["entities"]] for prediction in predictions]
-        true = [[(e.start, e.end, e.label) for e in example.entities or ()] for example in examples]
-        return entity_scores(found, true, self.tags.labels)
+        """Precision, recall, F1, and of each label."""
+        true = [example.entities or () for example in examples]
+        return entity_scores([*map(found_entities, predictions)], true, self.tags.labels)
+
+    def labels_of(self, example: TaggedExample) -> tuple[str, ...]:
+        """The labels of a text's entities."""
+        return tuple(sorted({entity.label for entity in example.entities or ()}))
+
+    def judge(self, prediction: Mapping[str, Any], example: TaggedExample) -> Judgement:
+        """The entities of one text, found and given."""
+        return judge_entities(prediction, example)
+
+    def matrices(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> list[Matrix]:
+        """What became of entities and of words."""
+        return entity_matrices(predictions, examples, self.tags.labels)
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> list[Doubt]:
+        """Entities that may be missing or labelled wrongly."""
+        return entity_doubts(predictions, examples)
 
     def record(self, example: TaggedExample) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

@@ -4,6 +4,7 @@ Each kind of prediction is measured example by example (`Measurement`); scores, 
 all fall out of that one shape.
 """
 
+from encodery.tasks.metrics.alignment import FATES, Pair, align
 from encodery.tasks.metrics.answers import Answered, AnswerRules, answer_measurement, answer_scores, compare_answers
 from encodery.tasks.metrics.chunks import chunks
 from encodery.tasks.metrics.classification import (
@@ -14,7 +15,9 @@ from encodery.tasks.metrics.classification import (
 )
 from encodery.tasks.metrics.correlation import Correlation, cosine_similarity, regression_scores
 from encodery.tasks.metrics.entities import entity_measurement, entity_scores
+from encodery.tasks.metrics.groups import average_scores, group_scores, rows_of
 from encodery.tasks.metrics.intervals import bootstrap, intervals
+from encodery.tasks.metrics.label_noise import Suspect, label_suspects
 from encodery.tasks.metrics.measurement import Measurement, Sums, scores
 from encodery.tasks.metrics.no_answer import best_threshold, precision_recall, threshold_curve
 from encodery.tasks.metrics.retrieval import retrieval_measurement
@@ -24,15 +27,20 @@ from encodery.tasks.metrics.spread import spread
 from encodery.tasks.metrics.translation import translation_measurement, translation_signature
 
 __all__ = [
+    "FATES",
     "AnswerRules",
     "Answered",
     "Confusion",
     "Correlation",
     "Difference",
     "Measurement",
+    "Pair",
     "Sums",
+    "Suspect",
+    "align",
     "answer_measurement",
     "answer_scores",
+    "average_scores",
     "best_threshold",
     "bootstrap",
     "chunks",
@@ -42,7 +50,9 @@ __all__ = [
     "difference",
     "entity_measurement",
     "entity_scores",
+    "group_scores",
     "intervals",
+    "label_suspects",
     "length_slices",
     "mcnemar",
     "multi_label_measurement",
@@ -50,6 +60,7 @@ __all__ = [
     "precision_recall",
     "regression_scores",
     "retrieval_measurement",
+    "rows_of",
     "scores",
     "slice_scores",
     "spread",
