@@ -97,7 +97,7 @@ def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     table = recipe.finetune[arguments.name]
     base = arguments.recipe.parent
     model_path = resolve(table.source, base)
-    train, test = (read_split(table, base / path) for path in (table.train, table.test or ""))
+    train, test = (read_split(table, base, split) for split in ("train", "test"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
     prepare = tagged if table.task.type == "token-classification" else labelled
     rows, model, collator, score = prepare(table, train, test, model_path, tokenizer)

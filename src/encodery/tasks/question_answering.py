@@ -23,8 +23,9 @@ from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.answers import Answering, find_answers
 from encodery.tasks.languages import Languages
-from encodery.tasks.metrics import AnswerRules, answer_scores, best_threshold, compare_answers
+from encodery.tasks.metrics import AnswerRules, Measurement, answer_scores, best_threshold, compare_answers
 from encodery.tasks.metrics.answer_text import ARTICLES
+from encodery.tasks.metrics.answers import answer_measurement
 from encodery.tasks.spans import Logits
 from encodery.tasks.windows import MIN_SEQLEN, Encoded, Reading, Window, read_windows
 from encodery.text.tokenizer import Tokenizer
@@ -144,6 +145,10 @@ class QuestionAnswering:
 
     def _compared(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Any:
         return compare_answers(_said(predictions), _right(examples), _rules(examples))
+
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Measurement:
+        """The figures of `score`, question by question."""
+        return answer_measurement(self._compared(predictions, examples))
 
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> dict[str, Any]:
         """`f1` and `exact_match` as SQuAD v1.1 counts them, or v2.0 where some question has no answer; by MLQA's
