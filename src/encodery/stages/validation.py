@@ -135,7 +135,7 @@ def named_files(inputs: Sequence[str]) -> dict[str, Path]:
 
 def _length_of_model(model: Path) -> Length:
     predictor = load(model)
-    return length_by(predictor.folder.tokenizer, predictor.task.max_seqlen)
+    return length_by(predictor.folder.tokenizer, predictor.task.reading.max_seqlen)
 
 
 def length_by(tokenizer: Tokenizer, max_seqlen: int) -> Length:
