@@ -218,7 +218,7 @@ def test_sequences_of_one_example_are_never_parted() -> None:
     batch = pack(sequences)
     assert batch.example_bounds.tolist() == [0, 2, 5, 6]
     first, second = batch.split(10)
-    assert (first.input_ids.unique().tolist(), second.input_ids.unique().tolist()) == ([0, 1], [2, 3, 4, 5])
+    assert (set(first.input_ids.tolist()), set(second.input_ids.tolist())) == ({0, 1}, {2, 3, 4, 5})
     assert (first.example_bounds.tolist(), second.example_bounds.tolist()) == ([0, 2], [0, 3, 4])
     assert second.sequence_labels is not None
     assert second.sequence_labels.tolist() == [2, 3, 4, 5]

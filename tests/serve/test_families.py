@@ -214,7 +214,9 @@ def test_choices(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """Each choice with the probability that `transformers` gives it."""
     predictor = encodery.load(pretrained(family, tokenizer, ("choice",), tmp_path, 2))
     peer, _ = peer_of(tmp_path, family, "AutoModelForMultipleChoice")
-    records = [{"text": text, "choices": [*SENTENCES[place % 3 : place % 3 + 3]]} for place, text in enumerate(TEXTS)]
+    records: list[dict[str, Any]] = [
+        {"text": text, "choices": [*SENTENCES[place % 3 : place % 3 + 3]]} for place, text in enumerate(TEXTS)
+    ]
     found = predictor.predict(records)
     for record, prediction in zip(records, found, strict=True):
         logits = []

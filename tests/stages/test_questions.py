@@ -16,6 +16,7 @@ from encodery.recipe import load_recipe
 from encodery.serve.lines import evaluate_file
 from encodery.stages import open_run, run
 from encodery.stages.graph import stages_of
+from encodery.tasks.question_answering import QuestionAnswering
 from tests.stages.test_report import Text
 
 RECIPE = """
@@ -128,7 +129,8 @@ def test_the_threshold_is_tuned_on_dev_and_kept(project: Path) -> None:
     last = [line for line in lines_of(folder / "log.jsonl") if line["event"] == "eval"][-1]
     assert dev["f1"] >= last["f1"]  # with 0 as the threshold
     model = encodery.load(folder)
-    assert model.task.info["no_answer_threshold"] == info["no_answer_threshold"]
+    assert isinstance(model.task, QuestionAnswering)
+    assert model.task.rule.no_answer_threshold == info["no_answer_threshold"]
 
 
 def test_choices_from_the_file_to_the_folder(project: Path) -> None:

@@ -128,7 +128,7 @@ def test_an_example_stays_together_in_training(tokenizer: Tokenizer) -> None:
     count = 0
     for step in range(len(batches)):
         batch = batches(step)
-        rows = [tuple(part.tolist()) for part in batch.input_ids.split(batch.seqlens())]
+        rows = [tuple(part.tolist()) for part in torch.split(batch.input_ids, batch.seqlens())]
         for first, last in pairwise(batch.example_bounds.tolist()):
             assert tuple(rows[first:last]) in known
             count += 1

@@ -201,8 +201,8 @@ def test_probabilities_are_a_softmax_over_candidates_and_none() -> None:
 
 def test_n_best_is_given_on_request_only() -> None:
     example = input_question("x:1", {"question": "farmer", "context": "the river sees a happy farmer"})
-    for keys, size in (({}, None), ({"n_best": 3}, 3)):
-        task = make_task(make_tokenizer(), **keys)
+    for size in (None, 3):
+        task = make_task(make_tokenizer(), n_best=size)
         encoded = task.encode(example)
         prediction = task.decode(example, encoded, certain(encoded, 1, 1))
         assert prediction["answer"] == "river"

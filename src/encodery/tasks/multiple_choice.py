@@ -5,6 +5,7 @@ The pairs of an example stay together in training (`packed.Sequence.continues`),
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -44,8 +45,9 @@ class EncodedChoices(Encoded):
 
     def logits(self, outputs: Sequence[Float[Tensor, " 1"]]) -> Float[Tensor, " choices"]:
         """One number for each choice: the mean over its windows."""
-        parts = torch.stack([*outputs]).split([len(choice.windows) for choice in self.choices])
-        return torch.cat([choice.mean([*part]) for choice, part in zip(self.choices, parts, strict=True)])
+        logits = iter(outputs)
+        parts = [[*islice(logits, len(choice.windows))] for choice in self.choices]
+        return torch.cat([choice.mean(part) for choice, part in zip(self.choices, parts, strict=True)])
 
 
 class MultipleChoice:

@@ -111,7 +111,7 @@ class QuestionAnswering:
         """The mean of both cross entropies, that of the first and that of the last token, summed over the windows."""
         targets = batch.sequence_labels
         assert targets is not None
-        logits = model.logits("span", batch).float().split(batch.seqlens())
+        logits = torch.split(model.logits("span", batch).float(), batch.seqlens())
         padded = pad_sequence(list(logits), batch_first=True, padding_value=-torch.inf)
         loss = F.cross_entropy(padded, targets, reduction="sum") / 2
         hits, count = float((padded.argmax(1) == targets).all(1).sum()), float(len(targets))

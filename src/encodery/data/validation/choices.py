@@ -9,6 +9,12 @@ from encodery.data.validation.survey import Survey
 CHOICES: tuple[Kind, ...] = ("multiple-choice",)
 
 
+def right_choice(row: Row) -> str | None:
+    """The text that the label says; None where it says none."""
+    label, choices = row.record.get(LABEL), row.choices or ()
+    return choices[label] if isinstance(label, int) and is_int(label) and 0 <= label < len(choices) else None
+
+
 @check(
     "M001",
     "error",
@@ -18,8 +24,8 @@ CHOICES: tuple[Kind, ...] = ("multiple-choice",)
     kinds=CHOICES,
 )
 def label_without_choice(row: Row, survey: Survey) -> Iterator[Found]:
-    label = row.record.get(LABEL)
-    if LABEL in row.record and row.choices is not None and not (is_int(label) and 0 <= label < len(row.choices)):
+    if LABEL in row.record and row.choices is not None and right_choice(row) is None:
+        label = row.record[LABEL]
         yield Found(f"label = {label!r:.80}; there are {len(row.choices)} choices, counted from 0")
 
 
@@ -49,6 +55,6 @@ def too_few_choices(row: Row, survey: Survey) -> Iterator[Found]:
     kinds=CHOICES,
 )
 def repeated_choice(row: Row, survey: Survey) -> Iterator[Found]:
-    label, choices = row.record.get(LABEL), row.choices or ()
-    if is_int(label) and 0 <= label < len(choices) and choices.count(choices[label]) > 1:
-        yield Found(f"choice {label}, {choices[label]!r:.40}, is there {choices.count(choices[label])} times")
+    right = right_choice(row)
+    if right is not None and (times := (row.choices or ()).count(right)) > 1:
+        yield Found(f"choice {row.record[LABEL]}, {right!r:.40}, is there {times} times")
