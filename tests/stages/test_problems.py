@@ -124,7 +124,7 @@ def test_numbers_are_learned_as_a_quantity(project: Path) -> None:
     assert (config["problem_type"], config["id2label"]) == ("regression", {"0": "LABEL_0"})
     metrics = read_json(folder / "encodery.json")["metrics"]
     assert metrics["test"]["pearson"] > 0.9
-    assert set(metrics["test"]) == set(metrics["dev"]) == {"pearson", "spearman", "mse"}
+    assert set(metrics["test"]) == set(metrics["dev"]) == {"pearson", "spearman", "mse", "intervals"}
     assert_as_the_pipeline_says(folder, ["the river", "a city and the river", "the baker"])
     page = (project / "runs/labels/report/report.html").read_text()
     assert "test Pearson correlation" in page

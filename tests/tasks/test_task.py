@@ -18,17 +18,18 @@ from encodery.tasks.windows import Reading
 from .conftest import make_tokenizer
 
 
-class Bare(Trainable):
+class Bare:
     """A task that says no more than what it measures."""
 
-    name = "bare"
+    score = Trainable.score
 
     def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> Measurement:
         return Correlation(np.array([p["label"] for p in predictions]), np.array(examples))
 
 
 def test_scores_are_the_figures_where_a_task_says_no_more() -> None:
-    found = Bare.score(Bare.__new__(Bare), [{"label": 1.0}, {"label": 3.0}], [1.0, 2.0])
+    bare: Any = Bare()
+    found = bare.score([{"label": 1.0}, {"label": 3.0}], [1.0, 2.0])
     assert found == {"pearson": pytest.approx(1.0), "spearman": pytest.approx(1.0), "mse": pytest.approx(0.5)}
 
 
@@ -57,6 +58,10 @@ def test_the_headline_is_measured(problem: Problem, labels: list[Any]) -> None:
 
 
 def test_a_prediction_of_another_models_label() -> None:
-    for problem, label in ((OneLabel(("bad", "good")), "dull"), (ManyLabels(("bad", "good")), ["dull"])):
+    cases: list[tuple[Problem, Any]] = [
+        (OneLabel(("bad", "good")), "dull"),
+        (ManyLabels(("bad", "good")), ["dull"]),
+    ]
+    for problem, label in cases:
         with pytest.raises(UserError, match=r"^a prediction: label 'dull' is not among the labels of the training"):
             problem.measure([label], [label])

@@ -64,3 +64,18 @@ def test_each_entity_is_in_one_pair_and_the_right_ones_are_those_of_strict_f1(
     if found:
         precision = scores(entity_measurement([found], [given_]))["precision"]
         assert precision == pytest.approx(right / len(found))
+
+
+@given(SPANS, SPANS)
+def test_nothing_is_left_that_could_be_paired(found: set[Span], given_: set[Span]) -> None:
+    pairs = align(found, given_)
+    missed = [pair.given for pair in pairs if pair.given and not pair.found]
+    spurious = [pair.found for pair in pairs if pair.found and not pair.given]
+    assert not any(one[0] < other[1] and other[0] < one[1] for one in missed for other in spurious)
+
+
+def test_many_entities_in_one_text() -> None:
+    """Fifty thousand: every pair of them would be billions."""
+    given_ = [(7 * n, 7 * n + 5, "LOC") for n in range(50_000)]
+    found = [(start + 1, end, label) for start, end, label in given_]
+    assert {pair.fate for pair in align(found, given_)} == {"wrong extent"}

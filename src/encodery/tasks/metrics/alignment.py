@@ -1,6 +1,6 @@
 """What became of each entity: right, of another label or extent, missed, or made up."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 from encodery.tasks.metrics.chunks import Span
@@ -31,12 +31,7 @@ class Pair(NamedTuple):
 def align(found: Collection[Span], given: Collection[Span]) -> list[Pair]:
     """Each entity of one text once, in the order of the text: equal ones are a pair, then those with the same
     boundaries, then those that overlap: of the same label first, the longest overlap first."""
-    candidates = sorted(
-        (_unlikeness(one, other), one, other)
-        for one in set(given)
-        for other in set(found)
-        if _overlap(one, other) > 0
-    )
+    candidates = sorted((_unlikeness(one, other), one, other) for one, other in _overlapping(set(given), set(found)))
     left, open_ = set(given), set(found)
     pairs = []
     for _, one, other in candidates:
@@ -46,6 +41,17 @@ def align(found: Collection[Span], given: Collection[Span]) -> list[Pair]:
             pairs.append(Pair(one, other))
     pairs += [Pair(one, None) for one in left] + [Pair(None, other) for other in open_]
     return sorted(pairs, key=lambda pair: (pair.given or pair.found or (0, 0, ""), pair.given is None))
+
+
+def _overlapping(first: Collection[Span], second: Collection[Span]) -> Iterator[tuple[Span, Span]]:
+    """All pairs that share a character, in one pass: texts may be long."""
+    waiting = sorted(second, reverse=True)
+    under_way: list[Span] = []
+    for one in sorted(first):
+        while waiting and waiting[-1][0] < one[1]:
+            under_way.append(waiting.pop())
+        under_way = [other for other in under_way if other[1] > one[0]]
+        yield from ((one, other) for other in under_way if _overlap(one, other) > 0)
 
 
 def _overlap(first: Span, second: Span) -> int:
