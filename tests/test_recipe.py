@@ -8,6 +8,7 @@ import pytest
 from encodery.errors import UserError
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe import FinetuneTable, Recipe, load_recipe, resolve
+from encodery.tasks.classification import TextClassificationConfig
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,7 +72,9 @@ def test_a_recipe_composes_the_tables_of_its_parts(path: Path) -> None:
     assert list(recipe.finetune) == ["mood", "bare"]
     assert [table.source for table in recipe.finetune.values()] == ["pretrain", "scratch"]
     assert recipe.finetune["mood"].seeds == (3, 5)
-    assert recipe.finetune["bare"].task.labels == ("bad", "good")
+    bare = recipe.finetune["bare"].task
+    assert isinstance(bare, TextClassificationConfig)
+    assert bare.labels == ("bad", "good")
 
 
 def test_the_encoder_is_a_preset_with_changes(path: Path) -> None:

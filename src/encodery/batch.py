@@ -6,6 +6,7 @@ Shapes: `tokens` is the number of tokens of the whole batch, `sequences` the num
 from collections.abc import Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,16 @@ IGNORE_INDEX = -100
 
 @dataclass(frozen=True)
 class Sequence:
-    """One encoded input before it is packed; `label` is a class index, a number or a number a class: the task's."""
+    """One encoded input before it is packed; `label` is a class index, a number or several: the task's."""
 
     input_ids: Many[int]
     token_type_ids: Many[int] | None = None
-    label: int | float | Many[float] | None = None
+    label: int | float | Many[int] | Many[float] | None = None
     language_ids: Many[int] | None = None
     token_labels: Many[int] | None = None
     """A target for each token, `IGNORE_INDEX` where there is none."""
+    continues: bool = False
+    """Whether it is of the same example as the sequence before it, so that no batch may part the two."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Batch:
     label_index: Int[Tensor, " scored"] | None = None
     """Indices (into the packed tokens) of the tokens that are scored; only these reach a vocabulary head."""
     sequence_labels: Shaped[Tensor, "sequences *classes"] | None = None
-    """One target per sequence: a class index (int64), a number (float32) or a number for each class (float32)."""
+    """One target per sequence: a class index (int64), a number (float32) or several of one of these."""
+    cu_examples: Int32[Tensor, " bounds"] | None = None
+    """Example `i` is the sequences `cu_examples[i]:cu_examples[i + 1]`; None where each is an example of its own."""
 
     @property
     def num_tokens(self) -> int:
@@ -57,6 +62,13 @@ class Batch:
     def first_tokens(self) -> Int32[Tensor, " sequences"]:
         """Index of the first token of each sequence."""
         return self.cu_seqlens[:-1]
+
+    @property
+    def example_bounds(self) -> Int32[Tensor, " bounds"]:
+        """`cu_examples`, stated or not."""
+        if self.cu_examples is not None:
+            return self.cu_examples
+        return torch.arange(self.num_sequences + 1, dtype=torch.int32, device=self.cu_seqlens.device)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
@@ -72,16 +84,17 @@ class Batch:
         return self.cu_seqlens.diff().tolist()
 
     def split(self, max_tokens: int) -> list["Batch"]:
-        """Consecutive batches of whole sequences, each at most `max_tokens` (a longer sequence stands alone)."""
-        bounds = self.cu_seqlens.tolist()
+        """Consecutive batches of whole examples, each at most `max_tokens` (a longer example stands alone)."""
+        examples = self.example_bounds.tolist()
+        bounds = self.cu_seqlens[examples].tolist()
         starts = [0]
-        for i in range(1, self.num_sequences):
+        for i in range(1, len(examples) - 1):
             if bounds[i + 1] - bounds[starts[-1]] > max_tokens:
                 starts.append(i)
-        ends = [*starts[1:], self.num_sequences]
         if len(starts) == 1:
             return [self]
-        return [self._slice(first, last) for first, last in zip(starts, ends, strict=True)]
+        cuts = [examples[i] for i in (*starts, -1)]
+        return [self._slice(first, last) for first, last in pairwise(cuts)]
 
     def _slice(self, first: int, last: int) -> "Batch":
         """The sequences `first:last` as a batch of their own."""
@@ -104,6 +117,7 @@ class Batch:
             labels=labels,
             label_index=label_index,
             sequence_labels=None if self.sequence_labels is None else self.sequence_labels[first:last],
+            cu_examples=None if (cu := self.cu_examples) is None else cu[(cu >= first) & (cu <= last)] - first,
         )
 
     def dense(self, pad_token_id: int) -> dict[str, Int[Tensor, "sequences max_seqlen"]]:
@@ -138,7 +152,14 @@ def pack(sequences: Many[Sequence]) -> Batch:
         labels=None if token_labels is None or scored is None else token_labels[scored],
         label_index=scored,
         sequence_labels=torch.tensor(labels) if labels else None,
+        cu_examples=torch.tensor(example_bounds(sequences)).int() if any(s.continues for s in sequences) else None,
     )
+
+
+def example_bounds(sequences: Many[Sequence]) -> list[int]:
+    """Where each example begins among the sequences, and their number; what is first begins one in any case."""
+    begins = [index for index, sequence in enumerate(sequences) if index == 0 or not sequence.continues]
+    return [*begins, len(sequences)]
 
 
 def _end_to_end(values: Many[Many[int] | None]) -> Int[Tensor, " tokens"] | None:

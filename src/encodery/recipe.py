@@ -152,6 +152,11 @@ class FinetuneTable(TrainerConfig):
             raise ValueError(str(error)) from None
         return self
 
+    @model_validator(mode="after")
+    def _a_step_suits_the_task(self) -> "FinetuneTable":
+        self.task.check_step(self.tokens_per_step, self.micro_batch_tokens)
+        return self
+
     def with_values(self, values: Mapping[str, Any]) -> "FinetuneTable":
         """The table with other values at dotted keys ("optimizer.lr").
 

@@ -1,18 +1,25 @@
-"""Labelled sequences as batches: every sequence once an epoch, in an order that is a function of (seed, epoch)."""
+"""Labelled sequences as batches: every sequence once an epoch, in an order that is a function of (seed, epoch).
+
+Sequences of one example (`Sequence.continues`) stay together, in their order.
+"""
 
 from collections.abc import Sequence as Many
+from itertools import pairwise
 
-from encodery.batch import Batch, Sequence, pack
+from encodery.batch import Batch, Sequence, example_bounds, pack
 from encodery.data.packing import epoch_order, pack_indices
 
 
 class Epochs:
-    """Packs sequences into batches of at most `tokens_per_step` tokens; `epochs(step)` is the batch of a step."""
+    """Packs sequences into batches of at most `tokens_per_step` tokens; `epochs(step)` is the batch of a step.
+
+    An example that is longer than that has a batch to itself.
+    """
 
     def __init__(self, sequences: Many[Sequence], tokens_per_step: int, epochs: int, seed: int) -> None:
-        self._sequences = sequences
-        lengths = [len(sequence.input_ids) for sequence in sequences]
-        budget = max(tokens_per_step, *lengths)
+        self._examples = [sequences[first:last] for first, last in pairwise(example_bounds(sequences))]
+        budget = max(tokens_per_step, *(len(sequence.input_ids) for sequence in sequences))
+        lengths = [min(sum(len(sequence.input_ids) for sequence in example), budget) for example in self._examples]
         self._batches = [
             indices
             for epoch in range(epochs)
@@ -25,4 +32,4 @@ class Epochs:
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
-        return pack([self._sequences[index] for index in self._batches[step]])
+        return pack([sequence for index in self._batches[step] for sequence in self._examples[index]])

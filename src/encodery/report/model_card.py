@@ -9,24 +9,33 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+_PIPELINE = "from transformers import pipeline\n\n"
 _SNIPPETS = {
     "fill-mask": (
         'model.predict(["Paris is the {mask} of France."])',
-        'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
+        _PIPELINE + 'pipeline("fill-mask", model={path})("Paris is the {mask} of France.")',
     ),
     "token-classification": (
         'model.predict(["Ama Ata Aidoo lived in Accra."])',
-        'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
+        _PIPELINE + 'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
+    ),
+    "feature-extraction": (
+        'model.embed(["A film that stays with you."])',
+        "from sentence_transformers import SentenceTransformer\n\n"
+        'SentenceTransformer({path}).encode(["A film that stays with you."])',
     ),
     "text-classification": (
         'model.predict([{{"text": "A film that stays with you."}}])',
-        'pipeline("text-classification", model={path})("A film that stays with you.")',
+        _PIPELINE + 'pipeline("text-classification", model={path})("A film that stays with you.")',
     ),
 }
 _PAIR_SNIPPETS = (
     'model.predict([{{"text": "It rains.", "text_pair": "The street is wet."}}])',
-    'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
+    _PIPELINE
+    + 'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
 )
+_LIBRARIES = {"feature-extraction": "sentence-transformers"}
+"""What opens the folder beside `transformers`, by `pipeline_tag`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def _front_matter(card: ModelCard) -> str:
         lines += ["language:", *(f"- {_quoted(code)}" for code in card.languages)]
     lines += [
         "# license: choose one, for instance apache-2.0",
-        f"library_name: {_quoted('transformers')}",
+        f"library_name: {_quoted(_LIBRARIES.get(card.pipeline_tag, 'transformers'))}",
         f"pipeline_tag: {_quoted(card.pipeline_tag)}",
         "tags:",
         *(f"- {_quoted(tag)}" for tag in tags),
@@ -94,13 +103,13 @@ def _front_matter(card: ModelCard) -> str:
 
 
 def _usage(card: ModelCard) -> str:
-    """The same first call with Encodery and with transformers."""
-    ours, theirs = _PAIR_SNIPPETS if card.takes_pairs else _SNIPPETS[card.pipeline_tag]
+    """The same first call with Encodery and with the other library."""
+    ours, theirs = _PAIR_SNIPPETS if card.takes_pairs and card.pipeline_tag == "text-classification" else _SNIPPETS[card.pipeline_tag]
     path = _quoted(card.name)
     mask = _quoted(card.mask_token)[1:-1]
     load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
     call = theirs.format(path=path, mask=mask)
-    blocks = (f"import encodery\n\n{load}", f"from transformers import pipeline\n\n{call}")
+    blocks = (f"import encodery\n\n{load}", call)
     return "\n\nor\n\n".join(f"```python\n{block}\n```" for block in blocks)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.embedding import FeatureExtractionConfig
 from encodery.tasks.token_classification import TokenClassificationConfig
 
 
@@ -15,6 +16,7 @@ def _type_of(values: Any) -> Any:
 
 TaskTable = Annotated[
     Annotated[TextClassificationConfig, Tag("text-classification")]
-    | Annotated[TokenClassificationConfig, Tag("token-classification")],
+    | Annotated[TokenClassificationConfig, Tag("token-classification")]
+    | Annotated[FeatureExtractionConfig, Tag("feature-extraction")],
     Discriminator(_type_of),
 ]

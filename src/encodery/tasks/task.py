@@ -1,6 +1,7 @@
 """What training, evaluation and prediction see of a task, whatever it is."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
@@ -70,6 +71,14 @@ class Trainable(Task, Protocol):
 
     def record(self, example: Any) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """A task of which other tools look for files beside the model."""
+
+    def save(self, folder: Path, hidden_size: int) -> None:
+        """Write them into a model folder."""
 
 
 @runtime_checkable
