@@ -104,7 +104,11 @@ def _front_matter(card: ModelCard) -> str:
 
 def _usage(card: ModelCard) -> str:
     """The same first call with Encodery and with the other library."""
-    ours, theirs = _PAIR_SNIPPETS if card.takes_pairs and card.pipeline_tag == "text-classification" else _SNIPPETS[card.pipeline_tag]
+    ours, theirs = (
+        _PAIR_SNIPPETS
+        if card.takes_pairs and card.pipeline_tag == "text-classification"
+        else _SNIPPETS[card.pipeline_tag]
+    )
     path = _quoted(card.name)
     mask = _quoted(card.mask_token)[1:-1]
     load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"

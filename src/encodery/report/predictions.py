@@ -21,7 +21,8 @@ _STYLE = """
 .encodery-shown p.before { font-weight: 600; }
 .encodery-shown p.words { opacity: .7; }
 .encodery-shown mark { color: inherit; padding: .1em .2em; border-radius: .25em; }
-.encodery-shown mark small { margin-inline-start: .4em; unicode-bidi: isolate; font-size: .72em; font-weight: 600; white-space: nowrap; }
+.encodery-shown mark small { margin-inline-start: .4em; unicode-bidi: isolate; font-size: .72em;
+  font-weight: 600; white-space: nowrap; }
 .encodery-shown dl { display: grid; grid-template-columns: max-content minmax(4rem, 16rem) max-content; gap: 0 .75rem;
   align-items: center; margin: .25rem 0 0; font-size: .9em; }
 .encodery-shown dt { max-width: 20rem; overflow-wrap: anywhere; }
