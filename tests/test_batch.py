@@ -30,6 +30,7 @@ def example_batch(lengths: Many[int] = LENGTHS, scored: Many[int] = (1, 4, 5, 12
         labels=torch.tensor([200 + index for index in scored], dtype=torch.int64),
         label_index=torch.tensor(scored, dtype=torch.int64),
         sequence_labels=torch.arange(len(lengths)) + 300,
+        cu_examples=torch.arange(len(lengths) + 1).int(),
     )
 
 
@@ -40,6 +41,8 @@ def join(parts: Many[Batch]) -> Batch:
         return torch.cat([getattr(part, name) for part in parts])
 
     starts = torch.tensor([0, *(part.num_tokens for part in parts)]).cumsum(0).tolist()
+    firsts = torch.tensor([0, *(part.num_sequences for part in parts)]).cumsum(0).tolist()
+    examples = [part.example_bounds[1:] + first for part, first in zip(parts, firsts, strict=False)]
     bounds = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
     label_index = [part.label_index + start for part, start in zip(parts, starts, strict=False)]
     return Batch(
@@ -52,6 +55,7 @@ def join(parts: Many[Batch]) -> Batch:
         labels=cat("labels"),
         label_index=torch.cat(label_index),
         sequence_labels=cat("sequence_labels"),
+        cu_examples=torch.cat([torch.zeros(1, dtype=torch.int32), *examples]).int(),
     )
 
 
@@ -137,6 +141,25 @@ def test_split_into_whole_sequences_shifts_boundaries_and_label_index() -> None:
 def test_a_sequence_longer_than_the_budget_stands_alone() -> None:
     parts = example_batch().split(2)
     assert [part.seqlens() for part in parts] == [[5], [1], [7], [2], [3]]
+
+
+def test_examples_are_not_split() -> None:
+    """Examples of 3, 1 and 1 sequences, which hold 13, 2 and 3 tokens."""
+    sequences = [Sequence([i] * n, None, i, continues=i in (1, 2)) for i, n in enumerate(LENGTHS)]
+    batch = pack(sequences)
+    assert batch.cu_examples is not None
+    assert batch.cu_examples.tolist() == [0, 3, 4, 5]
+    assert batch.cu_examples.dtype == torch.int32
+    for budget, seqlens, examples in (
+        (17, [[5, 1, 7, 2], [3]], [[0, 3, 4], [0, 1]]),
+        (7, [[5, 1, 7], [2, 3]], [[0, 3], [0, 1, 2]]),
+        (1, [[5, 1, 7], [2], [3]], [[0, 3], [0, 1], [0, 1]]),
+    ):
+        parts = batch.split(budget)
+        assert [part.seqlens() for part in parts] == seqlens
+        assert [part.example_bounds.tolist() for part in parts] == examples
+    assert batch.split(18) == [batch]
+    assert pack(sequences[3:]).cu_examples is None
 
 
 def test_a_part_without_scored_tokens_has_empty_labels() -> None:

@@ -57,6 +57,11 @@ def test_predict_a_text_and_a_file(done: Path, encodery: Command) -> None:
     first, second = map(json.loads, out.splitlines())
     assert first["score"] == pytest.approx(alone["score"], abs=1e-6)
     assert second["label"] in ("good", "bad")
+    code, out, _ = encodery("predict", model, "--file", "in.jsonl", "--pretty")
+    assert code == 0
+    assert out.startswith(f"The happy river finds a city.\n  {first['label']:4} █")
+    assert "\n\nThe dull city.\nIt sells.\n  " in out
+    assert "\x1b" not in out  # no terminal
 
 
 def test_evaluate_agrees_with_the_run(done: Path, encodery: Command) -> None:

@@ -110,10 +110,20 @@ def predict(
     file: Annotated[
         Path | None, typer.Option(help="records, one JSON object a line (.gz and .zst too); - reads standard input")
     ] = None,
+    pretty: Annotated[
+        bool, typer.Option("--pretty", help="for the eye: entities in colour, bars for labels")
+    ] = False,
 ) -> None:
     """Predictions as JSON Lines on standard output."""
-    from encodery.serve.lines import predict_lines
+    from encodery.serve.lines import predict_lines, predict_records
 
+    if pretty:
+        from rich.console import Console
+
+        from encodery.report.terminal import print_shown
+
+        print_shown(Console(), predict_records(model, text, file))
+        return
     for line in predict_lines(model, text, file):
         print(line)
 

@@ -146,7 +146,8 @@ class FinetuneTable(TrainerConfig):
         return self.task.kind.fields.parse(self.fields, "fields")
 
     @model_validator(mode="after")
-    def _fields_are_the_tasks(self) -> "FinetuneTable":
+    def _fields_and_steps_suit_the_task(self) -> "FinetuneTable":
+        self.task.check_step(self.tokens_per_step, self.micro_batch_tokens)
         try:
             self.columns  # noqa: B018
         except UserError as error:

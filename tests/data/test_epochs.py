@@ -1,6 +1,7 @@
 """Labelled sequences: every one once an epoch, in a new order each time, within the budget."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,22 @@ def test_one_sequence() -> None:
     batches = Epochs(make_sequences([5]), 3, epochs=2, seed=7)
     assert len(batches) == 2
     assert batches(1).seqlens() == [5]
+
+
+@given(st.lists(st.lists(st.integers(1, 13), min_size=1, max_size=5), min_size=1, max_size=31), st.integers(13, 41))
+def test_sequences_of_one_example_stay_together(examples: list[list[int]], budget: int) -> None:
+    sequences = [
+        Sequence([i] * length, None, i, continues=place > 0)
+        for i, lengths in enumerate(examples)
+        for place, length in enumerate(lengths)
+    ]
+    batches = Epochs(sequences, budget, 2, seed=7)
+    seen: Counter[int] = Counter()
+    for batch in map(batches, range(len(batches))):
+        found, bounds = numbers(batch), batch.example_bounds.tolist()
+        for start, stop in pairwise(bounds):
+            (number,) = set(found[start:stop])  # sequences of one example, all of them
+            assert batch.seqlens()[start:stop] == examples[number]
+            seen[number] += 1
+        assert batch.num_tokens <= budget or len(bounds) == 2  # a longer example has a batch to itself
+    assert seen == dict.fromkeys(range(len(examples)), 2)

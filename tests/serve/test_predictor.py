@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import encodery
 from encodery.batch import Sequence, pack
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.model.heads import Model
+from encodery.report.predictions import Predictions
 from encodery.serve.predictor import Predictor, group_by_length, load, to_example
 from tests.serve.conftest import LABELS, sentence
 from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
@@ -253,3 +255,13 @@ def test_texts_with_and_without_a_language_do_not_meet(drawn: list[tuple[int, bo
     assert all(len({drawn[index][1] for index in group}) == 1 for group in groups)
     for group in groups:
         pack([sequences[index] for index in group])
+
+
+def test_what_predict_returns_can_do_more_than_a_list(model_folder: Path) -> None:
+    """`encodery.load` makes it show itself; `load` alone knows nothing of that."""
+    shown, plain = encodery.load(model_folder).predict(TEXTS[:3]), load(model_folder).predict(TEXTS[:3])
+    assert shown == plain
+    assert type(plain) is list
+    assert isinstance(shown, Predictions)
+    assert TEXTS[1] in shown._repr_html_()
+    assert load(model_folder, lambda records, _: [{"records": len(records)}]).predict(TEXTS) == [{"records": 53}]

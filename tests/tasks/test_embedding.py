@@ -3,18 +3,22 @@
 import gzip
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import encodery
 from encodery.batch import pack
-from encodery.data.examples import Example
+from encodery.data.examples import Example, ExampleFields
 from encodery.errors import UserError
 from encodery.model.heads import Model
-from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
+from encodery.recipe import FinetuneTable
+from encodery.tasks.embedding import FeatureExtraction, FeatureExtractionConfig
+from encodery.tasks.pooling import Pooling, read_pooling, write_pooling
 from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.corpus.conftest import shared_data
@@ -153,10 +157,96 @@ def test_a_long_text_is_the_mean_of_its_windows(tokenizer: Tokenizer) -> None:
     torch.testing.assert_close(task.vector(encoded, rows), mean / mean.norm())
 
 
-def test_a_pair_has_no_vector(tokenizer: Tokenizer) -> None:
+def test_a_pair_has_no_vector() -> None:
     with pytest.raises(UserError) as error:
-        FeatureExtraction(tokenizer, Pooling(), Reading(max_seqlen=11)).encode(example("a", "b"))
+        FeatureExtraction.read("in.jsonl:7", {"text": "a", "text_pair": "b"}, None)
     assert str(error.value) == ("in.jsonl:7: text_pair is no part of a feature-extraction record; only text is")
+
+
+def test_labelled_records_are_pairs() -> None:
+    record = {"text": "a", "text_pair": "b", "score": 2.5}
+    assert FeatureExtraction.read("x:1", record, ExampleFields()) == Example("a", "b", None, "x:1")
+    assert FeatureExtraction.read("x:1", record, ExampleFields(label="score")) == Example("a", "b", 2.5, "x:1")
+    with pytest.raises(UserError) as error:
+        FeatureExtraction.read("x:1", {"text": "a"}, ExampleFields())
+    assert str(error.value) == "x:1: text_pair is missing; vectors are learned from pairs and scored by them"
+    with pytest.raises(UserError) as error:
+        FeatureExtraction.read("x:1", record, ExampleFields(label="scores"))
+    assert str(error.value) == (
+        "x:1: no column 'scores'; the columns are: text, text_pair, score; set fields.label to the one that holds "
+        "the label"
+    )
+
+
+def vectors(*angles: float) -> list[np.ndarray]:
+    return [np.array([math.cos(angle), math.sin(angle)], np.float32) for angle in angles]
+
+
+def test_scores_of_pairs_with_numbers_and_without(tokenizer: Tokenizer) -> None:
+    """Numbers are compared with cosines; the other pairs look for each other."""
+    task = FeatureExtraction(tokenizer, Pooling(), Reading(max_seqlen=11))
+    numbered = [Example("a", "b", label, "x:1") for label in (1, 3.5, "2")]
+    said: list[dict[str, Any]] = [{"similarity": value} for value in (0.1, 0.3, 0.2)]
+    assert task.score(said, numbered) == pytest.approx({"spearman_cosine": 1.0, "pearson_cosine": 0.993399}, abs=1e-6)
+    plain = [Example(text, pair, None, "x:1") for text, pair in ("ab", "cd", "ef")]
+    sides = zip(vectors(0.0, 1.0, 2.0), vectors(0.1, 2.1, 1.8), strict=True)  # c finds f first: 0.8 from it, d 1.1
+    said += [{"similarity": 0.0, "embedding": first, "embedding_pair": second} for first, second in sides]
+    found = task.score(said, numbered + plain)
+    assert found["spearman_cosine"] == pytest.approx(1.0)
+    assert found["mrr"] == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
+    assert found["recall@1"] == pytest.approx(1 / 3)
+    assert found["recall@10"] == 1.0
+
+
+def test_a_pair_is_decoded_to_its_cosine(tokenizer: Tokenizer) -> None:
+    task = FeatureExtraction(tokenizer, Pooling(), Reading(max_seqlen=11))
+    pair = example("the river", "happy")
+    prediction = task.decode(pair, task.encode(pair), [torch.tensor([3.0, 0.0]), torch.tensor([3.0, 4.0])])
+    assert prediction["similarity"] == pytest.approx(0.6)
+    assert [prediction[key].tolist() for key in ("embedding", "embedding_pair")] == [[3.0, 0.0], [3.0, 4.0]]
+    assert task.record(pair) == {"text": "the river", "text_pair": "happy", "true": None}
+
+
+@pytest.mark.parametrize("mode", ["mean", "cls"])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_what_is_written_is_read_back(tmp_path: Path, mode: Any, normalize: bool) -> None:
+    pooling = Pooling(mode=mode, normalize=normalize, max_seqlen=101)
+    write_pooling(tmp_path, pooling, 33)
+    assert read_pooling(tmp_path) == pooling
+
+
+def test_what_is_written_is_laid_out_as_a_published_model(tmp_path: Path, minilm: Path) -> None:
+    write_pooling(tmp_path, Pooling(normalize=True, max_seqlen=256), 384)
+    for name in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json"):
+        assert json.loads((tmp_path / name).read_text()) == json.loads((minilm / name).read_text())
+
+
+BASE = {"type": "feature-extraction", "max_seqlen": 64}
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (
+            {"tokens_per_step": 255},
+            "x: tokens_per_step = 255 does not hold two pairs of texts of task.max_seqlen = 64, and "
+            "feature-extraction learns by comparing pairs; at least 256 is needed, better many times that",
+        ),
+        (
+            {"tokens_per_step": 512, "micro_batch_tokens": 511},
+            "x: tokens_per_step = 512 is more than micro_batch_tokens = 511, but feature-extraction compares all "
+            "pairs of a step with each other, which pieces cannot; raise micro_batch_tokens "
+            "(activation_checkpointing = true saves memory), or lower tokens_per_step",
+        ),
+    ],
+)
+def test_a_step_must_hold_pairs_in_one_piece(step: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        FinetuneTable.parse({"train": "t.jsonl", "task": BASE, **step}, "x")
+    assert str(error.value) == message
+    table = FinetuneTable.parse({"train": "t.jsonl", "task": BASE, "tokens_per_step": 256}, "x")
+    assert isinstance(table.task, FeatureExtractionConfig)
+    assert FinetuneTable.parse({"train": "t.jsonl", "tokens_per_step": 3, "micro_batch_tokens": 2}, "x").task
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,11 @@ _SNIPPETS = {
         'model.predict(["Ama Ata Aidoo lived in Accra."])',
         _PIPELINE + 'pipeline("token-classification", model={path})("Ama Ata Aidoo lived in Accra.")',
     ),
+    "feature-extraction": (
+        'model.embed(["A film that stays with you."])',
+        "from sentence_transformers import SentenceTransformer\n\n"
+        'SentenceTransformer({path}).encode(["A film that stays with you."])',
+    ),
     "text-classification": (
         'model.predict([{{"text": "A film that stays with you."}}])',
         _PIPELINE + 'pipeline("text-classification", model={path})("A film that stays with you.")',
@@ -38,6 +43,8 @@ _PAIR_SNIPPETS = (
     _PIPELINE
     + 'pipeline("text-classification", model={path})({{"text": "It rains.", "text_pair": "The street is wet."}})',
 )
+_LIBRARIES = {"feature-extraction": "sentence-transformers"}
+"""What opens the folder beside `transformers`, by `pipeline_tag`."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def _front_matter(card: ModelCard) -> str:
         lines += ["language:", *(f"- {_quoted(code)}" for code in card.languages)]
     lines += [
         "# license: choose one, for instance apache-2.0",
-        f"library_name: {_quoted('transformers')}",
+        f"library_name: {_quoted(_LIBRARIES.get(card.pipeline_tag, 'transformers'))}",
         f"pipeline_tag: {_quoted(card.pipeline_tag)}",
         "tags:",
         *(f"- {_quoted(tag)}" for tag in tags),
@@ -113,8 +120,12 @@ def _front_matter(card: ModelCard) -> str:
 
 
 def _usage(card: ModelCard) -> str:
-    """The same first call with Encodery and with transformers."""
-    ours, theirs = _PAIR_SNIPPETS if card.takes_pairs else _SNIPPETS[card.pipeline_tag]
+    """The same first call with Encodery and with the other library."""
+    ours, theirs = (
+        _PAIR_SNIPPETS
+        if card.takes_pairs and card.pipeline_tag == "text-classification"
+        else _SNIPPETS[card.pipeline_tag]
+    )
     path = _quoted(card.name)
     mask = _quoted(card.mask_token)[1:-1]
     load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"

@@ -15,10 +15,11 @@ from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.tasks.classification import TextClassification
-from encodery.tasks.embedding import FeatureExtraction, Pooling, read_pooling
+from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
 from encodery.tasks.multiple_choice import MultipleChoice
+from encodery.tasks.pooling import Pooling, read_pooling
 from encodery.tasks.problems import make_problem
 from encodery.tasks.question_answering import QuestionAnswering, read_answering
 from encodery.tasks.task import Task
@@ -26,6 +27,8 @@ from encodery.tasks.token_classification import TokenClassification, read_tags
 from encodery.tasks.windows import Encoded, Reading
 
 Result = TypeVar("Result")
+Results = Callable[[Sequence[str | Mapping[str, Any]], list[dict[str, Any]]], list[dict[str, Any]]]
+"""Records and their predictions as a list of these that does more than a list."""
 TOKENS_AT_ONCE = 1 << 19
 """Of so many tokens the outputs are kept until they are decoded: memory does not grow with the number of records."""
 
@@ -34,13 +37,20 @@ class Predictor:
     """A model with its task. Predictions come in the order of the records, whatever the batches."""
 
     def __init__(
-        self, folder: ModelFolder, task: Task, max_tokens: int = 8192, embedding: FeatureExtraction | None = None
+        self,
+        folder: ModelFolder,
+        task: Task,
+        max_tokens: int = 8192,
+        embedding: FeatureExtraction | None = None,
+        results: Results | None = None,
     ) -> None:
-        """`embedding` is what `embed` does; the mean of a text's tokens if not given."""
+        """`embedding` is what `embed` does; the mean of a text's tokens if not given. `results` makes what `predict`
+        returns; a plain list if not given."""
         self.folder = folder
         self.task = task
         self.max_tokens = max_tokens
         self.embedding = embedding or FeatureExtraction(folder.tokenizer, Pooling(), task.reading)
+        self.results = results
 
     def predict(self, records: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One prediction per record; a record is a mapping with the keys of the task, or a text alone.
@@ -52,7 +62,8 @@ class Predictor:
             UserError: a record without text, with a key that no record has or in a language that the model does not
                 know; names its number.
         """
-        return self.predict_examples(to_examples(self.task, records))
+        predictions = self.predict_examples(to_examples(self.task, records))
+        return predictions if self.results is None else self.results(records, predictions)
 
     def predict_examples(self, examples: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction per example."""
@@ -118,8 +129,9 @@ class Predictor:
         return [results[index] for index in range(len(sequences))]
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: str | Path, results: Results | None = None) -> Predictor:
     """A predictor from a model folder; its task is that of its head: classification, fill-mask, else embeddings.
+    `results` as in `Predictor`.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
@@ -132,7 +144,9 @@ def load(path: str | Path) -> Predictor:
     pooling = read_pooling(path)
     shorter = reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, pooling.max_seqlen or 1 << 30)})
     embedding = FeatureExtraction(folder.tokenizer, pooling, shorter, languages)
-    return Predictor(folder, _task(folder, path, reading, languages) or embedding, embedding=embedding)
+    return Predictor(
+        folder, _task(folder, path, reading, languages) or embedding, embedding=embedding, results=results
+    )
 
 
 def read_reading(folder: ModelFolder, source: str) -> Reading:

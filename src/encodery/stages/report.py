@@ -4,6 +4,7 @@ import json
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ SCORES = {
     "micro_f1": "micro F1",
     "pearson": "Pearson correlation",
     "f1": "F1",
+    "spearman_cosine": "Spearman correlation",
+    "mrr": "mean reciprocal rank",
 }
 """What a report shows first of a fine-tuned model: the one of these that its task has, and what it is called."""
 
@@ -189,6 +192,13 @@ def _mistakes(path: Path) -> list[Example]:
         return wrong_answers(records, SHOWN_MISTAKES)
     if all("choices" in record for record in records):
         return wrong_choices(records, SHOWN_MISTAKES)
+    if any("similarity" in record for record in records):
+        return [
+            Example(
+                f"{r['text']} / {r['text_pair']}", _shown(r["similarity"]), _shown(r["true"]) if r["true"] else None
+            )
+            for r in _misjudged_pairs(records)
+        ]
     if any("label" not in record for record in records):
         return [Example(r["text"], _spans(r, "entities"), _spans(r, "true"), {}) for r in _worst_texts(records)]
     wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
@@ -201,6 +211,19 @@ def _mistakes(path: Path) -> list[Example]:
         )
         for r in wrong[:SHOWN_MISTAKES]
     ]
+
+
+def _misjudged_pairs(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The pairs whose place by similarity is furthest from their place by the true numbers; where these are not
+    known, the least similar ones."""
+    judged = [record for record in records if record["true"] is not None]
+    if not judged:
+        return sorted(records, key=lambda record: float(record["similarity"]))[:SHOWN_MISTAKES]
+    places = [
+        {id(r): place for place, r in enumerate(sorted(judged, key=itemgetter(key)))}
+        for key in ("similarity", "true")
+    ]
+    return sorted(judged, key=lambda r: -abs(places[0][id(r)] - places[1][id(r)]))[:SHOWN_MISTAKES]
 
 
 def _worst_texts(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from encodery import __version__
@@ -32,7 +33,7 @@ from encodery.stages.group_table import group_table
 from encodery.stages.provenance import SPLITS, data_of, data_of_card, limits_of, run_command, scores_of_card
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
-from encodery.tasks.task import TaskConfig, Trainable, Tunable
+from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
 from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
@@ -192,7 +193,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         latest["dev"] = predictor.predict_examples(examples["dev"])
         scores = task.score(latest["dev"], examples["dev"])
         loss = dev_loss(task, start.model, examples["dev"]) if table.best_metric == LOSS else {}
-        return {key: scores[key] for key in task.headline} | loss
+        return {key: scores[key] for key in task.headline if key in scores} | loss
 
     trainer = Trainer(
         start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
@@ -227,6 +228,8 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
     )
     _save(into, work, folder, metrics, card)
+    if isinstance(task, Saved):
+        task.save(into, start.model.config.hidden_size)
     return metrics
 
 
@@ -290,10 +293,11 @@ def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: 
 def write_predictions(
     path: Path, task: Trainable, examples: Sequence[Any], predictions: Sequence[Mapping[str, Any]]
 ) -> None:
-    """What the model said of each test example, beside what is true."""
+    """What the model said of each test example, beside what is true; arrays, which only scores are made of, not."""
     with path.open("w", encoding="utf-8") as file:
         for example, prediction in zip(examples, predictions, strict=True):
-            file.write(json.dumps({**task.record(example), **prediction}, ensure_ascii=False) + "\n")
+            said = {key: value for key, value in prediction.items() if not isinstance(value, np.ndarray)}
+            file.write(json.dumps({**task.record(example), **said}, ensure_ascii=False) + "\n")
 
 
 def training_facts(trainer: Trainer) -> dict[str, Any]:

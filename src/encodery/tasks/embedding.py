@@ -1,68 +1,100 @@
-"""Feature extraction: one vector for a text, pooled from the last hidden states of its tokens."""
+"""Feature extraction: one vector for a text, pooled from the last hidden states of its tokens; learned from pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from encodery.batch import Batch
-from encodery.config import Config, read_json, read_json_list
-from encodery.data.examples import Example, ExampleFields, input_example
+from encodery.batch import Batch, LossOutput
+from encodery.data.examples import Example, ExampleFields, input_example, read_example
 from encodery.errors import UserError
+from encodery.families.folder import ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
+from encodery.tasks.metrics import cosine_similarity, pair_retrieval, regression_scores, scores
+from encodery.tasks.pairs import EncodedPair, pairs_of
+from encodery.tasks.pooling import Mode, Pooling, write_pooling
+from encodery.tasks.similarity import Contrastive, LossName, PairLoss, learn_loss, similarity_of
 from encodery.tasks.task import check_single
-from encodery.tasks.windows import MIN_SEQLEN, Encoded, Reading, read_windows
+from encodery.tasks.windows import Encoded, Reading, read_windows
 from encodery.text.tokenizer import Tokenizer
-
-MODULES = "modules.json"
-_OLD_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
-
-
-class Pooling(Config):
-    """How the vectors of a text's tokens become one."""
-
-    mode: Literal["mean", "cls"] = "mean"
-    """The mean of all tokens, special ones included, or the first token."""
-    normalize: bool = False
-    """To length 1."""
-    max_seqlen: int | None = None
-    """The longest text that was meant, in tokens; as many as the model has positions if not given."""
 
 
 class FeatureExtraction:
-    """Predictions are `{"embedding": [...]}`."""
+    """Predictions are `{"embedding": [...]}`; pairs are read to learn and to score, and have a `similarity`, too."""
 
     name = "feature-extraction"
+    heads: ClassVar[tuple[str, ...]] = ()
+    headline = ("spearman_cosine", "pearson_cosine", "mrr", "ndcg@10", "recall@1")
     fields = ExampleFields
 
     def __init__(
-        self, tokenizer: Tokenizer, pooling: Pooling, reading: Reading, languages: Languages | None = None
+        self,
+        tokenizer: Tokenizer,
+        pooling: Pooling,
+        reading: Reading,
+        languages: Languages | None = None,
+        pair_loss: PairLoss | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.reading = reading
         self.languages = languages or Languages()
+        self.pair_loss = pair_loss or Contrastive()
 
     @staticmethod
     def read(source: str, record: Record, columns: ExampleFields | None) -> Example:
-        """A record to embed."""
-        return input_example(source, record)
-
-    def encode(self, example: Example) -> Encoded:
-        """The text in windows.
+        """A labelled pair by its columns; without columns a text to embed.
 
         Raises:
-            UserError: the example is a pair, or in a language that the model does not know.
+            UserError: a text is missing, or there is one too many; begins with `source`.
         """
-        check_single(example, self.name)
+        if columns is None:
+            example = input_example(source, record)
+            check_single(example, FeatureExtraction.name)
+            return example
+        labelled = columns.label != ExampleFields.model_fields["label"].default
+        example = read_example(source, record, columns, require_label=labelled)
+        if example.text_pair is None:
+            raise UserError(
+                f"{source}: {columns.text_pair} is missing; vectors are learned from pairs and scored by them"
+            )
+        return example
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What a model folder must remember beside what `save` writes."""
+        return {"task": self.name, **self.reading.info}
+
+    def save(self, folder: Path, hidden_size: int) -> None:
+        """Write down how vectors are pooled, as `sentence-transformers` does."""
+        write_pooling(folder, self.pooling, hidden_size)
+
+    def encode(self, example: Example) -> Encoded:
+        """The text in windows, or those of both.
+
+        Raises:
+            UserError: the label is no number, or the language not one of the model's; names the file and line.
+        """
         language_id = self.languages.id_of(example)
-        return read_windows(self.tokenizer, self.reading, example.text, None, example.source, language_id)
+        first, *second = (
+            read_windows(self.tokenizer, self.reading, text, None, example.source, language_id)
+            for text in (example.text, example.text_pair)
+            if text is not None
+        )
+        return EncodedPair.of(first, second[0], similarity_of(example)) if second else first
+
+    def counts(self, batch: Batch) -> dict[str, float]:
+        """As many as the loss is a sum of."""
+        return {"similarity": self.pair_loss.count(len(batch.example_bounds) - 1)}
 
     def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences hidden"]:
         """The pooled vector of each sequence."""
@@ -73,6 +105,13 @@ class FeatureExtraction:
             pooled = torch.stack([part.mean(0) for part in hidden.split(batch.seqlens())])
         vectors: Tensor = pooled.float()
         return vectors
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """The loss over all pairs of the batch, which must be those of a whole step."""
+        vectors = self.forward(model, batch)
+        with torch.autocast(vectors.device.type, enabled=False):  # cosines are divided by a small temperature
+            loss, metrics = self.pair_loss(pairs_of(batch, vectors))
+        return LossOutput({"similarity": loss}, metrics)
 
     def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " hidden"]]:
         """The vector of each sequence, of whatever length."""
@@ -87,60 +126,87 @@ class FeatureExtraction:
     def decode(
         self, example: Example, encoded: Encoded, outputs: Sequence[Float[Tensor, " hidden"]]
     ) -> dict[str, Any]:
-        """The prediction in the record form."""
-        return {"embedding": self.vector(encoded, outputs).tolist()}
+        """The prediction in the record form; of a pair, arrays and the cosine."""
+        if not isinstance(encoded, EncodedPair):
+            return {"embedding": self.vector(encoded, outputs).tolist()}
+        border = len(encoded.first.windows)
+        halves = ((encoded.first, outputs[:border]), (encoded.second, outputs[border:]))
+        first, second = (self.vector(*half).numpy() for half in halves)
+        similarity = float(cosine_similarity(first[None], second[None])[0])
+        return {"similarity": similarity, "embedding": first, "embedding_pair": second}
+
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
+        """Of pairs with numbers, the correlation of these and the cosines; of pairs without, how well each text finds
+        its pair among all of them."""
+        numbers = [similarity_of(example) for example in examples]
+        told = [place for place, number in enumerate(numbers) if number is not None]
+        scored: dict[str, Any] = {}
+        if told:
+            cosines, true = zip(*((predictions[place]["similarity"], numbers[place]) for place in told), strict=True)
+            found = regression_scores(cosines, true)
+            scored |= {f"{name}_cosine": found[name] for name in ("spearman", "pearson")}
+        if plain := [place for place, number in enumerate(numbers) if number is None]:
+            first, second = (
+                np.stack([predictions[place][key] for place in plain]) for key in ("embedding", "embedding_pair")
+            )
+            texts = [(examples[place].text, examples[place].text_pair or "") for place in plain]
+            scored |= scores(pair_retrieval(first, second, texts))
+        return scored
+
+    def record(self, example: Example) -> dict[str, Any]:
+        """The input and what is true, beside which a prediction is written down."""
+        return {"text": example.text, "text_pair": example.text_pair, "true": similarity_of(example)}
 
 
-def read_pooling(folder: Path) -> Pooling:
-    """How a folder of `sentence-transformers` pools (`modules.json`); the mean, as it does itself, where none is.
+@dataclass(frozen=True)
+class LearnedSimilarity:
+    """What the training pairs are for."""
 
-    Raises:
-        UserError: a file is damaged, or asks for a step that is not implemented.
-    """
-    path = folder / MODULES
-    if not path.is_file():
-        return Pooling()
-    mode, normalize = "mean", False
-    for kind, place in _modules(path):
-        if kind == "Pooling":
-            mode = _mode(folder / place / "config.json")
-        elif kind == "Normalize":
-            normalize = True
-        elif kind != "Transformer":
-            raise UserError(f"{path}: a module of type {kind!r} is not supported; only Pooling and Normalize are")
-    return Pooling.parse({"mode": mode, "normalize": normalize, "max_seqlen": _longest(folder)}, str(folder))
+    pair_loss: PairLoss
+    labels: ClassVar[tuple[str, ...]] = ()
+    problem_type: ClassVar[ProblemType | None] = None
 
 
-def _modules(path: Path) -> list[tuple[str, str]]:
-    """The last part of each module's type, and its folder."""
-    modules = read_json_list(path)
-    found: list[tuple[str, str]] = []
-    for module in modules:
-        kind, place = (module.get("type"), module.get("path", "")) if isinstance(module, dict) else (None, None)
-        if not isinstance(kind, str) or not isinstance(place, str):
-            raise UserError(f"{path}: not a list of modules with type and path; fetch the folder again")
-        if Path(place).name != place:
-            raise UserError(f"{path}: names the folder {place!r}, which is not in {path.parent}; fetch it again")
-        found.append((kind.rpartition(".")[2], place))
-    return found
+class FeatureExtractionConfig(Reading):
+    """The `task` table of a recipe for embeddings."""
 
+    type: Literal["feature-extraction"]
+    pooling: Mode = "mean"
+    """The mean of all tokens' vectors, or the first token's."""
+    normalize: bool = True
+    """Vectors of length 1."""
+    loss: LossName | None = None
+    """What the pairs teach; "cosent" where they have numbers, else "contrastive"."""
+    temperature: float = Field(default=0.05, gt=0.0)
+    """What cosines are divided by in these two (`1 / scale` of `sentence-transformers`)."""
+    symmetric: bool = False
+    """The contrastive loss asks in both directions."""
+    kind: ClassVar = FeatureExtraction
 
-def _mode(path: Path) -> str:
-    values = read_json(path)
-    asked = values.get("pooling_mode")
-    if asked is None:  # before version 6
-        asked = [_OLD_MODES.get(key, key) for key in values if key.startswith("pooling_mode_") and values[key]]
-    modes = asked if isinstance(asked, list) else [asked]
-    if len(modes) != 1 or modes[0] not in _OLD_MODES.values():
-        raise UserError(f"{path}: pooling by {modes!r:.80} is not supported; 'mean' or 'cls' is")
-    return str(modes[0])
+    def check_step(self, tokens_per_step: int, micro_batch_tokens: int) -> None:
+        """The pairs of a step are compared with each other: it must hold two, and run in one piece."""
+        if tokens_per_step > micro_batch_tokens:
+            raise ValueError(
+                f"tokens_per_step = {tokens_per_step} is more than micro_batch_tokens = {micro_batch_tokens}, but "
+                "feature-extraction compares all pairs of a step with each other, which pieces cannot; raise "
+                "micro_batch_tokens (activation_checkpointing = true saves memory), or lower tokens_per_step"
+            )
+        if tokens_per_step < 4 * self.max_seqlen:
+            raise ValueError(
+                f"tokens_per_step = {tokens_per_step} does not hold two pairs of texts of task.max_seqlen = "
+                f"{self.max_seqlen}, and feature-extraction learns by comparing pairs; at least "
+                f"{4 * self.max_seqlen} is needed, better many times that"
+            )
 
+    def learn(self, train: Sequence[Example], file: str, key: str) -> LearnedSimilarity:
+        """The loss that the training pairs are for.
 
-def _longest(folder: Path) -> int | None:
-    """The length that texts are cut to; a config of today leaves it to the tokenizer's."""
-    for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
-        path = folder / name
-        value = read_json(path).get(key) if path.is_file() else None
-        if isinstance(value, int) and value >= MIN_SEQLEN:
-            return value
-    return None
+        Raises:
+            UserError: they are not for the one that is set; names the file and line.
+        """
+        return LearnedSimilarity(learn_loss(self.loss, self.temperature, self.symmetric, train))
+
+    def task(self, tokenizer: Tokenizer, learned: LearnedSimilarity, languages: Languages) -> FeatureExtraction:
+        """The task for a model's tokenizer."""
+        pooling = Pooling(mode=self.pooling, normalize=self.normalize, max_seqlen=self.max_seqlen)
+        return FeatureExtraction(tokenizer, pooling, self, languages, learned.pair_loss)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.embedding import FeatureExtractionConfig
 from encodery.tasks.multiple_choice import MultipleChoiceConfig
 from encodery.tasks.question_answering import QuestionAnsweringConfig
 from encodery.tasks.token_classification import TokenClassificationConfig
@@ -19,6 +20,7 @@ TaskTable = Annotated[
     Annotated[TextClassificationConfig, Tag("text-classification")]
     | Annotated[TokenClassificationConfig, Tag("token-classification")]
     | Annotated[QuestionAnsweringConfig, Tag("question-answering")]
-    | Annotated[MultipleChoiceConfig, Tag("multiple-choice")],
+    | Annotated[MultipleChoiceConfig, Tag("multiple-choice")]
+    | Annotated[FeatureExtractionConfig, Tag("feature-extraction")],
     Discriminator(_type_of),
 ]

@@ -1,6 +1,7 @@
 """What training, evaluation and prediction see of a task, whatever it is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
@@ -84,6 +85,14 @@ class Tunable(Trainable, Protocol):
 
     def tuned(self, predict: Callable[[Any, Sequence[Any]], list[dict[str, Any]]], examples: Sequence[Any]) -> Any:
         """The task with the threshold that is best for these examples; `predict` is for it and any like it."""
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """A task of which other tools look for files beside the model."""
+
+    def save(self, folder: Path, hidden_size: int) -> None:
+        """Write them into a model folder."""
 
 
 @runtime_checkable

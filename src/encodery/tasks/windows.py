@@ -49,6 +49,9 @@ class Reading(Config):
         stated = self.model_dump(include={"max_seqlen", "on_overflow", "stride", "language"})
         return {key: value for key, value in stated.items() if value is not None}
 
+    def check_step(self, tokens_per_step: int, micro_batch_tokens: int) -> None:
+        """Raises `ValueError` if the task cannot be learned from steps of this size."""
+
     @model_validator(mode="after")
     def _stride_is_shorter(self) -> "Reading":
         if self.stride is not None and self.stride >= self.max_seqlen:
@@ -110,9 +113,15 @@ class Encoded:
         """The mean of what the windows gave, each weighted by the tokens that belong to it."""
         if len(outputs) == 1:
             return outputs[0]
-        weights = torch.tensor([window.num_own for window in self.windows], dtype=torch.float64)
-        mean: Tensor = (torch.stack([*outputs]).double() * (weights / weights.sum())[:, None]).sum(0)
+        shares = torch.tensor(self.shares, dtype=torch.float64)
+        mean: Tensor = (torch.stack([*outputs]).double() * shares[:, None]).sum(0)
         return mean.to(outputs[0].dtype)
+
+    @property
+    def shares(self) -> list[float]:
+        """How much of the text belongs to each window; 1 together."""
+        total = sum(window.num_own for window in self.windows)
+        return [window.num_own / total for window in self.windows] if total else [1.0]
 
     @property
     def offsets(self) -> list[Span]:

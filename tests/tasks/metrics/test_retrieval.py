@@ -7,7 +7,56 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encodery.tasks.metrics import retrieval_measurement, scores
+from encodery.tasks.metrics import pair_retrieval, retrieval_measurement, scores
+
+PAIRS = [("a", "x"), ("b", "y"), ("a", "z"), ("c", "x"), ("d", "w")]
+
+
+def brute_force(first: np.ndarray, second: np.ndarray, texts: list[tuple[str, str]]) -> dict[str, float]:
+    """One query after the other, over the distinct second texts."""
+    vectors = {text: second[place] for place, (_, text) in enumerate(texts)}
+    ranks = []
+    for vector, (query, _) in zip(first, texts, strict=True):
+        cosines = {t: v @ vector / np.linalg.norm(v) / np.linalg.norm(vector) for t, v in vectors.items()}
+        good = {text for other, text in texts if other == query}
+        ranked = sorted(cosines, key=lambda text: -cosines[text])
+        ranks.append(([place + 1 for place, text in enumerate(ranked) if text in good], len(good)))
+    return {
+        "mrr": float(np.mean([1 / found[0] for found, _ in ranks])),
+        "recall@1": float(np.mean([sum(rank <= 1 for rank in found) / count for found, count in ranks])),
+        "recall@10": float(np.mean([sum(rank <= 10 for rank in found) / count for found, count in ranks])),
+        "ndcg@10": float(
+            np.mean(
+                [
+                    sum(1 / np.log2(rank + 1) for rank in found if rank <= 10)
+                    / sum(1 / np.log2(rank + 1) for rank in range(1, count + 1))
+                    for found, count in ranks
+                ]
+            )
+        ),
+    }
+
+
+@pytest.mark.parametrize("size", [5, 263, 521])
+def test_pairs_find_each_other_as_one_by_one(size: int) -> None:
+    """More than are looked at at once, with texts that are there twice."""
+    random = np.random.default_rng(size)
+    texts = PAIRS + [(f"q{i % 211}", f"d{i % 401}") for i in range(size - 5)]
+    known: dict[str, np.ndarray] = {}
+    first, second = (
+        np.stack([known.setdefault(pair[side], random.normal(size=7)) for pair in texts]).astype(np.float32)
+        for side in (0, 1)
+    )
+    found = scores(pair_retrieval(first, second, texts))
+    for name, value in brute_force(first, second, texts).items():
+        assert found[name] == pytest.approx(value, abs=1e-9), name
+
+
+def test_pairs_that_all_look_alike_gain_nothing() -> None:
+    same = np.ones((5, 3), np.float32)
+    found = scores(pair_retrieval(same, same, PAIRS))
+    assert found["recall@1"] == 0.0
+    assert found["mrr"] < 0.4
 
 
 def test_by_hand() -> None:

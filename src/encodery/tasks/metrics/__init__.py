@@ -20,7 +20,7 @@ from encodery.tasks.metrics.intervals import bootstrap, intervals
 from encodery.tasks.metrics.label_noise import Suspect, label_suspects
 from encodery.tasks.metrics.measurement import Measurement, Sums, scores
 from encodery.tasks.metrics.no_answer import best_threshold, precision_recall, threshold_curve
-from encodery.tasks.metrics.retrieval import retrieval_measurement
+from encodery.tasks.metrics.retrieval import pair_retrieval, retrieval_measurement
 from encodery.tasks.metrics.significance import Difference, difference, mcnemar
 from encodery.tasks.metrics.slices import length_slices, slice_scores
 from encodery.tasks.metrics.spread import spread
@@ -57,6 +57,7 @@ __all__ = [
     "mcnemar",
     "multi_label_measurement",
     "multi_label_scores",
+    "pair_retrieval",
     "precision_recall",
     "regression_scores",
     "retrieval_measurement",

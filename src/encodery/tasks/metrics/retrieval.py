@@ -8,6 +8,9 @@ from jaxtyping import Float
 from encodery.tasks.metrics.measurement import Figures, Sums
 from encodery.tasks.metrics.ratios import mean, ratio
 
+_QUERIES_AT_ONCE = 256
+"""Memory grows with the number of documents, not with its square."""
+
 
 def retrieval_measurement(
     similarities: Float[np.ndarray, "queries documents"],
@@ -32,6 +35,39 @@ def retrieval_measurement(
         columns[f"ndcg@{k}"] = ratio(_discounted(ranked[:, :k]), _discounted(ideal[:, :k]))
         columns[f"recall@{k}"] = ratio(found[:, :k].max(-1), found[:, -1])
     return Sums(np.stack([*columns.values(), np.ones(len(gains))], axis=1), _means(tuple(columns)))
+
+
+def pair_retrieval(
+    first: Float[np.ndarray, "pairs hidden"],
+    second: Float[np.ndarray, "pairs hidden"],
+    texts: Sequence[tuple[str, str]],
+    cutoffs: Sequence[int] = (1, 10),
+) -> Sums:
+    """Every first text of a set of pairs looks, by cosine, for its second among all second texts of the set.
+
+    A text that is there twice is one document, and all second texts of the same first text are relevant to it.
+    """
+    found = {second_text: place for place, (_, second_text) in enumerate(texts)}
+    column = {text: number for number, text in enumerate(found)}
+    relevant: dict[str, list[int]] = {}
+    for query, text in texts:
+        relevant.setdefault(query, []).append(column[text])
+    documents = _unit(second[list(found.values())])
+    parts = []
+    for start in range(0, len(texts), _QUERIES_AT_ONCE):
+        queries = texts[start : start + _QUERIES_AT_ONCE]
+        gains = np.zeros((len(queries), len(documents)))
+        for row, (query, _) in enumerate(queries):
+            gains[row, relevant[query]] = 1.0
+        similarities = _unit(first[start : start + len(queries)]) @ documents.T
+        parts.append(retrieval_measurement(similarities, gains, cutoffs))
+    return Sums(np.concatenate([part.columns for part in parts]), parts[0].formula)
+
+
+def _unit(vectors: Float[np.ndarray, "texts hidden"]) -> Float[np.ndarray, "texts hidden"]:
+    """Of length 1, as float64; 0 stays 0."""
+    wide = np.asarray(vectors, dtype=np.float64)
+    return ratio(wide, np.broadcast_to(np.linalg.norm(wide, axis=-1, keepdims=True), wide.shape))
 
 
 def _discounted(gains: Float[np.ndarray, "queries k"]) -> Float[np.ndarray, " queries"]:
