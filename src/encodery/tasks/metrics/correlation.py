@@ -2,7 +2,7 @@
 numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,8 @@ class Correlation:
 
     predicted: Float[np.ndarray, " examples"]
     true: Float[np.ndarray, " examples"]
+    suffix: str = ""
+    """Behind the names of the correlations."""
 
     def __len__(self) -> int:
         return len(self.true)
@@ -29,8 +31,8 @@ class Correlation:
         counts, ranks = zip(*(groups.ranks(weights) for groups in self._groups), strict=True)
         constant = np.any([np.max(count, axis=-1, initial=0.0) == total for count in counts], axis=0)
         return {
-            "pearson": np.where(constant, 0.0, self._pearson(weights, total)),
-            "spearman": np.where(constant, 0.0, self._spearman(weights, counts, ranks)),
+            f"pearson{self.suffix}": np.where(constant, 0.0, self._pearson(weights, total)),
+            f"spearman{self.suffix}": np.where(constant, 0.0, self._spearman(weights, counts, ranks)),
             "mse": ratio(weights @ (self.predicted - self.true) ** 2, total, np.nan),
         }
 
@@ -53,11 +55,14 @@ class Correlation:
         return _correlation(np.einsum("de,de,de->d", weights, first, second), *spreads)
 
     def take(self, rows: Int64[np.ndarray, " rows"]) -> "Correlation":
-        return Correlation(self.predicted[rows], self.true[rows])
+        return replace(self, predicted=self.predicted[rows], true=self.true[rows])
 
     def join(self, other: Measurement) -> "Correlation":
         assert isinstance(other, Correlation)
-        return Correlation(np.concatenate([self.predicted, other.predicted]), np.concatenate([self.true, other.true]))
+        predicted, true = (
+            np.concatenate(sides) for sides in ((self.predicted, other.predicted), (self.true, other.true))
+        )
+        return replace(self, predicted=predicted, true=true)
 
     @cached_property
     def _groups(self) -> "tuple[_Groups, _Groups]":
