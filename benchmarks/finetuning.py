@@ -26,8 +26,8 @@ from encodery.data.examples import Example
 from encodery.data.tagged import TaggedExample, tags_of
 from encodery.recipe import FinetuneTable, load_recipe, resolve
 from encodery.stages import open_run, run
+from encodery.stages.finetuning import read_split
 from encodery.stages.graph import stages_of
-from encodery.stages.training import read_split
 from encodery.tasks.metrics import chunks, entity_scores
 
 SCORES = {"text-classification": ("accuracy", "pearson"), "token-classification": ("f1",)}

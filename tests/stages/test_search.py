@@ -18,9 +18,9 @@ from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.stages import open_run, run
 from encodery.stages import search as module
+from encodery.stages.finetuning import build_finetune
 from encodery.stages.graph import selected, stages_of
 from encodery.stages.search import best_of, snippet, suggest
-from encodery.stages.training import build_finetune
 from encodery.train.space import SearchTable
 from tests.stages.test_resume import environment
 from tests.stages.test_run import planned

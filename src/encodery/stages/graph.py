@@ -14,10 +14,11 @@ from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
 from encodery.stages.engine import Build, Run, Stage, base_folder
+from encodery.stages.finetuning import build_finetune
+from encodery.stages.pretraining import build_pretrain
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
-from encodery.stages.training import build_finetune, build_pretrain
 from encodery.stages.vocabulary import build_extend, build_trim
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable

@@ -16,9 +16,10 @@ from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
 from encodery.stages.engine import Metrics, Run
+from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
 from encodery.stages.mistakes import wrong_answers, wrong_choices
-from encodery.stages.training import LOG, PREDICTIONS
+from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
 from encodery.train.log import read_log
 

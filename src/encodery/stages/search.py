@@ -18,7 +18,7 @@ from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable
 from encodery.stages.engine import TRIALS, Metrics, Run
-from encodery.stages.training import build_finetune
+from encodery.stages.finetuning import build_finetune
 from encodery.train.device import step_seed
 from encodery.train.selection import chosen_metric, lower_is_better
 from encodery.train.space import Range, SearchTable
