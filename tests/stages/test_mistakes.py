@@ -1,8 +1,10 @@
 """The mistakes that a report shows: wrong ones only, the surest first."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from encodery.stages.mistakes import wrong_answers, wrong_choices
+from encodery.stages.mistakes import mistakes, wrong_answers, wrong_choices
 
 
 def answered(answer: str | None, score: float, *right: str, context: str = "Ama lives in Accra.") -> dict[str, Any]:
@@ -47,3 +49,28 @@ def test_wrong_choices() -> None:
     first, second = wrong_choices([chosen(1, 0.6), chosen(0, 0.9), chosen(1, 0.8)], 8)
     assert (first.text, first.prediction, first.expected) == ("It rains.", "dry", "wet")
     assert (first.scores["dry"], second.scores["dry"]) == (0.8, 0.6)
+
+
+def test_each_task_has_its_mistakes(tmp_path: Path) -> None:
+    entity = {"start": 0, "end": 4, "label": "LOC"}
+    cases: list[tuple[list[dict[str, Any]], str, str | None]] = [
+        ([{"text": "Bonn", "entities": [entity], "true": []}], "Bonn (LOC)", "none"),
+        (
+            [
+                {"text": "a", "text_pair": "b", "similarity": 0.9, "true": 0.1},
+                {"text": "c", "text_pair": "d", "similarity": 0.2, "true": 0.8},
+            ],
+            "0.9",
+            "0.1",
+        ),
+        (
+            [{"text": "a", "text_pair": None, "label": "x", "true": "y", "scores": {"x": 0.7, "y": 0.3}}],
+            "x",
+            "y",
+        ),
+    ]
+    for records, predicted, true in cases:
+        path = tmp_path / "predictions.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        first = mistakes(path, 1)
+        assert [(example.prediction, example.expected) for example in first] == [(predicted, true)]

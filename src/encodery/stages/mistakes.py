@@ -1,6 +1,9 @@
-"""Wrong answers and wrong choices of a test file, for the report: the surest first."""
+"""What a model got wrong in its test file, for the report: the worst first."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from encodery.report.page import Example
@@ -9,9 +12,47 @@ from encodery.tasks.metrics import AnswerRules, compare_answers
 AROUND = 120
 """Characters of a text that are shown before and behind an answer."""
 NONE = "no answer"
+Records = Sequence[Mapping[str, Any]]
 
 
-def wrong_answers(records: Sequence[Mapping[str, Any]], most: int) -> list[Example]:
+def mistakes(path: Path, most: int) -> list[Example]:
+    """Of the predictions in a file, the `most` wrong ones that the model was surest of; of numbers and entities, the
+    ones that are furthest off."""
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for key, wrong in _BY_KEY.items():
+        if all(key in record for record in records):
+            return wrong(records, most)
+    return wrong_labels(records, most)
+
+
+def wrong_labels(records: Records, most: int) -> list[Example]:
+    """Labels that are not the right ones, and numbers that are far from them."""
+    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
+    return [
+        Example(
+            " / ".join(filter(None, (r["text"], r["text_pair"]))),
+            _shown(r["label"]),
+            _shown(r["true"]),
+            {} if isinstance(r["true"], float) else r["scores"],
+        )
+        for r in wrong[:most]
+    ]
+
+
+def wrong_entities(records: Records, most: int) -> list[Example]:
+    """Texts with entities that were missed, spurious, or of another label or extent."""
+    return [Example(r["text"], _spans(r, "entities"), _spans(r, "true"), {}) for r in _worst_texts(records, most)]
+
+
+def wrong_pairs(records: Records, most: int) -> list[Example]:
+    """Pairs that are less or more similar than they should be."""
+    return [
+        Example(f"{r['text']} / {r['text_pair']}", _shown(r["similarity"]), _shown(r["true"]) if r["true"] else None)
+        for r in _misjudged_pairs(records, most)
+    ]
+
+
+def wrong_answers(records: Records, most: int) -> list[Example]:
     """Answers that share no word with a right one (F1 of SQuAD v2.0 is 0), or none where there is one."""
     right = [[answer["text"] for answer in record["true"]] for record in records]
     f1 = compare_answers([record["answer"] for record in records], right, AnswerRules("v2.0")).f1
@@ -36,7 +77,7 @@ def _around(record: Mapping[str, Any]) -> str:
     return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
-def wrong_choices(records: Sequence[Mapping[str, Any]], most: int) -> list[Example]:
+def wrong_choices(records: Records, most: int) -> list[Example]:
     """Choices other than the right one, with the probabilities of all."""
     wrong = sorted((record for record in records if record["label"] != record["true"]), key=lambda r: -r["score"])
     return [
@@ -48,3 +89,56 @@ def wrong_choices(records: Sequence[Mapping[str, Any]], most: int) -> list[Examp
         )
         for record in wrong[:most]
     ]
+
+
+def _misjudged_pairs(records: Records, most: int) -> Records:
+    """The pairs whose place by similarity is furthest from their place by the true numbers; where these are not
+    known, the least similar ones."""
+    judged = [record for record in records if record["true"] is not None]
+    if not judged:
+        return sorted(records, key=lambda record: float(record["similarity"]))[:most]
+    places = [
+        {id(r): place for place, r in enumerate(sorted(judged, key=itemgetter(key)))}
+        for key in ("similarity", "true")
+    ]
+    return sorted(judged, key=lambda r: -abs(places[0][id(r)] - places[1][id(r)]))[:most]
+
+
+def _worst_texts(records: Records, most: int) -> Records:
+    """The texts with the most entities that were missed, spurious or of another label or extent."""
+    counts = [len(_places(record, "entities") ^ _places(record, "true")) for record in records]
+    order = sorted(range(len(records)), key=lambda index: -counts[index])
+    return [records[index] for index in order[:most] if counts[index]]
+
+
+def _places(record: Mapping[str, Any], key: str) -> set[tuple[int, int, str]]:
+    return {(entity["start"], entity["end"], entity["label"]) for entity in record[key]}
+
+
+def _spans(record: Mapping[str, Any], key: str) -> str:
+    found = (f"{record['text'][start:end]} ({label})" for start, end, label in sorted(_places(record, key)))
+    return ", ".join(found) or "none"
+
+
+def _error(record: Mapping[str, Any]) -> float:
+    """How far off a number is; of labels, the probability that was given to the worst decision."""
+    label, true, scores = record["label"], record["true"], record["scores"]
+    if isinstance(true, float):
+        return float(abs(label - true))
+    said, right = ({value} if isinstance(value, str) else set(value) for value in (label, true))
+    return max(float(scores[name]) if name in said else 1 - scores[name] for name in said ^ right)
+
+
+def _shown(label: Any) -> str:
+    if isinstance(label, float):
+        return f"{label:.3g}"
+    return label if isinstance(label, str) else ", ".join(label) or "none"
+
+
+_BY_KEY: Mapping[str, Callable[[Records, int], list[Example]]] = {
+    "answer": wrong_answers,
+    "choices": wrong_choices,
+    "similarity": wrong_pairs,
+    "entities": wrong_entities,
+}
+"""By what the predictions of a task hold; labels if it is none of these."""

@@ -1,10 +1,8 @@
 """The `report` stage: one page that says what a run did and what came of it."""
 
-import json
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ from encodery.recipe import EXTEND, SCRATCH, TRIM, Recipe
 from encodery.report.axes import ReferenceLine
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
-from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
+from encodery.report.page import Chart, Fact, RunReport, Section, Table, render_report
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
-from encodery.stages.mistakes import wrong_answers, wrong_choices
+from encodery.stages.mistakes import mistakes
 from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
 from encodery.train.log import read_log
@@ -158,7 +156,7 @@ def _finetune_section(run: Run, name: str) -> Section:
     if "test" in first:
         tables = [_label_table(first["test"], table.seeds[0])] if "per_label" in first["test"] else []
         tables += language_tables(first["test"], table.seeds[0])
-        examples = _mistakes(run.artifact(stages[0]) / PREDICTIONS)
+        examples = mistakes(run.artifact(stages[0]) / PREDICTIONS, SHOWN_MISTAKES)
     return Section(
         f"Fine-tuning: {name}",
         [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {table.train}."],
@@ -184,78 +182,6 @@ def _label_table(scores: Mapping[str, Any], seed: int) -> Table:
         for label, facts in scores["per_label"].items()
     ]
     return Table(f"Test scores by label (seed {seed})", ("label", "precision", "recall", "F1", "examples"), rows)
-
-
-def _mistakes(path: Path) -> list[Example]:
-    """The wrong predictions that the model was surest of; of numbers, those that are furthest off."""
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    if all("answer" in record for record in records):
-        return wrong_answers(records, SHOWN_MISTAKES)
-    if all("choices" in record for record in records):
-        return wrong_choices(records, SHOWN_MISTAKES)
-    if any("similarity" in record for record in records):
-        return [
-            Example(
-                f"{r['text']} / {r['text_pair']}", _shown(r["similarity"]), _shown(r["true"]) if r["true"] else None
-            )
-            for r in _misjudged_pairs(records)
-        ]
-    if any("label" not in record for record in records):
-        return [Example(r["text"], _spans(r, "entities"), _spans(r, "true"), {}) for r in _worst_texts(records)]
-    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
-    return [
-        Example(
-            " / ".join(filter(None, (r["text"], r["text_pair"]))),
-            _shown(r["label"]),
-            _shown(r["true"]),
-            {} if isinstance(r["true"], float) else r["scores"],
-        )
-        for r in wrong[:SHOWN_MISTAKES]
-    ]
-
-
-def _misjudged_pairs(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The pairs whose place by similarity is furthest from their place by the true numbers; where these are not
-    known, the least similar ones."""
-    judged = [record for record in records if record["true"] is not None]
-    if not judged:
-        return sorted(records, key=lambda record: float(record["similarity"]))[:SHOWN_MISTAKES]
-    places = [
-        {id(r): place for place, r in enumerate(sorted(judged, key=itemgetter(key)))}
-        for key in ("similarity", "true")
-    ]
-    return sorted(judged, key=lambda r: -abs(places[0][id(r)] - places[1][id(r)]))[:SHOWN_MISTAKES]
-
-
-def _worst_texts(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The texts with the most entities that were missed, spurious or of another label or extent."""
-    counts = [len(_places(record, "entities") ^ _places(record, "true")) for record in records]
-    order = sorted(range(len(records)), key=lambda index: -counts[index])
-    return [records[index] for index in order[:SHOWN_MISTAKES] if counts[index]]
-
-
-def _places(record: Mapping[str, Any], key: str) -> set[tuple[int, int, str]]:
-    return {(entity["start"], entity["end"], entity["label"]) for entity in record[key]}
-
-
-def _spans(record: Mapping[str, Any], key: str) -> str:
-    found = (f"{record['text'][start:end]} ({label})" for start, end, label in sorted(_places(record, key)))
-    return ", ".join(found) or "none"
-
-
-def _error(record: Mapping[str, Any]) -> float:
-    """How far off a number is; of labels, the probability that was given to the worst decision."""
-    label, true, scores = record["label"], record["true"], record["scores"]
-    if isinstance(true, float):
-        return float(abs(label - true))
-    said, right = ({value} if isinstance(value, str) else set(value) for value in (label, true))
-    return max(float(scores[name]) if name in said else 1 - scores[name] for name in said ^ right)
-
-
-def _shown(label: Any) -> str:
-    if isinstance(label, float):
-        return f"{label:.3g}"
-    return label if isinstance(label, str) else ", ".join(label) or "none"
 
 
 def scores_of(run: Run, name: str) -> tuple[str, list[float]]:
