@@ -130,10 +130,8 @@ def test_a_label_that_is_missing(model_folder: Path, tmp_path: Path) -> None:
 def test_a_task_without_scores(model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
-    save_folder(folder, load_folder(model_folder, heads=()))
+    save_folder(folder, load_folder(model_folder, heads=("mlm",)))
     data = write(tmp_path / "dev.jsonl", [{"text": "the river", "label": LABELS[0]}])
     with pytest.raises(UserError) as error:
         evaluate_file(folder, data, [])
-    assert str(error.value) == (
-        f"{folder}: its task is feature-extraction, which has no scores; fine-tune it for one that has"
-    )
+    assert str(error.value) == f"{folder}: its task is fill-mask, which has no scores; fine-tune it for one that has"
