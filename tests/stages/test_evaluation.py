@@ -79,10 +79,10 @@ def test_a_label_that_is_missing(model_folder: Path, write: Write) -> None:
 def test_a_task_without_scores(model_folder: Path, write: Write, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
-    save_folder(folder, load_folder(model_folder, heads=()))
+    save_folder(folder, load_folder(model_folder, heads=("mlm",)))
     file = write("dev.jsonl", [{"text": "the river", "label": LABELS[0]}])
     assert complaint(folder, [str(file)]) == (
-        f"{folder}: its task is feature-extraction, which has no scores; fine-tune it for one that has"
+        f"{folder}: its task is fill-mask, which has no scores; fine-tune it for one that has"
     )
 
 

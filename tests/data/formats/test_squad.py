@@ -63,7 +63,7 @@ def test_what_is_said_of_more_is_kept(write: Write) -> None:
 @pytest.mark.parametrize(
     ("answers", "form"),
     [
-        (None, {"text": [], "answer_start": []}),
+        (None, None),
         ([], {"text": [], "answer_start": []}),
         ({"text": ["a"], "answer_start": [3]}, {"text": ["a"], "answer_start": [3]}),
         ({"text": ["a"], "answer_start": []}, {"text": ["a"], "answer_start": []}),
