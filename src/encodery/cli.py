@@ -62,6 +62,25 @@ def demo(
 
 
 @app.command()
+def init(
+    train: Annotated[Path, typer.Option(help="labelled training file", show_default=False)],
+    dev: Annotated[Path | None, typer.Option(help="labelled file to judge by", show_default=False)] = None,
+    test: Annotated[Path | None, typer.Option(help="labelled file for the end", show_default=False)] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification, ner, qa, multiple-choice; what the records look like, if not given"),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="a model folder to start from", show_default=False)] = None,
+    to: Annotated[Path, typer.Option(help="the recipe to write")] = Path("recipe.toml"),
+) -> None:
+    """Look at labelled files and the machine, and write a commented recipe."""
+    from encodery.stages.init import write_recipe
+
+    print(write_recipe(to, train, dev, test, task, model), end="")
+    print(f"encodery: wrote {to}; next: encodery validate {to}", file=sys.stderr)
+
+
+@app.command()
 def validate(
     inputs: Annotated[
         list[str], typer.Argument(metavar="RECIPE|FILE...", help="SPLIT=FILE too; the first is train, then dev, test")
