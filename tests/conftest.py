@@ -13,8 +13,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # one thread: the models of the tests are tiny, and two threads that wait for each other suffer from any neighbour
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # a deadline tests the machine: a neighbour may take it for a second
-settings.register_profile("encodery", deadline=None)
-settings.load_profile("encodery")
+settings.register_profile("encodery", deadline=None, max_examples=37)
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "encodery"))
 ROOT = Path(__file__).parents[1]
 SUBJECTS = ["river", "city", "farmer", "baker", "teacher", "mountain", "forest", "market"]
 VERBS = ["finds", "sees", "carries", "sells", "paints", "follows", "crosses", "admires"]

@@ -250,8 +250,7 @@ def test_sequences_of_one_example_are_never_parted() -> None:
 
 
 def test_sequences_alone_are_examples_of_their_own() -> None:
-    batch = example_batch()
-    assert batch.cu_examples is None
+    batch = replace(example_batch(), cu_examples=None)
     assert batch.example_bounds.tolist() == [0, 1, 2, 3, 4, 5]
     assert pack([Sequence([11]), Sequence([21])]).cu_examples is None
     part = pack([Sequence([11], continues=True), Sequence([21])])  # as a batch by length may have it

@@ -34,7 +34,7 @@ dev = "train.jsonl"
 test = "test.jsonl"
 task = { type = "token-classification", max_seqlen = 29 }
 tokens_per_step = 256
-epochs = 23
+epochs = 17
 precision = "fp32"
 optimizer = { lr = 1e-3 }
 """
@@ -62,16 +62,19 @@ def complete(project: Path, records: list[dict[str, Any]], *overrides: str) -> P
     (project / "text.txt").write_text("\n\n".join(" ".join(r.get("tokens", [r.get("text", "")])) for r in records))
     for name, part in (("train", records), ("test", records[:31])):
         (project / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in part))
-    opened = open_run(load_recipe(project / "ner.toml", overrides), project / "ner.toml", Console(quiet=True))
+    recipe = load_recipe(project / "ner.toml", [f"output={json.dumps(str(project / 'runs'))}", *overrides])
+    opened = open_run(recipe, project / "ner.toml", Console(quiet=True))
     run(opened, stages_of(opened))
     return project / "runs" / "ner" / "finetune" / "names" / "1"
 
 
-def test_entities_from_the_file_to_the_folder(
-    records: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = complete(tmp_path, records)
+@pytest.fixture(scope="module")
+def folder(records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Learned from spans of characters."""
+    return complete(tmp_path_factory.mktemp("ner"), records)
+
+
+def test_entities_from_the_file_to_the_folder(records: list[dict[str, Any]], folder: Path) -> None:
     info = json.loads((folder / "encodery.json").read_text())
     assert info["task"] == "token-classification"
     assert info["metrics"]["test"]["f1"] > 0.8
@@ -89,10 +92,7 @@ def test_entities_from_the_file_to_the_folder(
     assert list(names.values())[:3] == ["O", "B-LOC", "I-LOC"]
 
 
-def test_words_with_tags_give_the_same_task(
-    records: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_words_with_tags_give_the_same_task(records: list[dict[str, Any]], tmp_path: Path) -> None:
     tagged = [words_of(record) for record in records]
     folder = complete(tmp_path, tagged)
     assert json.loads((folder / "encodery.json").read_text())["metrics"]["test"]["f1"] > 0.8
@@ -103,11 +103,8 @@ def test_words_with_tags_give_the_same_task(
     assert sum(len(prediction["entities"]) for prediction in model.predict(texts)) > 31
 
 
-def test_an_entity_at_the_end_of_a_long_text_is_found(
-    records: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    model = encodery.load(complete(tmp_path, records))
+def test_an_entity_at_the_end_of_a_long_text_is_found(records: list[dict[str, Any]], folder: Path) -> None:
+    model = encodery.load(folder)
     alone = next(r["text"] for r in records if len(model.predict([r["text"]])[0]["entities"]) == 1)
     (entity,) = model.predict([alone])[0]["entities"]
     filler = "a b c . " * 500

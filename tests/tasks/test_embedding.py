@@ -191,11 +191,13 @@ def test_scores_of_pairs_with_numbers_and_without(tokenizer: Tokenizer) -> None:
     plain = [Example(text, pair, None, "x:1") for text, pair in ("ab", "cd", "ef")]
     sides = zip(vectors(0.0, 1.0, 2.0), vectors(0.1, 2.1, 1.8), strict=True)  # c finds f first: 0.8 from it, d 1.1
     said += [{"similarity": 0.0, "embedding": first, "embedding_pair": second} for first, second in sides]
-    found = task.score(said, numbered + plain)
-    assert found["spearman_cosine"] == pytest.approx(1.0)
+    found = task.score(said[3:], plain)
     assert found["mrr"] == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
     assert found["recall@1"] == pytest.approx(1 / 3)
     assert found["recall@10"] == 1.0
+    with pytest.raises(UserError) as error:
+        task.score(said, numbered + plain)
+    assert str(error.value) == ("x:1: the number is missing, but other pairs have one; score the two kinds apart")
 
 
 def test_a_pair_is_decoded_to_its_cosine(tokenizer: Tokenizer) -> None:
