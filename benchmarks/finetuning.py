@@ -108,7 +108,7 @@ def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
         per_device_eval_batch_size=64,
         num_train_epochs=table.epochs,
         learning_rate=table.optimizer.lr,
-        warmup_ratio=table.optimizer.warmup_ratio,
+        warmup_steps=table.optimizer.warmup_ratio,  # below one it is a share of all steps
         weight_decay=table.optimizer.weight_decay,
         adam_epsilon=table.optimizer.eps,
         seed=seed,
