@@ -13,7 +13,7 @@ demo: .venv/base ## raw text to predictions on embedded data, a few minutes; pri
 	$(BIN)/encodery demo
 
 test: .venv/dev ## the whole test suite
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not gpu"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
 lint: .venv/dev ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
