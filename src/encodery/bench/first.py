@@ -19,11 +19,11 @@ First = Callable[[str, str], tuple[str, float]]
 def import_ours() -> First:
     """Ours, imported and ready to load."""
     import encodery
-
-    load = encodery.load
+    import encodery.report.predictions
+    import encodery.serve.predictor  # `encodery.load` imports both when it is called; theirs are imported by now, too
 
     def first(folder: str, text: str) -> tuple[str, float]:
-        prediction = load(folder).predict([text])[0]
+        prediction = encodery.load(folder).predict([text])[0]
         return prediction["label"], prediction["score"]
 
     return first
