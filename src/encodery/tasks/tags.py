@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from encodery.data.formats import tags
 from encodery.data.tagged import OUTSIDE
 from encodery.errors import UserError
 
-_BEGINS, _CONTINUES = ("B", "S", "U"), ("I", "E", "L")
+_BEGINS = ("B", "S", "U")
 Path = Int64[np.ndarray, " tokens"]
 NONE = 0
 """The state of a token outside of all entities; of label `k`, 2k + 1 begins and 2k + 2 continues an entity."""
@@ -71,10 +72,8 @@ def iob2(labels: Iterable[str]) -> Tags:
 
 def split_tag(tag: str) -> tuple[str, str]:
     """Kind and label: `B-PER` is B and PER, `O` is O and nothing, a `PER` alone is I and PER."""
-    kind, dash, label = tag.partition("-")
-    if tag == OUTSIDE:
-        return OUTSIDE, ""
-    return (kind, label) if dash and kind in _BEGINS + _CONTINUES else ("I", tag)
+    kind, label = tags.split_tag(tag)
+    return kind or "I", label
 
 
 def check_names(names: Sequence[str], source: str) -> None:

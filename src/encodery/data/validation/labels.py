@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from encodery.data.formats.tags import split_tag
 from encodery.data.validation.check import Found, check
 from encodery.data.validation.finding import Place
 from encodery.data.validation.rows import Kind, Row, label_of
-from encodery.data.validation.schemes import split_tag
 from encodery.data.validation.survey import TRAIN, Survey
 
 LABELLED: tuple[Kind, ...] = ("text-classification", "token-classification")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from encodery.data.formats.tags import split_tag
 from encodery.data.validation.answers import only_place
 from encodery.data.validation.duplicates import is_repeated
 from encodery.data.validation.rows import LABEL, Row, Span, label_of
-from encodery.data.validation.schemes import orphans, split_tag
+from encodery.data.validation.schemes import orphans
 from encodery.data.validation.spans import sound
 from encodery.data.validation.survey import Survey
 from encodery.data.validation.validating import Split, judged_rows

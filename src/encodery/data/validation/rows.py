@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from encodery.data.formats.tags import split_tag
 from encodery.data.validation.finding import Place
 from encodery.files.records import Record
 
@@ -175,9 +176,7 @@ def is_int(value: Any) -> bool:
 
 def label_of(tag: str) -> str:
     """The type that a tag names: `PER` of `B-PER`; a tag without a prefix as it is, "" for O."""
-    if tag == "O":
-        return ""
-    return tag[2:] if tag[1:2] == "-" else tag
+    return split_tag(tag)[1]
 
 
 def text_key(row: Row) -> tuple[str, ...]:

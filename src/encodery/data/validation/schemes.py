@@ -6,17 +6,12 @@ Ramshaw and Marcus (1995) for IOB1, Tjong Kim Sang and Veenstra (1999) for IOB2,
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-Scheme = Literal["plain", "IOB1", "IOB2", "IOBES", "BILOU"]
-PREFIXES: dict[Scheme, str] = {"plain": "", "IOB1": "BI", "IOB2": "BI", "IOBES": "BIES", "BILOU": "BILU"}
+from encodery.data.formats.tags import TagScheme, split_tag
+
+PREFIXES: dict[TagScheme, str] = {"plain": "", "IOB1": "BI", "IOB2": "BI", "IOBES": "BIES", "BILOU": "BILU"}
 _RARE = 0.05
 """A scheme is that of nearly all tags: less than this share are mistakes in another one."""
-
-
-def split_tag(tag: str) -> tuple[str, str]:
-    """`("B", "PER")` of `B-PER`; `("", tag)` without a prefix."""
-    return (tag[0], tag[2:]) if tag[1:2] == "-" and tag[0] in "BIESLU" else ("", tag)
 
 
 @dataclass
@@ -42,7 +37,7 @@ class SchemeCounts:
             before = tag
 
     @property
-    def scheme(self) -> Scheme:
+    def scheme(self) -> TagScheme:
         """What nearly all tags agree on."""
         total = self.prefixes.total()
         shares = {prefix: count / total for prefix, count in self.prefixes.items()} if total else {}
@@ -55,7 +50,7 @@ class SchemeCounts:
         return "IOB1" if self.orphans > self.needless else "IOB2"
 
 
-def unknown_tags(tags: Sequence[str], scheme: Scheme) -> Iterator[int]:
+def unknown_tags(tags: Sequence[str], scheme: TagScheme) -> Iterator[int]:
     """Where a tag is none of the scheme's."""
     for index, tag in enumerate(tags):
         prefix, label = split_tag(tag)
@@ -64,7 +59,7 @@ def unknown_tags(tags: Sequence[str], scheme: Scheme) -> Iterator[int]:
             yield index
 
 
-def orphans(tags: Sequence[str], scheme: Scheme) -> Iterator[int]:
+def orphans(tags: Sequence[str], scheme: TagScheme) -> Iterator[int]:
     """Where a tag continues (or ends) an entity that has not begun, or leaves one without its end."""
     if scheme in ("plain", "IOB1"):
         return

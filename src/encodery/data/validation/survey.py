@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from encodery.data.formats.tags import TagScheme
 from encodery.data.validation.rows import Columns, Kind, Row, label_key, text_key
-from encodery.data.validation.schemes import Scheme, SchemeCounts
+from encodery.data.validation.schemes import SchemeCounts
 
 TRAIN = "train"
 
@@ -154,7 +155,7 @@ class Survey:
         return dict.fromkeys(self.options.labels) if self.options.labels else self.labels.get(TRAIN, {})
 
     @property
-    def scheme(self) -> Scheme:
+    def scheme(self) -> TagScheme:
         """That of the tags."""
         return self.tags.scheme
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
+from encodery.data.formats.tags import spans_of_tags
 from encodery.errors import UserError
 
 Span = tuple[int, int, str]
 """Start, end (half-open) and label; of characters or of words."""
-_SAME = {"L": "E", "U": "S"}  # BILOU's names of what IOBES calls E and S
-_INSIDE = frozenset("IE")
-_OPEN = frozenset("BI")
 
 
 def chunks(tags: Sequence[str]) -> list[Span]:
@@ -19,21 +17,11 @@ def chunks(tags: Sequence[str]) -> list[Span]:
     Raises:
         UserError: a tag of another kind.
     """
-    spans: list[Span] = []
-    before, label_before = "O", ""
-    for i, tag in enumerate(tags):
-        kind, label = _read(tag)
-        if kind in _INSIDE and before in _OPEN and label == label_before:
-            spans[-1] = (spans[-1][0], i + 1, label)
-        elif kind != "O":
-            spans.append((i, i + 1, label))
-        before, label_before = kind, label
-    return spans
+    return [(span.start, span.stop, span.label) for span in spans_of_tags([_checked(tag) for tag in tags])]
 
 
-def _read(tag: str) -> tuple[str, str]:
+def _checked(tag: str) -> str:
     kind, _, label = tag.partition("-")
-    kind = _SAME.get(kind, kind)
-    if kind not in {"O", "B", "I", "E", "S"}:
+    if kind not in {"O", "B", "I", "E", "S", "L", "U"}:
         raise UserError(f"tag = {tag!r:.80}: a tag is O, or one of B, I, E, S, L, U with a label, as B-PER")
-    return kind, label or "_"
+    return tag if label or kind == "O" else f"{kind}-_"
