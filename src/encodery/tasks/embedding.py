@@ -17,7 +17,7 @@ from encodery.data.examples import Example, ExampleFields, input_example, read_e
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
-from encodery.model.heads import Model
+from encodery.model.heads import Model, mean_of_sequences
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Correlation, Measurement, cosine_similarity, pair_retrieval, scores
 from encodery.tasks.pairs import EncodedPair, pairs_of
@@ -101,8 +101,7 @@ class FeatureExtraction:
         if self.pooling.mode == "cls":
             pooled = model.encoder(batch, batch.first_tokens)
         else:
-            hidden = model.encoder(batch)
-            pooled = torch.stack([part.mean(0) for part in hidden.split(batch.seqlens())])
+            pooled = mean_of_sequences(model.encoder(batch), batch)
         vectors: Tensor = pooled.float()
         return vectors
 
