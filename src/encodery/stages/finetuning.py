@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from encodery.data.epochs import Epochs
-from encodery.data.splits import files_by_name
+from encodery.data.splits import SPLITS, files_by_name
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder
@@ -21,7 +21,7 @@ from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.stages.evaluation import read_labelled, trust
 from encodery.stages.group_table import group_table
-from encodery.stages.provenance import SPLITS, data_of, data_of_card, limits_of, run_command
+from encodery.stages.provenance import data_of, data_of_card, limits_of, run_command
 from encodery.stages.saving import save_model, training_facts
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
