@@ -17,7 +17,7 @@ class Joint:
 
     size: int
     """How many examples there are in all."""
-    parts: tuple[tuple[Rows, Measurement], ...]
+    parts: tuple[tuple[Int64[np.ndarray, " _"], Measurement], ...]
     """Each measurement with the places of its examples."""
 
     def __len__(self) -> int:
