@@ -16,11 +16,11 @@ from tests.checking import has_shapes
 Rows = Int64[np.ndarray, " rows"]
 
 
-def plain(text: str, names: Mapping[str, tuple[int, ...]] | None = None) -> Iterator[int]: ...
-def alone(vectors: Rows) -> int: ...
+def plain(text: str, names: Mapping[str, tuple[int, ...]] | None = None) -> Iterator[int] | None: ...
+def alone(vectors: Rows) -> None: ...
 def within(some: list[tuple[str, Rows]] | None) -> None: ...
 def given(function: Callable[[Rows], int]) -> None: ...
-def found() -> dict[str, Float[np.ndarray, ""]]: ...
+def found() -> dict[str, Float[np.ndarray, ""]] | None: ...
 def quoted(rows: "Rows") -> None: ...
 def quoted_within(rows: List["Rows"]) -> None: ...  # noqa: UP006 (it holds a ForwardRef)
 
@@ -34,10 +34,11 @@ def test_a_function_without_arrays() -> None:
     assert not has_shapes(plain)
 
 
-@pytest.mark.parametrize("call", [lambda: is_mark(3), lambda: files_by_name({"de": 3})])
-def test_a_wrong_type_fails(call: Callable[[], object]) -> None:
+@pytest.mark.parametrize(("function", "argument"), [(is_mark, 3), (files_by_name, {"de": 3})])
+def test_a_wrong_type_fails(function: Callable[..., Any], argument: Any) -> None:
+    assert not has_shapes(function)
     with pytest.raises(Exception, match="violates type hint"):
-        call()
+        function(argument)
 
 
 def test_a_wrong_shape_fails() -> None:

@@ -148,7 +148,10 @@ def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:
 
 def _tuned(job: Job, task: Tunable) -> Trainable:
     """The task with what is chosen on the dev data after training."""
-    return task.tuned(lambda like, some: Predictor(job.start, like).predict_examples(some), job.examples["dev"])
+    tuned: Trainable = task.tuned(
+        lambda like, some: Predictor(job.start, like).predict_examples(some), job.examples["dev"]
+    )
+    return tuned
 
 
 def evaluate_splits(job: Job, said: Predictions, metrics: dict[str, Any]) -> None:

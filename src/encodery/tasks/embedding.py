@@ -140,7 +140,7 @@ class FeatureExtraction:
         is_numbered = np.array([similarity_of(example) is not None for example in examples], bool)
         kinds = ((np.flatnonzero(is_numbered), _correlation), (np.flatnonzero(~is_numbered), _retrieval))
         parts = tuple(
-            (rows, measured([predictions[row] for row in rows], [examples[row] for row in rows]))
+            (rows, measured([predictions[row] for row in rows.tolist()], [examples[row] for row in rows.tolist()]))
             for rows, measured in kinds
             if len(rows)
         )
