@@ -137,7 +137,7 @@ def test_what_is_written_runs(tmp_path: Path, kind: str, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     code, _, err = encodery("run", str(to), *SMALL)
     assert code == 0, err
-    assert list(tmp_path.glob("**/finetune.main*/**/model.safetensors"))
+    assert list(tmp_path.glob("runs/**/model.safetensors"))
 
 
 def test_a_table_with_another_suffix_and_few_words(
