@@ -15,7 +15,7 @@ from pydantic import Field
 from torch.nn import functional as F
 
 from encodery.batch import IGNORE_INDEX, Batch, LossOutput
-from encodery.data.scripts import is_in_word, is_mark
+from encodery.data.scripts import is_in_word, whole
 from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, input_tagged, read_tagged, tags_of
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, ProblemType
@@ -172,9 +172,9 @@ class TokenClassification:
         """Tokens of one entity after another, with the mean of their probabilities."""
         entities: list[dict[str, Any]] = []
         for first, last in _runs(path):
-            start, end = offsets[first][0], max(end for _, end in offsets[first:last])
-            while end < len(example.text) and is_mark(example.text[end]):  # accents that normalisation removed
-                end += 1
+            start, end = whole(example.text, offsets[first][0], max(end for _, end in offsets[first:last]))
+            if start == end:
+                continue
             entities.append(
                 {
                     "start": start,
@@ -184,7 +184,7 @@ class TokenClassification:
                     "text": example.text[start:end],
                 }
             )
-        return [entity for entity in entities if entity["text"].strip()]
+        return entities
 
     def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> Measurement:
         """Entities found at the right place with the right label, and nearly."""

@@ -17,6 +17,7 @@ from encodery.tasks.metrics.correlation import Correlation, cosine_similarity, r
 from encodery.tasks.metrics.entities import entity_measurement, entity_scores
 from encodery.tasks.metrics.groups import average_scores, group_scores, rows_of
 from encodery.tasks.metrics.intervals import bootstrap, intervals
+from encodery.tasks.metrics.joint import Joint
 from encodery.tasks.metrics.label_noise import Suspect, label_suspects
 from encodery.tasks.metrics.measurement import Measurement, Sums, scores
 from encodery.tasks.metrics.no_answer import best_threshold, precision_recall, threshold_curve
@@ -33,6 +34,7 @@ __all__ = [
     "Confusion",
     "Correlation",
     "Difference",
+    "Joint",
     "Measurement",
     "Pair",
     "Sums",
