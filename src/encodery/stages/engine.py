@@ -19,7 +19,7 @@ from rich.console import Console
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
-from encodery.recipe import BASES, Recipe, resolve
+from encodery.recipe import BASES, FINETUNE, TOKENIZER, Recipe, resolve
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -52,8 +52,11 @@ class Run:
 
 
 def base_folder(run: Run, source: str) -> Path:
-    """Where the model that a `from` names lies: an artifact of this run, or a model folder."""
-    return run.artifact(source) if source in BASES else resolve(source, run.base)
+    """Where the model lies that a `from` or a `teacher` names: an artifact of this run, or a model folder."""
+    if source.startswith(FINETUNE):
+        table, seed = run.recipe.teacher_of(source)
+        return run.artifact(f"{FINETUNE}{table}.{seed}")
+    return run.artifact(source) if source in (*BASES, TOKENIZER) else resolve(source, run.base)
 
 
 Metrics = Mapping[str, Any]

@@ -23,6 +23,7 @@ from encodery.stages.evaluation import read_labelled, trust
 from encodery.stages.group_table import group_table
 from encodery.stages.provenance import SPLITS, data_of, data_of_card, limits_of, run_command
 from encodery.stages.saving import save_model, training_facts
+from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
@@ -66,6 +67,7 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     sequences = [sequence for item in encoded for sequence in item.sequences]
     epochs = Epochs(sequences, table.tokens_per_step, table.epochs, seed)
     begin_adapter(run, table, start, seed, f"finetune.{name}")
+    lesson = lesson_of(run, name, task, start, learned, epochs, seed)
     predictor = Predictor(start, task)
 
     check_best_metric(table, task.headline, f"finetune.{name}")
@@ -81,7 +83,16 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         return {key: scores[key] for key in task.headline if key in scores} | loss
 
     trainer = Trainer(
-        start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
+        start.model,
+        lesson.loss,
+        lesson.batches,
+        table,
+        lesson.steps,
+        seed,
+        work,
+        evaluate,
+        run.console,
+        f"finetune.{name}.{seed}",
     )
     metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
     if "dev" in examples and isinstance(task, Tunable):

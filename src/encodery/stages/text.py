@@ -12,8 +12,8 @@ from encodery.corpus.readers import Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.recipe import CorpusTable, names_languages
-from encodery.stages.engine import Metrics, Run
+from encodery.recipe import TOKENIZER, CorpusTable, names_languages
+from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
@@ -73,11 +73,14 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
     }
 
 
-def build_shards(run: Run, into: Path, work: Path) -> Metrics:
-    """The `shards` stage: every document as ids of sentences, the training and the held-out part."""
+def build_shards(run: Run, into: Path, work: Path, source: str = TOKENIZER) -> Metrics:
+    """The `shards` stage: every document as ids of sentences, the training and the held-out part.
+
+    `source` is where the tokenizer is from: that stage, or a model.
+    """
     corpus = run.recipe.corpus
     assert corpus is not None
-    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    tokenizer = Tokenizer.load(base_folder(run, source))
     metrics = {}
     for split, documents in (
         ("train", train_documents(corpus, run.base)),

@@ -87,9 +87,19 @@ class TextClassification:
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The problem's loss summed over the sequences."""
+        return self.loss_of(self.forward(model, batch), batch)
+
+    def loss_of(self, logits: Float[Tensor, "sequences labels"], batch: Batch) -> LossOutput:
+        """The same of logits that are there."""
         assert batch.sequence_labels is not None
-        loss, metrics = self.problem.loss(self.forward(model, batch), batch.sequence_labels)
+        loss, metrics = self.problem.loss(logits, batch.sequence_labels)
         return LossOutput({"classification": loss}, metrics)
+
+    def decisions(
+        self, logits: Float[Tensor, "sequences labels"], batch: Batch
+    ) -> Float[Tensor, "decisions outcomes"]:
+        """The class of each sequence, or of each class whether it holds."""
+        return self.problem.decisions(logits)
 
     def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " labels"]]:
         """The logits of each sequence."""
