@@ -1,7 +1,6 @@
 """`[distill]` from a recipe to a model folder that `transformers` opens, its parts as the recipe says."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,13 @@ from encodery.artifact import read_manifest
 from encodery.batch import Sequence, pack
 from encodery.config import read_json
 from encodery.errors import Interrupted, UserError
+from encodery.families import FAMILIES
 from encodery.families.folder import load_folder
 from encodery.recipe import load_recipe
-from encodery.stages import open_run, run
+from encodery.stages import Run, open_run, run
 from encodery.stages.graph import stages_of
 from encodery.text.tokenizer import Tokenizer
+from encodery.train.log import read_log
 from encodery.train.trainer import Trainer
 from tests.stages.test_run import complete
 
@@ -29,6 +30,13 @@ DISTILL = (
     'model = { family = "distilbert", config = { num_hidden_layers = 1, hidden_size = 32, num_attention_heads = 2, '
     "intermediate_size = 64, max_position_embeddings = 48 } } }"
 )
+STUDENT = """
+name = "student"
+seed = 7
+[corpus]
+inputs = [{ path = "text" }]
+valid_fraction = 0.2
+"""
 TEACHER = "model.config.num_hidden_layers=3"
 MOOD = ['finetune.mood.from="distill"', "finetune.mood.seeds=[3]", "finetune.mood.epochs=1"]
 
@@ -39,29 +47,29 @@ def metrics_of(folder: Path) -> Any:
     return manifest.metrics
 
 
-@pytest.fixture
-def taught(done: Path) -> Path:
-    """A project whose teacher is pretrained, and nothing else: its run is named `student`."""
-    target = done / "runs" / "student"
-    target.mkdir()
-    for name in ("tokenizer", "shards", "pretrain"):
-        shutil.copytree(done / "runs" / "tiny" / name, target / name)
-    return done
+def opened_student(project: Path, *overrides: str) -> Run:
+    """A recipe of its own, without [tokenizer] and [pretrain]: the finished run's model teaches as a folder."""
+    (project / "student.toml").write_text(STUDENT)
+    recipe = load_recipe(project / "student.toml", [DISTILL, 'distill.teacher="runs/tiny/pretrain"', *overrides])
+    return open_run(recipe, project / "student.toml", Console(quiet=True))
 
 
 def teach(project: Path, *overrides: str) -> Path:
-    """Distil from the pretrained model of the finished run, as from a folder: the student's."""
-    complete(project, DISTILL, 'distill.teacher="runs/tiny/pretrain"', "name=student", *NO_OTHERS, *overrides)
-    return project / "runs" / "student" / "distill"
-
-
-NO_OTHERS = ("finetune={}",)
+    """Distil to the end; the student's folder."""
+    opened = opened_student(project, *overrides)
+    run(opened, stages_of(opened))
+    return opened.artifact("distill")
 
 
 def test_pretrain_distill_finetune_and_transformers_agree(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    complete(project, TEACHER, DISTILL, *MOOD, "pretrain.steps=4")
+    opened = open_run(
+        load_recipe(project / "tiny.toml", [TEACHER, DISTILL, *MOOD, "pretrain.steps=4"]),
+        project / "tiny.toml",
+        Console(width=200),
+    )
+    run(opened, stages_of(opened))
     folder = project / "runs" / "tiny" / "distill"
-    assert "begins with embeddings; layers 0; head of pretrain" in capsys.readouterr().out.replace("\n", " ")
+    assert "distill: the student begins with embeddings; layers 0; head of pretrain\n" in capsys.readouterr().out
     found = metrics_of(folder)
     assert {"ce_loss", "mlm_loss", "mlm_accuracy", "cos_loss"} == found["valid"].keys()
     assert found["teacher"]["num_hidden_layers"] == 3
@@ -79,21 +87,17 @@ def test_pretrain_distill_finetune_and_transformers_agree(project: Path, capsys:
 
 
 def test_a_folder_teaches_without_a_tokenizer_table(done: Path) -> None:
-    """The shards are then of the folder's tokenizer; the student learns from it better than it began."""
-    recipe = (done / "tiny.toml").read_text()
-    head, _, rest = recipe.partition("[tokenizer]")
-    corpus_only = head + rest[rest.index("[finetune.mood]") :]
-    (done / "folder.toml").write_text(corpus_only)
-    overrides = [DISTILL, 'distill.teacher="runs/tiny/pretrain"', "name=folder", "finetune={}", "distill.steps=40"]
-    opened = open_run(load_recipe(done / "folder.toml", overrides), done / "folder.toml", Console(quiet=True))
+    """The shards are then of the folder's tokenizer; the student comes nearer to it than it began."""
+    opened = opened_student(done, "distill.steps=40", "distill.evaluate_every=1")
     stages = stages_of(opened)
     assert [stage.name for stage in stages] == ["distill_shards", "distill", "report"]
     run(opened, stages)
-    folder = done / "runs" / "folder" / "distill"
+    folder = done / "runs" / "student" / "distill"
     assert Tokenizer.load(folder).kind.vocabulary == Tokenizer.load(done / "runs/tiny/pretrain").kind.vocabulary
-    log = (folder / "log.jsonl").read_text().splitlines()
-    assert metrics_of(folder)["valid"]["ce_loss"] < 5
-    assert len(log) > 10
+    first, *_, last = [record for record in read_log(folder / "log.jsonl") if record["event"] == "eval"]
+    for term in ("ce_loss", "cos_loss"):
+        assert last[term] < first[term]
+        assert last[term] == pytest.approx(metrics_of(folder)["valid"][term])
     assert "base_model: runs/tiny/pretrain" in (folder / "README.md").read_text()
 
 
@@ -137,18 +141,9 @@ def test_a_trimmed_vocabulary(done: Path) -> None:
     ]
     rows = teacher.model.encoder.embeddings.word.weight[ids]
     torch.testing.assert_close(student.model.encoder.embeddings.word.weight, rows, rtol=1e-5, atol=1e-6)
-    assert [stage.name for stage in stages_with(done, trim, 'distill.tokenizer="trim"')][-4:] == [
-        "trim",
-        "distill_shards",
-        "distill",
-        "report",
-    ]
-
-
-def stages_with(project: Path, *overrides: str) -> list[Any]:
-    values = [DISTILL, 'distill.teacher="runs/tiny/pretrain"', "name=student", "finetune={}", *overrides]
-    recipe = load_recipe(project / "tiny.toml", values)
-    return stages_of(open_run(recipe, project / "tiny.toml", Console(quiet=True)))
+    stages = stages_of(opened_student(done, trim, 'distill.tokenizer="trim"'))
+    assert [stage.name for stage in stages] == ["trim", "distill_shards", "distill", "report"]
+    assert stages[2].parents == ("trim", "distill_shards")
 
 
 def test_a_teacher_of_languages_reads_them(project: Path) -> None:
@@ -158,38 +153,29 @@ def test_a_teacher_of_languages_reads_them(project: Path) -> None:
         "model.config={ num_hidden_layers = 2, hidden_size = 32, num_attention_heads = 2, num_languages = 3, "
         "max_position_embeddings = 48 }"
     )
-    xlm = ["model.family=xlm", 'model.preset="mlm-en-2048"', config, "tokenizer={ vocab_size = 90 }"]
+    preset = next(iter(FAMILIES["xlm"].presets))
+    xlm = ["model.family=xlm", f'model.preset="{preset}"', config, "tokenizer={ vocab_size = 90 }"]
     complete(project, inputs, *xlm, "pretrain.steps=2", DISTILL, "finetune={}")
     student = read_json(project / "runs" / "tiny" / "distill" / "config.json")
     assert "lang2id" not in student
     unnamed = inputs.replace("sw", "de")
     with pytest.raises(UserError) as error:
-        teach_from(project, "runs/tiny/pretrain", unnamed, *xlm)
+        teach(project, unnamed)
     assert str(error.value).startswith(
         "corpus: some text is in the language 'de', but the model's languages are en, sw; give each input"
     )
 
 
-def teach_from(project: Path, teacher: str, *overrides: str) -> None:
-    complete(
-        project, DISTILL, f'distill.teacher="{teacher}"', "name=other", "finetune={}", "pretrain.steps=2", *overrides
-    )
-
-
-Spoil = Callable[[Path], None]
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (('distill.model="none"',), "distill.model = 'none'"),
         (('distill.teacher="nowhere"',), "distill.teacher = 'nowhere': nowhere is no folder; name a model folder"),
         (
             ('distill.teacher="distill"',),
             "[distill] starts from distill; pretrain or trim or extend or a model folder is allowed",
         ),
         (
-            ('distill.tokenizer="tokenizer"', "tokenizer.vocab_size=91"),
+            ('distill.tokenizer="tokenizer"', "tokenizer={ vocab_size = 91, min_frequency = 1 }"),
             "distill.tokenizer = 'tokenizer': 1 of the student's 91 tokens are none of the teacher's 90 (",
         ),
         (
