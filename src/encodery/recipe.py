@@ -7,7 +7,7 @@ import importlib.util
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -20,12 +20,11 @@ from encodery.families import FAMILIES
 from encodery.families.adapter import LoraTable
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
-from encodery.objectives.distill import DistillConfig
 from encodery.objectives.objective import ObjectiveConfig
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
-from encodery.tasks.distill import TaskDistillConfig
 from encodery.tasks.tables import TaskTable
+from encodery.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable, TaughtTable, check_teachers, with_seed
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable, check_space, with_values
@@ -34,9 +33,6 @@ SCRATCH = "scratch"
 PRETRAIN = "pretrain"
 TRIM = "trim"
 EXTEND = "extend"
-DISTILL = "distill"
-TOKENIZER = "tokenizer"
-FINETUNE = "finetune."
 BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
 """The stages that leave a model to start from, in the order in which they run."""
 
@@ -91,42 +87,7 @@ class PretrainTable(TrainerConfig):
         return self
 
 
-class DistillTable(TrainerConfig):
-    """`[distill]`: a student that learns from a teacher on the text of `[corpus]`, how long, and how."""
-
-    teacher: str = PRETRAIN
-    """`pretrain`, `trim`, `extend`, or a model folder; `package:NAME/FOLDER` looks in an installed Python package."""
-    teacher_precision: Literal["fp32", "bf16"] = "bf16"
-    """Of the teacher's weights and products."""
-    model: ModelTable | None = None
-    """The student; `[model]` if not given, which is the teacher where this run pretrains that."""
-    layers: tuple[NonNegativeInt, ...] | None = None
-    """The teacher's layers that the student begins with; evenly spaced ones if not given, where they are of the same
-    shape. None at all: a fresh student."""
-    tokenizer: str | None = None
-    """Where the student's tokenizer is from: `tokenizer` is the one that this run trains, else as `teacher`, which it
-    is if not given. Each of its tokens must be one of the teacher's."""
-    objective: DistillConfig = DistillConfig()
-    max_seqlen: int = Field(default=128, ge=8)
-    tokens_per_step: PositiveInt = 8192
-    steps: PositiveInt
-    valid_max_tokens: PositiveInt = 100_000
-    """The losses on held-out text are taken over at most this many tokens."""
-
-    @property
-    def vocabulary(self) -> str:
-        """Where the student's tokenizer is from."""
-        return self.tokenizer or self.teacher
-
-    @model_validator(mode="after")
-    def _best_is_measured(self) -> "DistillTable":
-        metrics = ("ce_loss", "mlm_loss", "mlm_accuracy", *(("cos_loss",) if self.objective.alpha_cos else ()))
-        if self.best_metric not in (None, *metrics):
-            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
-        return self
-
-
-class FinetuneTable(TrainerConfig):
+class FinetuneTable(TaughtTable):
     """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
 
     task: TaskTable = TextClassificationConfig()
@@ -146,13 +107,6 @@ class FinetuneTable(TrainerConfig):
     """Draw this many of the last layers anew."""
     lora: LoraTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """Train an adapter of the encoder in place of its weights (Hu et al. 2021)."""
-    teacher: str | None = Field(default=None, exclude_if=lambda teacher: teacher is None)
-    """A fine-tuned model to learn from beside the labels: `finetune.NAME` (its first seed, or `finetune.NAME.SEED`),
-    or a model folder."""
-    distill: TaskDistillConfig | None = Field(default=None, exclude_if=lambda table: table is None)
-    """What the teacher's word and the labels weigh."""
-    unlabelled: str | None = Field(default=None, exclude_if=lambda file: file is None)
-    """A file of records without labels, which the teacher gives."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One model each; the report gives mean and spread."""
 
@@ -182,13 +136,6 @@ class FinetuneTable(TrainerConfig):
     def _seeds_differ(self) -> "FinetuneTable":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
-        return self
-
-    @model_validator(mode="after")
-    def _there_is_a_teacher(self) -> "FinetuneTable":
-        if self.teacher is None and (self.distill or self.unlabelled):
-            what = "distill weighs" if self.distill else "unlabelled records are labelled by"
-            raise ValueError(f'{what} a teacher, and there is none; give teacher = "finetune.NAME" or a model folder')
         return self
 
     @model_validator(mode="after")
@@ -281,18 +228,10 @@ class Recipe(Config):
     def _check_distill(self, table: DistillTable) -> None:
         if not self.corpus:
             raise ValueError("[distill] needs text: add a [corpus] table")
-        self._check_base(DISTILL, table.teacher, BASES[:3])
-        if table.tokenizer == TOKENIZER and not self.tokenizer:
+        if table.vocabulary == TOKENIZER and not self.tokenizer:
             raise ValueError(f"distill.tokenizer = {TOKENIZER!r}, but there is no [tokenizer] table")
-        if table.tokenizer:
-            self._check_base(f"{DISTILL}.tokenizer", table.tokenizer, BASES[:3])
-        if table.model is None and table.teacher in BASES:
-            raise ValueError(
-                "[distill] has a teacher of this run, whose sizes are those of [model]; add [distill.model]"
-            )
-        positions = self.student.encoder(vocab_size=1 << 20).num_positions
-        if table.max_seqlen > positions:
-            raise ValueError(_too_long("distill.max_seqlen", table.max_seqlen, positions))
+        self._check_base(DISTILL, table.teacher, BASES[:3])
+        self._check_base(f"{DISTILL}.tokenizer", table.vocabulary, BASES[:3])
 
     @property
     def student(self) -> ModelTable:
@@ -301,32 +240,14 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _teachers_come_first(self) -> "Recipe":
-        names = list(self.finetune)
-        for place, (name, table) in enumerate(self.finetune.items()):
-            stage = table.teacher or ""
-            if not stage.startswith(FINETUNE):
-                continue
-            taught_by, seed = self.teacher_of(stage)
-            if taught_by not in names[:place]:
-                before = ", ".join(f"{FINETUNE}{other}" for other in names[:place]) or "none"
-                raise ValueError(
-                    f"finetune.{name}.teacher = {stage!r:.80}: a table above it or a model folder is allowed "
-                    f"(above it: {before})"
-                )
-            if seed not in self.finetune[taught_by].seeds:
-                seeds = list(self.finetune[taught_by].seeds)
-                raise ValueError(f"finetune.{name}.teacher = {stage!r:.80}: the seeds of {taught_by} are {seeds}")
-            if self.search and self.search.finetune == name:
-                raise ValueError(f"[search] looks into [finetune.{name}] before its teacher {stage} is trained")
+        teachers = {name: (table.teacher, table.seeds) for name, table in self.finetune.items()}
+        check_teachers(teachers, self.search.finetune if self.search else "")
         return self
 
-    def teacher_of(self, stage: str) -> tuple[str, int]:
-        """The table and the seed of `finetune.NAME` or `finetune.NAME.SEED`; seed -1 where there is no table."""
-        name = stage.removeprefix(FINETUNE)
-        table, _, seed = name.rpartition(".")
-        if name in self.finetune or not seed.isdecimal():
-            return name, self.finetune[name].seeds[0] if name in self.finetune else -1
-        return table, int(seed)
+    def artifact_of(self, stage: str) -> str:
+        """The stage itself; of `finetune.NAME`, which may have several seeds, the first."""
+        seeds = {name: table.seeds for name, table in self.finetune.items()}
+        return with_seed(stage, seeds) if stage.startswith(FINETUNE) else stage
 
     def _check_base(self, table: str, source: str, allowed: Sequence[str]) -> None:
         if source in BASES and source not in allowed:
@@ -357,6 +278,8 @@ class Recipe(Config):
         positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and self.pretrain.max_seqlen > positions:
             raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.max_seqlen, positions))
+        if self.distill and self.distill.max_seqlen > (theirs := self.student.encoder(1 << 20).num_positions):
+            raise ValueError(_too_long("distill.max_seqlen", self.distill.max_seqlen, theirs))
         for name, table in self.finetune.items():
             if table.source in (PRETRAIN, SCRATCH) and table.task.max_seqlen > positions:
                 raise ValueError(_too_long(f"finetune.{name}.task.max_seqlen", table.task.max_seqlen, positions))

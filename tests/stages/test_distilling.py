@@ -214,7 +214,7 @@ def test_a_teacher_of_this_run_needs_a_student(project: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe(project / "tiny.toml", ["distill={ steps = 3 }"])
     assert str(error.value).endswith(
-        "[distill] has a teacher of this run, whose sizes are those of [model]; add [distill.model]"
+        "distill: teacher = 'pretrain' is of this run, and [model] says its sizes; add [distill.model], the student's"
     )
     with pytest.raises(UserError) as error:
         load_recipe(project / "tiny.toml", MOOD)

@@ -86,12 +86,11 @@ def test_a_teacher_of_this_run_is_trained_first(done: Path) -> None:
     [
         (
             ('finetune.taught.teacher="finetune.last"',),
-            "finetune.taught.teacher = 'finetune.last': a table above it or a model folder is allowed (above it: "
-            "none)",
+            "finetune.taught.teacher = 'finetune.last': a fine-tuning above it (none) or a model folder is allowed",
         ),
         (
             ('finetune.taught.teacher="finetune.taught"',),
-            "finetune.taught.teacher = 'finetune.taught': a table above it or a model folder is allowed",
+            "finetune.taught.teacher = 'finetune.taught': a fine-tuning above it (none) or a model folder is allowed",
         ),
         (
             ("finetune.taught.distill={}",),

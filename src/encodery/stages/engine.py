@@ -53,10 +53,8 @@ class Run:
 
 def base_folder(run: Run, source: str) -> Path:
     """Where the model lies that a `from` or a `teacher` names: an artifact of this run, or a model folder."""
-    if source.startswith(FINETUNE):
-        table, seed = run.recipe.teacher_of(source)
-        return run.artifact(f"{FINETUNE}{table}.{seed}")
-    return run.artifact(source) if source in (*BASES, TOKENIZER) else resolve(source, run.base)
+    of_this_run = source in (*BASES, TOKENIZER) or source.startswith(FINETUNE)
+    return run.artifact(run.recipe.artifact_of(source)) if of_this_run else resolve(source, run.base)
 
 
 Metrics = Mapping[str, Any]

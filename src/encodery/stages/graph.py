@@ -134,8 +134,7 @@ def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]
     if source in (*BASES, TOKENIZER):
         return [], (source,)
     if source.startswith(FINETUNE):
-        table, seed = run.recipe.teacher_of(source)
-        return [], (f"{FINETUNE}{table}.{seed}",)
+        return [], (run.recipe.artifact_of(source),)
     folder = base_folder(run, source)
     if not folder.is_dir():
         raise UserError(f"{key} = {source!r}: {folder} is no folder; name a model folder")

@@ -77,9 +77,6 @@ class Problem(Protocol):
     ) -> tuple[Float[Tensor, ""], Metrics]:
         """The loss summed over the texts, and metrics as (sum, count)."""
 
-    def decisions(self, logits: Float[Tensor, "texts outputs"]) -> Float[Tensor, "decisions outcomes"]:
-        """Logits of the probabilities that it gives: a softmax over each row is one decision; none of a number."""
-
     def decode(self, logits: Float[Tensor, "texts outputs"]) -> list[dict[str, Any]]:
         """Predictions in the record form: `label`, its `score`, and the `scores` of all outputs."""
 
@@ -147,9 +144,6 @@ class OneLabel(_Classes):
         hits = float((logits.argmax(-1) == targets).sum())
         return loss, {"loss": (loss.item(), self.count(targets)), "accuracy": (hits, float(len(targets)))}
 
-    def decisions(self, logits: Float[Tensor, "texts outputs"]) -> Float[Tensor, "texts outputs"]:
-        return logits
-
     def decode(self, logits: Float[Tensor, "texts outputs"]) -> list[dict[str, Any]]:
         predictions = []
         for row in torch.softmax(logits, -1).tolist():
@@ -210,11 +204,6 @@ class ManyLabels(_Classes):
         count = float(len(targets))
         return loss, {"loss": (loss.item(), count), "exact_match": (exact, count)}
 
-    def decisions(self, logits: Float[Tensor, "texts outputs"]) -> Float[Tensor, "decisions 2"]:
-        """Of each class yes or no: a sigmoid is a softmax beside 0."""
-        yes = logits.flatten()
-        return torch.stack([yes, torch.zeros_like(yes)], 1)
-
     def decode(self, logits: Float[Tensor, "texts outputs"]) -> list[dict[str, Any]]:
         predictions = []
         for row in torch.sigmoid(logits).tolist():
@@ -273,9 +262,6 @@ class Number:
     ) -> tuple[Float[Tensor, ""], Metrics]:
         loss = F.mse_loss(logits[:, 0], targets, reduction="sum")
         return loss, {"loss": (loss.item(), float(len(targets)))}
-
-    def decisions(self, logits: Float[Tensor, "texts 1"]) -> Float[Tensor, "0 1"]:
-        return logits[:0]
 
     def decode(self, logits: Float[Tensor, "texts 1"]) -> list[dict[str, Any]]:
         return [
