@@ -95,8 +95,8 @@ def check_teachers(tables: Mapping[str, tuple[str | None, Sequence[int]]], searc
         of_this_run = teacher is not None and teacher.startswith(FINETUNE)
         if of_this_run and name == searched:
             raise ValueError(
-                f"search.finetune = {searched!r:.80}: [search] comes before {teacher}, its teacher; name a model folder "
-                "as teacher"
+                f"search.finetune = {searched!r:.80}: [search] comes before {teacher}, its teacher; name a model "
+                "folder as teacher"
             )
         if of_this_run and with_seed(str(teacher), all_seeds) not in above:
             there = ", ".join(above) or "none"

@@ -10,22 +10,22 @@ from torch.nn import functional as F
 from encodery.model import soft_targets
 from encodery.model.soft_targets import soft_target_loss
 
+Side = tuple[Tensor, Tensor, Tensor]
 ROWS, WIDTH, TEACHER_WIDTH, VOCABULARY, TEMPERATURE = 13, 7, 11, 101, 1.7
 
 
-def operands(dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[Tensor]]:
+def operands(dtype: torch.dtype = torch.float64) -> tuple[Side, Side]:
     """Hidden states, weight and bias of the student, which learns, and of the teacher, which could."""
     generator = torch.Generator().manual_seed(5)
 
-    def side(width: int) -> list[Tensor]:
-        shapes = ((ROWS, width), (VOCABULARY, width), (VOCABULARY,))
-        return [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes]
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
 
-    student, teacher = side(WIDTH), side(TEACHER_WIDTH)
-    return [tensor.requires_grad_() for tensor in student], [tensor.requires_grad_() for tensor in teacher]
+    student = (drawn(ROWS, WIDTH), drawn(VOCABULARY, WIDTH), drawn(VOCABULARY))
+    return student, (drawn(ROWS, TEACHER_WIDTH), drawn(VOCABULARY, TEACHER_WIDTH), drawn(VOCABULARY))
 
 
-def dense(student: list[Tensor], teacher: list[Tensor], temperature: float = TEMPERATURE) -> Tensor:
+def dense(student: Side, teacher: Side, temperature: float = TEMPERATURE) -> Tensor:
     """As DistilBERT's authors compute it: both whole matrices, `kl_div`, times the temperature squared."""
     said = F.log_softmax(F.linear(*student) / temperature, -1)
     wanted = F.softmax(F.linear(*teacher) / temperature, -1).detach()
@@ -37,10 +37,10 @@ def test_loss_and_gradient_are_those_of_the_whole_softmax(at_once: int, monkeypa
     monkeypatch.setattr(soft_targets, "LOGITS_AT_ONCE", at_once)
     student, teacher = operands()
     expected, expected_teacher = operands()
-    loss = soft_target_loss(*student, *teacher, TEMPERATURE)
-    (3 * loss).backward()
+    loss = soft_target_loss(student, teacher, TEMPERATURE)
+    (3 * loss).backward()  # type: ignore[no-untyped-call]
     oracle = dense(expected, expected_teacher)
-    (3 * oracle).backward()
+    (3 * oracle).backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(loss, oracle, rtol=1e-12, atol=1e-12)
     for ours, theirs in zip(student, expected, strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-11, atol=1e-12)
@@ -49,7 +49,7 @@ def test_loss_and_gradient_are_those_of_the_whole_softmax(at_once: int, monkeypa
 
 def test_a_student_that_says_the_same_has_no_loss() -> None:
     student, _ = operands(torch.float32)
-    loss = soft_target_loss(*student, *student, 2.0)
+    loss = soft_target_loss(student, student, 2.0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert abs(loss.item()) < 1e-5
     assert all(tensor.grad is not None and tensor.grad.abs().max() < 1e-5 for tensor in student)
@@ -57,11 +57,11 @@ def test_a_student_that_says_the_same_has_no_loss() -> None:
 
 def test_only_gradients_wait_for_the_backward_pass() -> None:
     student, teacher = operands()
-    node: Any = soft_target_loss(*student, *teacher, TEMPERATURE).grad_fn
+    node: Any = soft_target_loss(student, teacher, TEMPERATURE).grad_fn
     kept = [tuple(tensor.shape) for tensor in node.saved_tensors]
     assert kept == [tuple(tensor.shape) for tensor in student]
     with torch.no_grad():
-        assert soft_target_loss(*student, *teacher, TEMPERATURE).grad_fn is None
+        assert soft_target_loss(student, teacher, TEMPERATURE).grad_fn is None
 
 
 def test_autocast_is_the_students_and_the_teachers_dtype_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +73,9 @@ def test_autocast_is_the_students_and_the_teachers_dtype_its_own(monkeypatch: py
         seen.append(weight.dtype)
         return linear(x, weight, bias)
 
-    monkeypatch.setattr(soft_targets.F, "linear", spy)
+    monkeypatch.setattr(F, "linear", spy)
     with torch.autocast("cpu", torch.bfloat16):
-        loss = soft_target_loss(*student, *teacher, TEMPERATURE)
+        loss = soft_target_loss(student, teacher, TEMPERATURE)
     assert seen == [torch.float32, torch.bfloat16]
     loss.backward()  # type: ignore[no-untyped-call]
     monkeypatch.undo()

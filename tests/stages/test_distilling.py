@@ -73,6 +73,8 @@ def test_pretrain_distill_finetune_and_transformers_agree(project: Path, capsys:
     found = metrics_of(folder)
     assert {"ce_loss", "mlm_loss", "mlm_accuracy", "cos_loss"} == found["valid"].keys()
     assert found["teacher"]["num_hidden_layers"] == 3
+    page = (project / "runs" / "tiny" / "report" / "report.html").read_text()
+    assert "Soft targets (KL, nats)" in page
     assert read_json(folder / "config.json")["architectures"] == ["DistilBertForMaskedLM"]
     theirs = transformers.AutoModelForMaskedLM.from_pretrained(folder).eval()
     assert type(theirs).__name__ == "DistilBertForMaskedLM"
@@ -88,7 +90,7 @@ def test_pretrain_distill_finetune_and_transformers_agree(project: Path, capsys:
 
 def test_a_folder_teaches_without_a_tokenizer_table(done: Path) -> None:
     """The shards are then of the folder's tokenizer; the student comes nearer to it than it began."""
-    opened = opened_student(done, "distill.steps=40", "distill.evaluate_every=1")
+    opened = opened_student(done, "distill.steps=40", "distill.layers=[]")
     stages = stages_of(opened)
     assert [stage.name for stage in stages] == ["distill_shards", "distill", "report"]
     run(opened, stages)
@@ -107,7 +109,7 @@ def test_killed_and_continued_the_same_bits(done: Path, width: int, monkeypatch:
     size = f"distill.model.config.hidden_size={width}"
     whole = load_file(teach(done, size) / "model.safetensors")
     shutil.rmtree(done / "runs" / "student" / "distill")
-    step, seen = Trainer._step, []
+    step, seen = Trainer._step, list[str]()
 
     def killed(self: Trainer, *arguments: Any) -> float:
         if self.state.step == 5:
@@ -169,14 +171,14 @@ def test_a_teacher_of_languages_reads_them(project: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (('distill.teacher="nowhere"',), "distill.teacher = 'nowhere': nowhere is no folder; name a model folder"),
+        (('distill.teacher="nowhere"',), "nowhere is no folder; name a model folder"),
         (
             ('distill.teacher="distill"',),
             "[distill] starts from distill; pretrain or trim or extend or a model folder is allowed",
         ),
         (
             ('distill.tokenizer="tokenizer"', "tokenizer={ vocab_size = 91, min_frequency = 1 }"),
-            "distill.tokenizer = 'tokenizer': 1 of the student's 91 tokens are none of the teacher's 90 (",
+            "distill.tokenizer: 1 of the student's 91 tokens are none of the teacher's 90 (",
         ),
         (
             ("distill.layers=[0, 1]",),
@@ -199,7 +201,7 @@ def test_a_teacher_of_languages_reads_them(project: Path) -> None:
         (('distill.best_metric="f1"',), "best_metric = 'f1'; one of ce_loss, mlm_loss, mlm_accuracy, cos_loss is"),
         (
             ('distill.teacher="runs/tiny/finetune/mood/3"',),
-            "distill.teacher = 'runs/tiny/finetune/mood/3': runs/tiny/finetune/mood/3 has no trained head 'mlm'",
+            "runs/tiny/finetune/mood/3 has no trained head 'mlm', whose word is to be learned; name a model that has one",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 """What a fine-tuned teacher says, as a target: by hand for each kind of decision, with labels and without."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Many
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from encodery.batch import Batch, pack
+from encodery.batch import Batch, Sequence, pack
 from encodery.data.epochs import Epochs
 from encodery.data.examples import Example
 from encodery.data.questions import QuestionFields, input_question, read_question
@@ -43,11 +43,11 @@ def random_model(head: str, num_labels: int, seed: int) -> Model:
     return model.eval()
 
 
-def batch_of(task: Any, examples: Sequence[Any]) -> Batch:
+def batch_of(task: Any, examples: Many[Any]) -> Batch:
     return pack([sequence for example in examples for sequence in task.encode(example).sequences])
 
 
-def classification(problem: Any, labels: Sequence[Any]) -> tuple[Any, Batch]:
+def classification(problem: Any, labels: Many[Any]) -> tuple[Any, Batch]:
     task = TextClassification(TOKENIZER, problem, READING)
     pairs = zip(TEXTS, labels, strict=True)
     return task, batch_of(task, [Example(text, None, label, f"line {label}") for text, label in pairs])
@@ -77,7 +77,8 @@ def divergence(said: Tensor, wanted: Tensor) -> Tensor:
 
 def check(task: Any, batch: Batch, head: str, num_labels: int, by_hand: Any, decisions: int) -> None:
     """`by_hand(said, wanted)` is the divergence of both models' logits, summed."""
-    assert isinstance(task, Distillable)
+    is_distillable: bool = isinstance(task, Distillable)
+    assert is_distillable
     student, teacher = random_model(head, num_labels, 1), random_model(head, num_labels, 2)
     taught = Taught(task, teacher, None, CONFIGURED)
     said, wanted = task.forward(student, batch), task.forward(teacher, batch)
@@ -88,7 +89,7 @@ def check(task: Any, batch: Batch, head: str, num_labels: int, by_hand: Any, dec
     assert taught.counts(batch) == {**task.counts(batch), "soft": decisions}
     torch.testing.assert_close(output.losses["soft"], 0.7 * soft, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(output.losses[name], 0.3 * hard)
-    assert output.metrics["soft_loss"] == (pytest.approx(soft.item(), rel=1e-4), decisions)
+    assert output.metrics["soft_loss"] == pytest.approx((soft.item(), decisions), rel=1e-4)
     output.losses["soft"].backward()  # type: ignore[no-untyped-call]
     gradients = [parameter.grad for parameter in student.parameters() if parameter.grad is not None]
     assert gradients
@@ -232,21 +233,12 @@ def test_a_taught_student_is_nearer_to_its_teacher_on_held_out_text() -> None:
 
 @pytest.mark.parametrize("sizes", [(7, 3), (3, 7), (1, 11), (5, 5)])
 def test_two_sources_are_read_evenly(sizes: tuple[int, int]) -> None:
-    class Steps:
-        """Stands for `Epochs`: a step is its own number."""
-
-        def __init__(self, size: int, name: str) -> None:
-            self.size, self.name = size, name
-
-        def __len__(self) -> int:
-            return self.size
-
-        def __call__(self, step: int) -> Any:
-            return self.name, step
-
-    both = Interleaved(Steps(sizes[0], "a"), Steps(sizes[1], "b"))
-    found = [both(step) for step in range(len(both))]
-    for name, size in zip("ab", sizes, strict=True):
-        assert [step for which, step in found if which == name] == list(range(size))
-    half = [which for which, _ in found[: len(found) // 2]].count("a")
+    first, second = (
+        Epochs([Sequence([mark, number]) for number in range(size)], 2, 1, 3) for mark, size in enumerate(sizes)
+    )
+    both = Interleaved(first, second)
+    found = [both(step).input_ids.tolist() for step in range(len(both))]
+    for mark, source in enumerate((first, second)):
+        assert [ids for ids in found if ids[0] == mark] == [source(n).input_ids.tolist() for n in range(len(source))]
+    half = [mark for mark, _ in found[: len(found) // 2]].count(0)
     assert abs(half - sizes[0] / 2) <= 1

@@ -13,31 +13,26 @@ LOGITS_AT_ONCE = 1 << 24
 
 
 def soft_target_loss(
-    hidden: Float[Tensor, "rows hidden"],
-    weight: Float[Tensor, "vocabulary hidden"],
-    bias: Float[Tensor, " vocabulary"],
-    teacher_hidden: Float[Tensor, "rows teacher_hidden"],
-    teacher_weight: Float[Tensor, "vocabulary teacher_hidden"],
-    teacher_bias: Float[Tensor, " vocabulary"],
+    student: tuple[Float[Tensor, "rows hidden"], Float[Tensor, "vocabulary hidden"], Float[Tensor, " vocabulary"]],
+    teacher: tuple[Float[Tensor, "rows taught"], Float[Tensor, "vocabulary taught"], Float[Tensor, " vocabulary"]],
     temperature: float,
 ) -> Float[Tensor, ""]:
     """KL(teacher, student) of `softmax(linear(...) / temperature)`, times temperature², summed over the rows (nats).
 
-    The square keeps the gradient as large as that of hard labels (Hinton et al. 2015, section 2). The student's
+    Each side is what its logits are a product of: hidden states, weight and bias. The square keeps the gradient as large as that of hard labels (Hinton et al. 2015, section 2). The student's
     products run in the autocast dtype, the teacher's in that of its weights, sums in float32 or wider; the teacher's
     side gets no gradient. The gradients are made along with the loss, as long as the logits are there.
     """
-    device = hidden.device.type
+    device = student[0].device.type
     on = torch.is_autocast_enabled(device)
-    dtype = torch.get_autocast_dtype(device) if on else hidden.dtype
+    dtype = torch.get_autocast_dtype(device) if on else student[0].dtype
+    hidden, weight, bias = (tensor.detach() for tensor in teacher)
     with torch.autocast(device, enabled=False):
         loss: Tensor = _SoftTargetLoss.apply(  # type: ignore[no-untyped-call]
-            hidden,
+            *student,
+            hidden.to(weight.dtype),
             weight,
             bias,
-            teacher_hidden.detach().to(teacher_weight.dtype),
-            teacher_weight.detach(),
-            teacher_bias.detach(),
             temperature,
             dtype,
             torch.is_grad_enabled(),

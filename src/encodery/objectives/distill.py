@@ -137,9 +137,8 @@ class Distillation:
     def _soft(
         self, head: Any, hidden: Float[Tensor, "rows hidden"], taught: Float[Tensor, "rows teacher_hidden"]
     ) -> Float[Tensor, ""]:
-        weight, bias = head.output
-        wanted = self.teacher.vocabulary(taught)
-        return soft_target_loss(head.transform(hidden), weight, bias, *wanted, self.config.temperature)
+        said = (head.transform(hidden), *head.output)
+        return soft_target_loss(said, self.teacher.vocabulary(taught), self.config.temperature)
 
 
 def cosine_loss(hidden: Float[Tensor, "tokens hidden"], taught: Float[Tensor, "tokens hidden"]) -> Float[Tensor, ""]:

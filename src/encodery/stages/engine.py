@@ -19,7 +19,8 @@ from rich.console import Console
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
-from encodery.recipe import BASES, FINETUNE, TOKENIZER, Recipe, resolve
+from encodery.recipe import BASES, Recipe, resolve
+from encodery.teaching import FINETUNE, TOKENIZER
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""

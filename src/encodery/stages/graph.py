@@ -12,18 +12,7 @@ from encodery.corpus.readers import input_files
 from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
-from encodery.recipe import (
-    BASES,
-    DISTILL,
-    EXTEND,
-    FINETUNE,
-    PRETRAIN,
-    SCRATCH,
-    TOKENIZER,
-    TRIM,
-    DistillTable,
-    FinetuneTable,
-)
+from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
 from encodery.stages.distilling import SHARDS, build_distill, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.finetuning import build_finetune
@@ -32,6 +21,7 @@ from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.vocabulary import build_extend, build_trim
+from encodery.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable
 

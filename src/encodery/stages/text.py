@@ -12,8 +12,9 @@ from encodery.corpus.readers import Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.recipe import TOKENIZER, CorpusTable, names_languages
+from encodery.recipe import CorpusTable, names_languages
 from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.teaching import TOKENIZER
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer

@@ -41,7 +41,7 @@ class Distillable(Protocol):
 
     heads: ClassVar[tuple[str, ...]]
 
-    def counts(self, batch: Batch) -> Mapping[str, float]:
+    def counts(self, batch: Batch) -> Mapping[str, int | float]:
         """How many items each loss term scores."""
 
     def forward(self, model: Model, batch: Batch) -> Tensor:
@@ -66,15 +66,16 @@ class Taught:
         self.config = config
         self._order = None if order is None else torch.tensor(order)
 
-    def counts(self, batch: Batch) -> dict[str, float]:
+    def counts(self, batch: Batch) -> dict[str, int | float]:
         """Those of the task, and the decisions."""
-        counts = dict(self.task.counts(batch)) if self._reads_labels(batch) else {}
+        counts = self.task.counts(batch) if self._reads_labels(batch) else {}
         return {**counts, SOFT: self._decisions(batch)}
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The task's loss and that of the soft targets, each with its weight."""
         logits = self.task.forward(model, batch)
-        losses, metrics = {}, {}
+        losses: dict[str, Tensor] = {}
+        metrics: dict[str, tuple[float, float]] = {}
         if self._reads_labels(batch):
             hard = self.task.loss_of(logits, batch)
             losses = {name: self.config.alpha_task * loss for name, loss in hard.losses.items()}

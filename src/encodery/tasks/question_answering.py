@@ -113,7 +113,7 @@ class QuestionAnswering:
         """Logits of each token: that the answer begins with it, and that it ends with it."""
         return model.logits("span", batch).float()
 
-    def decisions(self, logits: Float[Tensor, "tokens 2"], batch: Batch) -> Float[Tensor, "decisions tokens"]:
+    def decisions(self, logits: Float[Tensor, "tokens 2"], batch: Batch) -> Float[Tensor, "decisions longest"]:
         """Which token of each window is the first one and which the last, two rows for each window."""
         return _padded(logits, batch).transpose(1, 2).flatten(0, 1)
 
