@@ -106,7 +106,7 @@ def test_a_teacher_of_this_run_is_trained_first(done: Path) -> None:
         ),
         (
             ('finetune.taught.teacher="runs/tiny/pretrain"',),
-            "runs/tiny/pretrain has no trained head 'sequence', whose word is to be learned; name a model that has one",
+            "runs/tiny/pretrain has no trained head 'sequence', whose word is to be learned; name a model that has",
         ),
         (
             (f'finetune.taught.teacher="{TEACHER}"', 'finetune.taught.task.labels=["bad", "good", "so-so"]'),

@@ -39,9 +39,10 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     recipe, table = run.recipe, run.recipe.distill
     assert table is not None
     assert recipe.corpus is not None
-    tokenizer = Tokenizer.load(base_folder(run, table.vocabulary))
+    of_this_run = table.vocabulary == TOKENIZER
+    tokenizer = Tokenizer.load(run.artifact(TOKENIZER) if of_this_run else base_folder(run, table.vocabulary))
     keys = ("distill.teacher", "distill.tokenizer")
-    source = load_teacher(run, table.teacher, ("mlm",), table.max_seqlen, tokenizer, keys, ADVICE)
+    source = load_teacher(base_folder(run, table.teacher), ("mlm",), table.max_seqlen, tokenizer, keys, ADVICE)
     family = FAMILIES[recipe.student.family]
     config = recipe.student.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
     lang2id = languages_of(run, table, source, config)

@@ -20,7 +20,6 @@ from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
-from encodery.teaching import FINETUNE, TOKENIZER
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -53,9 +52,8 @@ class Run:
 
 
 def base_folder(run: Run, source: str) -> Path:
-    """Where the model lies that a `from` or a `teacher` names: an artifact of this run, or a model folder."""
-    of_this_run = source in (*BASES, TOKENIZER) or source.startswith(FINETUNE)
-    return run.artifact(run.recipe.artifact_of(source)) if of_this_run else resolve(source, run.base)
+    """Where the model that a `from` names lies: an artifact of this run, or a model folder."""
+    return run.artifact(source) if source in BASES else resolve(source, run.base)
 
 
 Metrics = Mapping[str, Any]

@@ -101,12 +101,15 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     recipe = run.recipe
     assert recipe.corpus is not None
     teacher, parents = _base(run, "distill.teacher", table.teacher)
-    vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
+    vocabulary: list[Path] = []
+    vocabulary_parents: tuple[str, ...] = (TOKENIZER,)
+    if table.vocabulary != TOKENIZER:
+        vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
         inputs = input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base)
         config = {"corpus": _settings(recipe.corpus)}
-        build = partial(build_shards, source=table.vocabulary)
+        build = partial(build_shards, folder=base_folder(run, table.vocabulary))
         prints = _fingerprints([*inputs, *vocabulary], run.base)
         stages.append(Stage(shards, build, config, prints, vocabulary_parents))
     settings = {DISTILL: _settings(table), "model": _settings(recipe.student), "seed": recipe.seed}
@@ -121,10 +124,8 @@ def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]
     Raises:
         UserError: there is no such folder.
     """
-    if source in (*BASES, TOKENIZER):
+    if source in BASES:
         return [], (source,)
-    if source.startswith(FINETUNE):
-        return [], (run.recipe.artifact_of(source),)
     folder = base_folder(run, source)
     if not folder.is_dir():
         raise UserError(f"{key} = {source!r}: {folder} is no folder; name a model folder")
@@ -142,13 +143,18 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
         base, parents = _base(run, f"finetune.{name}.from", table.source)
         files += base
     if table.teacher:
-        taught, teachers = _base(run, f"finetune.{name}.teacher", table.teacher)
+        taught, teachers = _teacher(run, f"finetune.{name}.teacher", table.teacher)
         files += [*taught, *([run.base / table.unlabelled] if table.unlabelled else [])]
         parents = (*parents, *teachers)
     build = partial(build_finetune, name=name, seed=seed)
     return Stage(
         f"finetune.{name}.{seed}", build, config, _fingerprints(files, run.base), parents, f"finetune.{name}"
     )
+
+
+def _teacher(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
+    """As `_base`; another fine-tuning of this run can teach, too."""
+    return ([], (run.recipe.artifact_of(source),)) if source.startswith(FINETUNE) else _base(run, key, source)
 
 
 def _search(run: Run, search: SearchTable) -> Stage:

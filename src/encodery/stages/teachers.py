@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from encodery.batch import Batch
@@ -15,6 +16,7 @@ from encodery.recipe import FinetuneTable
 from encodery.stages.engine import Run, base_folder
 from encodery.tasks.distill import Distillable, Interleaved, TaskDistillConfig, Taught, order_of
 from encodery.tasks.task import Learned, Trainable
+from encodery.teaching import FINETUNE
 from encodery.text.shared import same_ids, within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
@@ -31,8 +33,7 @@ class Lesson:
 
 
 def load_teacher(
-    run: Run,
-    source: str,
+    path: Path,
     heads: Collection[str],
     max_seqlen: int,
     tokenizer: Tokenizer,
@@ -45,25 +46,23 @@ def load_teacher(
     student knows and normalised again.
 
     Args:
-        source: what the recipe's key `keys[0]` says.
-        keys: the keys that the teacher and the student's tokenizer are from.
+        keys: the recipe's keys that the teacher and the student's tokenizer are from.
         allowed: what to do about a tokenizer with other tokens.
 
     Raises:
         UserError: it has no such head, fewer positions than texts have tokens, or lacks some of the student's tokens.
     """
-    path = base_folder(run, source)
     folder = load_folder(path, heads)
     lacking = [head for head in heads if any(name.startswith(f"heads.{head}.") for name in folder.fresh)]
     if lacking:
         raise UserError(
-            f"{keys[0]} = {source!r}: {path} has no trained head {lacking[0]!r}, whose word is to be learned; name a "
-            "model that has one"
+            f"{keys[0]}: {path} has no trained head {lacking[0]!r}, whose word is to be learned; name a model that "
+            "has one"
         )
     positions = folder.model.config.num_positions
     if max_seqlen > positions:
         raise UserError(
-            f"{keys[0]} = {source!r}: texts of max_seqlen = {max_seqlen} are longer than its positions; at most "
+            f"{keys[0]}: texts of max_seqlen = {max_seqlen} are longer than the positions of {path}; at most "
             f"{positions} is allowed"
         )
     if same_ids(tokenizer, folder.tokenizer) and folder.model.config.vocab_size == tokenizer.vocab_size:
@@ -89,7 +88,9 @@ def lesson_of(
         )
     allowed = f"start from a model with the teacher's tokenizer, {table.source!r} has another"
     keys = (key, f"{key} = {table.teacher!r}")
-    teacher = load_teacher(run, table.teacher, task.heads, task.reading.max_seqlen, start.tokenizer, keys, allowed)
+    of_this_run = table.teacher.startswith(FINETUNE)
+    path = run.artifact(run.recipe.artifact_of(table.teacher)) if of_this_run else base_folder(run, table.teacher)
+    teacher = load_teacher(path, task.heads, task.reading.max_seqlen, start.tokenizer, keys, allowed)
     if None not in (teacher.languages, start.languages) and teacher.languages != start.languages:
         raise UserError(f"{key} = {table.teacher!r}: its lang2id is not that of {table.source!r}; both must be alike")
     order = order_of(learned.labels, teacher.labels, f"{key} = {table.teacher!r}")

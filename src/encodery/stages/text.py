@@ -13,8 +13,7 @@ from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable, names_languages
-from encodery.stages.engine import Metrics, Run, base_folder
-from encodery.teaching import TOKENIZER
+from encodery.stages.engine import Metrics, Run
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
@@ -74,14 +73,12 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
     }
 
 
-def build_shards(run: Run, into: Path, work: Path, source: str = TOKENIZER) -> Metrics:
-    """The `shards` stage: every document as ids of sentences, the training and the held-out part.
-
-    `source` is where the tokenizer is from: that stage, or a model.
-    """
+def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -> Metrics:
+    """The `shards` stage: every document as ids of sentences, the training and the held-out part; with the tokenizer
+    of that stage, or of a model's `folder`."""
     corpus = run.recipe.corpus
     assert corpus is not None
-    tokenizer = Tokenizer.load(base_folder(run, source))
+    tokenizer = Tokenizer.load(folder or run.artifact("tokenizer"))
     metrics = {}
     for split, documents in (
         ("train", train_documents(corpus, run.base)),
