@@ -19,7 +19,8 @@ from encodery.families.folder import load_folder
 from encodery.recipe import load_recipe
 from encodery.stages import Run, open_run, run
 from encodery.stages.graph import stages_of
-from encodery.text.tokenizer import Tokenizer
+from encodery.text.byte_bpe import ByteBpeSpec
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.train.log import read_log
 from encodery.train.trainer import Trainer
 from tests.stages.test_run import complete
@@ -209,6 +210,18 @@ def test_what_cannot_be_is_said_in_one_line(done: Path, overrides: tuple[str, ..
         teach(done, *overrides)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_foreign_tokenizer_is_refused_before_anything_runs(done: Path) -> None:
+    other = done / "other"
+    train_tokenizer(ByteBpeSpec(type="byte-bpe", vocab_size=263, min_frequency=1), ["a river"]).save(other)
+    with pytest.raises(UserError) as error:
+        stages_of(opened_student(done, 'distill.tokenizer="other"'))
+    assert str(error.value) == (
+        "distill.tokenizer: the student's tokenizer is a ByteBpe, the teacher's a WordPiece, so that no id of the one "
+        "means an id of the other; both must be of one kind: leave it out to take the teacher's tokenizer, or [trim] "
+        "the teacher's vocabulary"
+    )
 
 
 def test_a_teacher_of_this_run_needs_a_student(project: Path) -> None:

@@ -20,9 +20,9 @@ def soft_target_loss(
     """KL(teacher, student) of `softmax(linear(...) / temperature)`, times temperature², summed over the rows (nats).
 
     Each side is what its logits are a product of: hidden states, weight and bias. The square keeps the gradient as
-    large as that of hard labels (Hinton et al. 2015, section 2). The student's products run in the autocast dtype, the
-    teacher's in that of its weights, sums in float32 or wider; the teacher's side gets no gradient. The gradients are
-    made along with the loss, as long as the logits are there.
+    large as that of hard labels (Hinton et al. 2015, section 2). The student's products run in the autocast dtype,
+    the teacher's in that of its weights, sums in float32 or wider; the teacher's side gets no gradient. The gradients
+    are made along with the loss, as long as the logits are there.
     """
     device = student[0].device.type
     on = torch.is_autocast_enabled(device)

@@ -20,6 +20,7 @@ from encodery.stages.pretraining import number_languages, settings_of, vocabular
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.teachers import load_teacher
 from encodery.teaching import TOKENIZER, DistillTable
+from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
 from encodery.train.loss import mean_metrics
@@ -94,6 +95,15 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     )
     save_model(into, work, folder, metrics, card)
     return metrics
+
+
+def check_vocabulary(run: Run, table: DistillTable) -> None:
+    """Raises `UserError`, before anything runs, if the student's tokenizer and its teacher's, both in folders that are
+    there already, have nothing to do with each other."""
+    if {table.vocabulary, table.teacher} & {*BASES, TOKENIZER} or table.vocabulary == table.teacher:
+        return
+    student, teacher = (Tokenizer.load(base_folder(run, source)) for source in (table.vocabulary, table.teacher))
+    within(student, teacher, "distill.tokenizer", ADVICE)
 
 
 def begin_with(student: Model, teacher: Model, table: DistillTable) -> str:

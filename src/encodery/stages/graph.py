@@ -13,7 +13,7 @@ from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
-from encodery.stages.distilling import SHARDS, build_distill, shards_of
+from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.pretraining import build_pretrain
@@ -105,6 +105,7 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     vocabulary_parents: tuple[str, ...] = (TOKENIZER,)
     if table.vocabulary != TOKENIZER:
         vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
+    check_vocabulary(run, table)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
         inputs = input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base)
