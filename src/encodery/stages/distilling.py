@@ -98,8 +98,11 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
 
 
 def check_vocabulary(run: Run, table: DistillTable) -> None:
-    """Raises `UserError`, before anything runs, if the student's tokenizer is not within its teacher's and both are in
-    folders that are there already."""
+    """Compare the student's tokenizer with its teacher's before anything runs, where both are in folders already.
+
+    Raises:
+        UserError: the one is not within the other.
+    """
     if {table.vocabulary, table.teacher} & {*BASES, TOKENIZER} or table.vocabulary == table.teacher:
         return
     student, teacher = (Tokenizer.load(base_folder(run, source)) for source in (table.vocabulary, table.teacher))
