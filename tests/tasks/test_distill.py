@@ -40,6 +40,7 @@ def random_model(head: str, num_labels: int, seed: int) -> Model:
         generator = torch.Generator().manual_seed(seed)
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.5, generator=generator)
+        model.get_submodule(f"heads.{head}.out").get_parameter("weight").mul_(20)  # so that tokens differ
     return model.eval()
 
 
@@ -99,7 +100,7 @@ def check(task: Any, batch: Batch, head: str, num_labels: int, by_hand: Any, dec
     assert len(parts) > 1
     assert sum(part.losses["soft"].item() for part in parts) == pytest.approx(0.7 * soft.item(), rel=1e-4)
     same = Taught(task, random_model(head, num_labels, 1), None, CONFIGURED).loss(student, batch)
-    assert abs(same.losses["soft"].item()) < 1e-4
+    assert abs(same.losses["soft"].item()) < 1e-3
 
 
 def test_the_class_of_a_text() -> None:
@@ -172,7 +173,7 @@ def test_without_labels_the_teacher_alone_teaches() -> None:
             "span",
             2,
             [input_question("line", {"question": "the city", "context": t}) for t in TEXTS],
-            12,
+            10,
         ),
     ):
         batch = batch_of(task, examples)
