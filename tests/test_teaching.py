@@ -27,14 +27,14 @@ def test_teachers_stand_above_their_students() -> None:
         (
             "finetune.small",
             "",
-            "finetune.small.teacher = 'finetune.small': a fine-tuning above it (finetune.large.3, finetune.large.5) "
-            "or a model folder is allowed",
+            "finetune.small.teacher = 'finetune.small': a fine-tuning above it (finetune.large.3, "
+            "finetune.large.5) or a model folder is allowed",
         ),
         (
             "finetune.large.4",
             "",
-            "finetune.small.teacher = 'finetune.large.4': a fine-tuning above it (finetune.large.3, finetune.large.5) "
-            "or a model folder is allowed",
+            "finetune.small.teacher = 'finetune.large.4': a fine-tuning above it (finetune.large.3, "
+            "finetune.large.5) or a model folder is allowed",
         ),
         (
             "finetune.large",
