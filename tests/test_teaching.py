@@ -1,8 +1,13 @@
 """What a recipe may say of teachers."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from encodery.errors import UserError
+from encodery.recipe import Recipe
 from encodery.teaching import DistillTable, TaughtTable, check_teachers, with_seed
 
 
@@ -91,3 +96,15 @@ def test_what_is_not_allowed(values: dict[str, object], message: str) -> None:
     with pytest.raises(UserError) as error:
         DistillTable.parse({"steps": 1, **values}, "recipe")
     assert message in str(error.value)
+
+
+def test_the_recipe_in_the_documentation_is_valid() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "distillation.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    recipe = Recipe.parse(tomllib.loads('name = "docs"\n' + "".join(blocks)), "docs/distillation.md")
+    assert recipe.student.family == "distilbert"
+    assert recipe.artifact_of(recipe.finetune["small"].teacher or "") == "finetune.large.1"
+    authors = re.search(r"`(optimizer = \{ lr = 5e-4.*?\})`", page, re.DOTALL)
+    assert authors is not None
+    optimizer = DistillTable.parse({"teacher": "x", "steps": 1, **tomllib.loads(authors[1])}, "docs").optimizer
+    assert (optimizer.lr, optimizer.weight_decay, optimizer.max_grad_norm) == (5e-4, 0.0, 5.0)
