@@ -102,7 +102,7 @@ def test_a_folder_teaches_without_a_tokenizer_table(done: Path) -> None:
     assert last["ce_loss"] < 0.9 * first["ce_loss"]
     for term in ("ce_loss", "mlm_loss", "mlm_accuracy", "cos_loss"):
         assert last[term] == pytest.approx(metrics_of(folder)["valid"][term])
-    assert "base_model: runs/tiny/pretrain" in (folder / "README.md").read_text()
+    assert 'base_model: "runs/tiny/pretrain"' in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("width", [32, 24])
