@@ -11,11 +11,12 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from encodery.artifact import read_manifest
-from encodery.batch import Sequence, pack
+from encodery.batch import Batch, Sequence, pack
 from encodery.config import read_json
 from encodery.errors import Interrupted, UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import load_folder
+from encodery.objectives.distill import Teacher
 from encodery.recipe import load_recipe
 from encodery.stages import Run, open_run, run
 from encodery.stages.graph import stages_of
@@ -150,23 +151,53 @@ def test_a_trimmed_vocabulary(done: Path) -> None:
     assert stages[2].parents == ("trim", "distill_shards")
 
 
-def test_a_teacher_of_languages_reads_them(project: Path) -> None:
-    """An XLM with vectors of languages teaches an encoder that has none."""
-    inputs = 'corpus.inputs=[{ path = "text/a.txt", language = "sw" }, { path = "text/b.txt", language = "en" }]'
-    config = (
-        "model.config={ num_hidden_layers = 2, hidden_size = 32, num_attention_heads = 2, num_languages = 3, "
-        "max_position_embeddings = 48 }"
-    )
+def text_in(*languages: str) -> str:
+    """Each file of text in a language, or in none that is named."""
+    named = [f', language = "{language}"' if language else "" for language in languages]
+    inputs = ", ".join(f'{{ path = "text/{file}.txt"{name} }}' for file, name in zip("abc", named, strict=True))
+    return f"corpus.inputs=[{inputs}]"
+
+
+def xlm(key: str, num_languages: int) -> list[str]:
     preset = next(iter(FAMILIES["xlm"].presets))
-    xlm = ["model.family=xlm", f'model.preset="{preset}"', config, "tokenizer={ vocab_size = 90 }"]
-    complete(project, inputs, *xlm, "pretrain.steps=2", DISTILL, "finetune={}")
-    student = read_json(project / "runs" / "tiny" / "distill" / "config.json")
-    assert "lang2id" not in student
-    unnamed = inputs.replace("sw", "de")
+    config = (
+        f"{key}.config={{ num_hidden_layers = 1, hidden_size = 32, num_attention_heads = 2, "
+        f"num_languages = {num_languages}, max_position_embeddings = 48 }}"
+    )
+    return [f"{key}.family=xlm", f'{key}.preset="{preset}"', config]
+
+
+def test_a_teacher_of_languages_reads_them(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An XLM with vectors of languages teaches an encoder without, and one that shares its numbers of them."""
+    (project / "text" / "c.txt").write_text((project / "text" / "a.txt").read_text())
+    seen: set[tuple[int, ...]] = set()
+    hidden = Teacher.hidden
+
+    def spy(self: Teacher, batch: Batch, rows: Any = None) -> torch.Tensor:
+        seen.add(() if batch.language_ids is None else tuple(batch.language_ids.unique().tolist()))
+        return hidden(self, batch, rows)
+
+    monkeypatch.setattr(Teacher, "hidden", spy)
+    teacher = [*xlm("model", 3), "tokenizer={ vocab_size = 90 }", "pretrain.steps=2"]
+    complete(project, text_in("sw", "en", "de"), *teacher, DISTILL, "distill.steps=2", "finetune={}")
+    assert (0, 1, 2) in seen
+    assert "lang2id" not in read_json(project / "runs" / "tiny" / "distill" / "config.json")
+    short = ("distill.steps=1", "distill.valid_max_tokens=100")
+    folder = teach(project, text_in("en", "sw", "en"), *xlm("distill.model", 3), *short)
+    assert read_json(folder / "config.json")["lang2id"] == {"de": 0, "en": 1, "sw": 2}
+    seen.clear()
+    teach(project, text_in("", "", ""), *short)
+    assert seen == {()}
     with pytest.raises(UserError) as error:
-        teach(project, unnamed)
+        teach(project, text_in("en", "sw", "de"), *xlm("distill.model", 2))
+    assert str(error.value) == (
+        "distill.model.config.num_languages = 2, but the teacher has 3 languages, whose numbers the student shares; "
+        "raise num_languages"
+    )
+    with pytest.raises(UserError) as error:
+        teach(project, text_in("en", "sw", "fr"))
     assert str(error.value).startswith(
-        "corpus: some text is in the language 'de', but the model's languages are en, sw; give each input"
+        "corpus: some text is in the language 'fr', but the model's languages are de, en, sw; give each input"
     )
 
 
