@@ -24,6 +24,7 @@ from encodery.stages.group_table import group_table
 from encodery.stages.provenance import data_of, data_of_card, limits_of, run_command
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
+from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
@@ -121,12 +122,13 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
     sequences = [sequence for item in job.encoded for sequence in item.sequences]
     epochs = Epochs(sequences, table.tokens_per_step, table.epochs, job.seed)
     begin_adapter(run, table, job.start, job.seed, f"finetune.{job.name}")
+    lesson = lesson_of(run, job.name, job.task, job.start, job.learned, epochs, job.seed)
     trainer = Trainer(
         job.start.model,
-        job.task,  # what the loss is of
-        epochs,
+        lesson.loss,
+        lesson.batches,
         table,
-        len(epochs),
+        lesson.steps,
         job.seed,
         work,
         partial(evaluate_dev, job, said),

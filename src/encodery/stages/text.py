@@ -73,11 +73,12 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
     }
 
 
-def build_shards(run: Run, into: Path, work: Path) -> Metrics:
-    """The `shards` stage: every document as ids of sentences, the training and the held-out part."""
+def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -> Metrics:
+    """The `shards` stage: every document as ids of sentences, the training and the held-out part; with the tokenizer
+    of that stage, or of a model's `folder`."""
     corpus = run.recipe.corpus
     assert corpus is not None
-    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    tokenizer = Tokenizer.load(folder or run.artifact("tokenizer"))
     metrics = {}
     for split, documents in (
         ("train", train_documents(corpus, run.base)),
