@@ -81,9 +81,20 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
         return {key: scores[key] for key in task.headline if key in scores} | loss
 
     trainer = Trainer(
-        start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
+        start.model,
+        task,
+        epochs,
+        table,
+        len(epochs),
+        seed,
+        work,
+        evaluate,
+        run.console,
+        f"finetune.{name}.{seed}",
+        run.ranks,
     )
     metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
+    run.ranks.dismiss_others()
     if "dev" in examples and isinstance(task, Tunable):
         task = task.tuned(lambda like, some: Predictor(start, like).predict_examples(some), examples["dev"])
         predictor = Predictor(start, task)

@@ -20,6 +20,8 @@ class TrainerConfig(Config):
     activation_checkpointing: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """Keep the inputs of the layers alone and compute the rest again going backwards: a third more work, the same
     numbers, much less memory."""
+    parallel: Literal["ddp", "fsdp"] = Field(default="ddp", exclude_if=lambda strategy: strategy == "ddp")
+    """Under `torchrun`: a whole model on every rank, or (FSDP2) a slice of each weight for one that does not fit."""
     deterministic: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """The same bits from the same seed: slower kernels on a GPU, the same number of threads throughout on a CPU."""
     evaluate_every: PositiveInt | None = None
