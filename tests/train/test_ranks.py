@@ -22,10 +22,6 @@ TOLERANCE = {"atol": 2e-5, "rtol": 1e-4}
 """Of the weights after seven steps in fp32: sums over ranks are taken in another order, and nothing else differs."""
 
 
-class Stop(Exception):
-    """Ends a trainer in the middle, as a kill would."""
-
-
 def one_rank(folder: Path, case: str) -> Trainer:
     trainer = make(folder / case, case)
     trainer.fit()
@@ -40,11 +36,11 @@ def killed_at(folder: Path, case: str, step: int) -> None:
 
     def ending(number: int) -> Any:
         if number == step:
-            raise Stop
+            raise KeyboardInterrupt
         return inner(number)
 
     trainer.batches = ending
-    with pytest.raises(Stop):
+    with pytest.raises(KeyboardInterrupt):
         trainer.fit()
 
 

@@ -6,7 +6,6 @@ continues there, a changed one starts beside it.
 """
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
+from encodery.stages.alike import changes, check_alike
 from encodery.train.distributed import ALONE, Dismissed, Ranks
 
 FORMAT = 1
@@ -151,20 +151,9 @@ def _judge(run: Run, stage: Stage, key: str, parents: Sequence[Planned]) -> Plan
         return Planned(stage, key, "continue", "stopped before its end")
     if manifest is None:
         return Planned(stage, key, "run", "not there yet")
-    changed = [f"{stage.name}: {text}" for text in _changes(manifest.config, _settings(stage))]
+    changed = [f"{stage.name}: {text}" for text in changes(manifest.config, _settings(stage))]
     rerun = [f"{parent.stage.name} runs again" for parent in parents if parent.state != "fresh"]
     return Planned(stage, key, "run", "; ".join([*changed, *rerun][:3]) or "made by another version of Encodery")
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Differences of two settings as `key: old → new`."""
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _changes(old, new, f"{prefix}{name}.")
-        elif old != new:
-            key = f"{prefix}{name}".removeprefix("config.")
-            yield f"{key} changed" if prefix.startswith("inputs") else f"{key} {old!r} → {new!r}"
 
 
 def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Planned]:
@@ -177,7 +166,15 @@ def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Pl
             were not started alike.
         Interrupted: from a stage that was asked to stop and saved its state.
     """
-    _check_alike(run, stages, force)
+    check_alike(
+        run.ranks,
+        {
+            "recipe": run.recipe.model_dump(mode="json", by_alias=True),
+            "stages": [stage.name for stage in stages],
+            "force": list(force),
+            "encodery": __version__,
+        },
+    )
     if not run.ranks.is_first:
         _follow(run, stages)
         return []
@@ -195,23 +192,6 @@ def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Pl
             done.append(planned)
     run.ranks.tell(None)
     return done
-
-
-def _check_alike(run: Run, stages: Sequence[Stage], force: Sequence[str]) -> None:
-    """Raises `UserError` on all ranks if one was started with another recipe, other stages or another version."""
-    mine: dict[str, Any] = {
-        "recipe": run.recipe.model_dump(mode="json", by_alias=True),
-        "stages": [stage.name for stage in stages],
-        "force": list(force),
-        "encodery": __version__,
-    }
-    differences = run.ranks.gather([*_changes(run.ranks.first(lambda: mine), json.loads(json.dumps(mine)))])
-    for rank, different in enumerate(differences):
-        if different:
-            raise UserError(
-                f"rank {rank} was not started as rank 0 was: {'; '.join(different[:3])}; start every rank with the "
-                "same recipe file and arguments"
-            )
 
 
 def _follow(run: Run, stages: Sequence[Stage]) -> None:

@@ -23,7 +23,7 @@ COLLECTIVE = timedelta(minutes=10)
 """The longest that the slowest rank of a step may lag behind the fastest."""
 PATIENCE_SECONDS = 7 * 86400.0
 """The longest that the others wait for what the first rank does alone."""
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.5
 LAST_WORD_SECONDS = 5.0
 """How long a rank that lost another looks for what it said before it went."""
 FAILED, OVER = "failed", "over"
@@ -103,13 +103,14 @@ class Ranks:
     def _await(self, key: str) -> str:
         """What another rank puts under `key`."""
         assert self._store is not None
-        end = time.monotonic() + PATIENCE_SECONDS
+        started = time.monotonic()
         while not self._store.check([key]):
             if self._store.check([FAILED]):
                 raise UserError(self._store.get(FAILED).decode())
-            if time.monotonic() > end:
+            waited = time.monotonic() - started
+            if waited > PATIENCE_SECONDS:
                 raise UserError(f"rank {self.rank} has waited {PATIENCE_SECONDS:.0f} s for rank 0; it may hang there")
-            time.sleep(POLL_SECONDS)
+            time.sleep(min(POLL_SECONDS, 0.001 + waited / 10))  # short waits are hardly made longer
         return self._store.get(key).decode()
 
     def fail(self, message: str) -> bool:
@@ -125,7 +126,7 @@ class Ranks:
         while time.monotonic() < end:
             if self._store.check([FAILED]):
                 return self._store.get(FAILED).decode()
-            time.sleep(POLL_SECONDS)
+            time.sleep(0.01)
         return (
             "another rank of this run is gone without a word (killed, out of memory, a lost machine); the same "
             "command continues from the newest checkpoint"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
@@ -23,12 +24,14 @@ from encodery.train.shares import Piece
 
 
 class Slices:
-    """A model in slices. The model that was given is left alone on the first rank, which evaluates and saves it; it
+    """A model in slices, of the first rank's weights. The model that was given is left alone on the first rank, which evaluates and saves it; it
     holds the trained weights after `complete`."""
 
     def __init__(self, model: Model, loss: Loss, ranks: Ranks, precision: str) -> None:
         self._model = model
         self._ranks = ranks
+        for tensor in (*model.parameters(), *model.buffers()):
+            dist.broadcast(tensor.detach(), 0)
         self.trained = copy.deepcopy(model) if ranks.is_first else model
         """Whose weights are trained."""
         mesh = init_device_mesh(next(model.parameters()).device.type, (ranks.world_size,))

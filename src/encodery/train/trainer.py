@@ -21,15 +21,9 @@ from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
-from encodery.train.checkpoint import (
-    TrainingState,
-    checkpoint_at,
-    latest_checkpoint,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    save_checkpoint,
-)
+from encodery.train.checkpoint import TrainingState
 from encodery.train.config import TrainerConfig
+from encodery.train.continuing import load_weights, newest_checkpoint, restore, save_training, trained_weights
 from encodery.train.device import (
     autocast,
     check_ranks,
@@ -47,7 +41,6 @@ from encodery.train.progress import Progress, peak_memory_bytes
 from encodery.train.selection import choose
 from encodery.train.shares import pieces_of
 from encodery.train.signals import stop_signals
-from encodery.train.slices import laid_out_as
 
 
 class Trainer:
@@ -232,7 +225,7 @@ class Trainer:
             best = choose(self.state.best, step, metrics, self.config.best_metric)
             self.state = self.state.model_copy(update={"best": best})
             if self.config.keep == "best" and best and best.step == step and self.ranks.is_first:
-                weights = _trained(self.model)
+                weights = trained_weights(self.model)
                 self.best = {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
         return metrics
 
@@ -250,7 +243,7 @@ class Trainer:
         has_best = self.ranks.first(lambda: self.best is not None)
         goes_back = best is not None and has_best and best.step < self.state.step
         if goes_back and self.best is not None:
-            _load(self.model, self.best)
+            load_weights(self.model, self.best)
         if goes_back or stopped:
             metrics = self.ranks.first(self._measure)
         if best is not None:
@@ -260,29 +253,17 @@ class Trainer:
         return metrics
 
     def _save(self, log: TrainLog | NoLog) -> None:
-        """Write a checkpoint, the same files however the ranks hold the weights, and whoever continues from it."""
-        trained = self.parallel.trained
-        weights = self.parallel.whole(_trained(trained))
-        optimizer = self.parallel.whole(optimizer_tensors(self.optimizer, trained.named_parameters()))
-
-        def save() -> None:
-            state, keep = self.state.model_dump(), self.config.keep_checkpoints
-            folder = self.folder / "checkpoints"
-            save_checkpoint(folder, self.state.step, weights, optimizer, state, keep=keep, best=self.best)
-
-        self.ranks.first(save)
+        folder, keep = self.folder / "checkpoints", self.config.keep_checkpoints
+        save_training(self.ranks, self.parallel, self.optimizer, folder, self.state, keep, self.best)
         log.write("checkpoint", self.state.step)
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
-        folder = self.ranks.first(self._newest_checkpoint)
-        if folder is not None:
-            checkpoint = checkpoint_at(Path(folder))
-            model_state, optimizer_state, state = checkpoint.load()
-            _load(self.parallel.trained, model_state)
+        notice = partial(self.console.print, markup=False)
+        checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
+        if checkpoint is not None:
+            self.state = restore(self.parallel, self.optimizer, checkpoint)
             self.best = checkpoint.load_best() if self.ranks.is_first else None
-            load_optimizer_tensors(self.optimizer, self.parallel.trained.named_parameters(), optimizer_state)
-            self.state = TrainingState.parse(state, folder)
         if self.config.deterministic:
             same = {
                 "threads": check_threads(self.state.threads),
@@ -291,18 +272,3 @@ class Trainer:
             self.state = self.state.model_copy(update=same)
         log.resume(self.state.step)
         return Progress(self.title, self.total_steps, self.console, self.state.step)
-
-    def _newest_checkpoint(self) -> str | None:
-        found = latest_checkpoint(self.folder / "checkpoints", partial(self.console.print, markup=False))
-        return found and str(found.folder)
-
-
-def _trained(model: Model) -> dict[str, Tensor]:
-    """The weights that are trained."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def _load(model: Model, weights: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, parameter in _trained(model).items():
-            parameter.copy_(laid_out_as(weights[name], parameter))
