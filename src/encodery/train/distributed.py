@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ COLLECTIVE = timedelta(minutes=10)
 PATIENCE_SECONDS = 7 * 86400.0
 """The longest that the others wait for what the first rank does alone."""
 POLL_SECONDS = 0.5
-LAST_WORD_SECONDS = 5.0
+LAST_WORD_SECONDS = 2.0
 """How long a rank that lost another looks for what it said before it went."""
 FAILED, OVER = "failed", "over"
 
@@ -114,32 +114,48 @@ class Ranks:
         return self._store.get(key).decode()
 
     def fail(self, message: str) -> bool:
-        """Tell the others that this rank ends; whether it is the first to say something or says something new."""
+        """Tell the others why this rank ends; whether it should tell a person, too: nobody has said that yet."""
         assert self._store is not None
-        said: bytes = self._store.compare_set(FAILED, "", message)
-        return said.decode() != message or not self._store.add(f"{FAILED}-said", 1) > 1
+        try:
+            said: bytes = self._store.compare_set(FAILED, "", message)
+            new = said.decode() != message or self._store.add(f"{FAILED}-said", 1) == 1
+        except RuntimeError:  # the store lay with a rank that is gone
+            return True
+        self._leave(LAST_WORD_SECONDS)
+        return new
 
     def last_word(self) -> str:
         """What a rank that is gone said before, or what to make of it if it said nothing."""
         assert self._store is not None
         end = time.monotonic() + LAST_WORD_SECONDS
-        while time.monotonic() < end:
-            if self._store.check([FAILED]):
-                return self._store.get(FAILED).decode()
-            time.sleep(0.01)
+        with suppress(RuntimeError):
+            while time.monotonic() < end:
+                if self._store.check([FAILED]):
+                    return self._store.get(FAILED).decode()
+                time.sleep(0.01)
         return (
             "another rank of this run is gone without a word (killed, out of memory, a lost machine); the same "
             "command continues from the newest checkpoint"
         )
 
     def part(self) -> None:
-        """The end of a run that did not fail; the first rank goes first, or `torchrun` might stop it for others."""
+        """The end of a run that did not fail. Nobody goes before the first rank is done: `torchrun` stops the others
+        when one goes."""
         assert self._store is not None
         if self.is_first:
             self._store.set(OVER, "")
         else:
             self._await(OVER)
+        self._leave(LAST_WORD_SECONDS)
         dist.destroy_process_group()
+
+    def _leave(self, patience: float) -> None:
+        """Go; the first rank, with whom the store may lie, after the others have read in it."""
+        assert self._store is not None
+        gone, end = self._store.add("gone", 0 if self.is_first else 1), time.monotonic() + patience
+        while self.is_first and gone < self.world_size - 1 and time.monotonic() < end:
+            time.sleep(0.01)
+            gone = self._store.add("gone", 0)
 
 
 ALONE = Ranks()

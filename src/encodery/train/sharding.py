@@ -24,8 +24,11 @@ from encodery.train.shares import Piece
 
 
 class Slices:
-    """A model in slices, of the first rank's weights. The model that was given is left alone on the first rank, which evaluates and saves it; it
-    holds the trained weights after `complete`."""
+    """A model in slices, of the first rank's weights.
+
+    The model that was given is left alone on the first rank, which evaluates and saves it; it holds the trained
+    weights after `complete`.
+    """
 
     def __init__(self, model: Model, loss: Loss, ranks: Ranks, precision: str) -> None:
         self._model = model
