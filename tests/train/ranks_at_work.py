@@ -101,7 +101,7 @@ CASES: dict[str, dict[str, Any]] = {
     "ddp-nan": {},
     "fsdp-nan": {"parallel": "fsdp"},
     "ddp-stop": {"checkpoint_every": 1000},
-    "fsdp-stop": {"checkpoint_every": 1000, "parallel": "fsdp"},
+    "fsdp-stop": {"checkpoint_every": 1000, "parallel": "fsdp", "asynchronous_checkpoints": True},
     "ddp-continue": {"checkpoint_every": 1000},
     "fsdp-continue": {"checkpoint_every": 1000, "parallel": "fsdp"},
     "ddp-best": {"keep": "best", "evaluate_every": 2},

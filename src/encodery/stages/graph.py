@@ -25,6 +25,7 @@ from encodery.train.space import SearchTable
 
 NOT_IN_KEY = {
     "activation_checkpointing",
+    "asynchronous_checkpoints",
     "checkpoint_every",
     "device",
     "evaluate_every",

@@ -35,6 +35,8 @@ class TrainerConfig(Config):
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints; ten times a run if not given."""
     keep_checkpoints: PositiveInt = 2
+    asynchronous_checkpoints: bool = Field(default=False, exclude_if=lambda switch: not switch)
+    """Write a checkpoint while training goes on from it: it costs a copy of weights and optimizer in memory."""
     log_every: PositiveInt = 10
     max_skipped_steps: NonNegativeInt = 3
     """Steps in a row with a non-finite loss or gradient before training stops."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from encodery.train.background import Background
 from encodery.train.checkpoint import (
     Checkpoint,
     TrainingState,
@@ -34,6 +35,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def save_training(
     ranks: Ranks,
+    background: Background,
     parallel: Parallel,
     optimizer: torch.optim.Optimizer,
     folder: Path,
@@ -41,14 +43,24 @@ def save_training(
     keep: int,
     best: Mapping[str, Tensor] | None,
 ) -> None:
-    """Write a checkpoint from the first rank while the others wait. See `save_checkpoint`."""
+    """Write a checkpoint from the first rank, while the others wait or, in the background, all go on.
+
+    See `save_checkpoint`.
+    """
     weights = parallel.whole(trained_weights(parallel.trained))
     tensors = parallel.whole(optimizer_tensors(optimizer, parallel.trained.named_parameters()))
+    if background.wanted and ranks.is_first:
+        weights, tensors = _copied(weights), _copied(tensors)
 
     def save() -> None:
         save_checkpoint(folder, state.step, weights, tensors, state.model_dump(), keep=keep, best=best)
 
-    ranks.first(save)
+    ranks.first(lambda: background.run(save))
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As they are now, on the CPU."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
 def newest_checkpoint(ranks: Ranks, folder: Path, notice: Callable[[str], None]) -> Checkpoint | None:

@@ -7,7 +7,7 @@ brought together just before they are used and let go afterwards; gradients and 
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -62,6 +62,22 @@ class Slices:
         """Inside, a backward pass sums the gradients over the ranks, or leaves that to a later one."""
         self._module.set_requires_gradient_sync(wanted)
         yield
+        if wanted:
+            self._forget_unused()
+
+    def _forget_unused(self) -> None:
+        """Take away the gradients of zeros that heads have which no rank used: the optimizer lets those be that have
+        none, as it does on one rank."""
+        named = self.trained.named_parameters()
+        heads = [weight for name, weight in named if weight.grad is not None and not name.startswith("encoder.")]
+        if not heads:
+            return
+        gradients = [cast(DTensor, weight.grad).to_local() for weight in heads]
+        used = torch.stack([gradient.count_nonzero() for gradient in gradients])
+        dist.all_reduce(used, dist.ReduceOp.MAX)
+        for weight, count in zip(heads, used.tolist(), strict=True):
+            if not count:
+                weight.grad = None
 
     def complete(self) -> None:
         """Bring the weights to the model that was given, on the first rank. All ranks must call it."""

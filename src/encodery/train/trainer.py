@@ -21,6 +21,7 @@ from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
+from encodery.train.background import Background
 from encodery.train.checkpoint import TrainingState
 from encodery.train.config import TrainerConfig
 from encodery.train.continuing import load_weights, newest_checkpoint, restore, save_training, trained_weights
@@ -105,10 +106,12 @@ class Trainer:
             deterministic_kernels(config.deterministic),
             TrainLog(self.folder / "log.jsonl") if self.ranks.is_first else NoLog() as log,
             self._resumed(log) as progress,
+            Background(config.asynchronous_checkpoints) as background,
             Loader(self.batches, self.state.step, self.state.step if self.is_done else self.total_steps) as loader,
         ):
             window, freed = Sums(), FreedMemory()
             for batch in loader:
+                background.check()
                 lr = learning_rate(config.optimizer, self.state.step + 1, self.total_steps)
                 grad_norm = self._step(batch, lr, window)
                 if not math.isfinite(grad_norm):
@@ -125,7 +128,9 @@ class Trainer:
                     last = self.is_done
                 stopped = self.ranks.any(stop.is_set())
                 if last or stopped or step % checkpoint_every == 0:
-                    self._save(log)
+                    self._save(log, background)
+                if last or stopped:
+                    self.ranks.first(background.wait)
                 if stopped and not last:
                     raise Interrupted(
                         f"stopped at step {step} of {self.total_steps}, state saved in {self.folder}; "
@@ -252,9 +257,9 @@ class Trainer:
             log.write("best", self.state.step, best_step=best.step, kept_step=kept, **{best.metric: best.value})
         return metrics
 
-    def _save(self, log: TrainLog | NoLog) -> None:
+    def _save(self, log: TrainLog | NoLog, background: Background) -> None:
         folder, keep = self.folder / "checkpoints", self.config.keep_checkpoints
-        save_training(self.ranks, self.parallel, self.optimizer, folder, self.state, keep, self.best)
+        save_training(self.ranks, background, self.parallel, self.optimizer, folder, self.state, keep, self.best)
         log.write("checkpoint", self.state.step)
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
