@@ -79,8 +79,10 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
         lambda: mean_metrics(objective, model, valid_batches),
         run.console,
         "distill",
+        run.ranks,
     )
     metrics: dict[str, Any] = {"valid": trainer.fit()}
+    run.ranks.dismiss_others()
     drop_projection(model)
     metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model)}
     settings = settings_of(lang2id) if config.has_language_embeddings else {}

@@ -9,17 +9,20 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from encodery import __version__
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
+from encodery.stages.alike import changes, check_alike
+from encodery.train.distributed import ALONE, Dismissed, Ranks
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -36,6 +39,8 @@ class Run:
     """The recipe's file."""
     folder: Path
     console: Console
+    ranks: Ranks = ALONE
+    """The processes that run it; a stage is given several only if it is `distributed`."""
 
     @property
     def base(self) -> Path:
@@ -74,6 +79,8 @@ class Stage:
     parents: tuple[str, ...] = ()
     training: str = ""
     """The recipe table that trains, if this stage does: `plan` estimates its cost."""
+    distributed: bool = False
+    """Whether its training takes all ranks of a run; others are built by the first rank."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Planned:
     reason: str
 
 
-def open_run(recipe: Recipe, recipe_path: Path, console: Console) -> Run:
+def open_run(recipe: Recipe, recipe_path: Path, console: Console, ranks: Ranks = ALONE) -> Run:
     """The run of a recipe; nothing is written yet.
 
     Raises:
@@ -106,7 +113,7 @@ def open_run(recipe: Recipe, recipe_path: Path, console: Console) -> Run:
                 f"{folder}: belongs to another recipe, {theirs}; change `name` or `output` in {recipe_path}, "
                 "or move the folder away"
             )
-    return Run(recipe, recipe_path, folder, console)
+    return Run(recipe, recipe_path, folder, console, ranks)
 
 
 def _identity(folder: Path, recipe_path: Path) -> str:
@@ -144,29 +151,33 @@ def _judge(run: Run, stage: Stage, key: str, parents: Sequence[Planned]) -> Plan
         return Planned(stage, key, "continue", "stopped before its end")
     if manifest is None:
         return Planned(stage, key, "run", "not there yet")
-    changed = [f"{stage.name}: {text}" for text in _changes(manifest.config, _settings(stage))]
+    changed = [f"{stage.name}: {text}" for text in changes(manifest.config, _settings(stage))]
     rerun = [f"{parent.stage.name} runs again" for parent in parents if parent.state != "fresh"]
     return Planned(stage, key, "run", "; ".join([*changed, *rerun][:3]) or "made by another version of Encodery")
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Differences of two settings as `key: old → new`."""
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _changes(old, new, f"{prefix}{name}.")
-        elif old != new:
-            key = f"{prefix}{name}".removeprefix("config.")
-            yield f"{key} changed" if prefix.startswith("inputs") else f"{key} {old!r} → {new!r}"
 
 
 def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Planned]:
     """Build what is not fresh, in order; the same call again continues where a killed one stopped.
 
+    Of several ranks the first does all of it, and calls the others for the training of stages that take them.
+
     Raises:
-        UserError: from a stage, a folder that cannot be written, or a run that is under way elsewhere.
+        UserError: from a stage, a folder that cannot be written, a run that is under way elsewhere, or ranks that
+            were not started alike.
         Interrupted: from a stage that was asked to stop and saved its state.
     """
+    check_alike(
+        run.ranks,
+        {
+            "recipe": run.recipe.model_dump(mode="json", by_alias=True),
+            "stages": [stage.name for stage in stages],
+            "force": list(force),
+            "encodery": __version__,
+        },
+    )
+    if not run.ranks.is_first:
+        _follow(run, stages)
+        return []
     _claim(run)
     done: list[Planned] = []
     with _lock(run.folder):
@@ -179,7 +190,18 @@ def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Pl
                 run.console.print(f"[bold]{planned.state:6}[/] {name}  [dim]({planned.reason})[/]", soft_wrap=True)
                 _build(run, stage, planned.key, {p.stage.name: p.key for p in done if p.stage.name in stage.parents})
             done.append(planned)
+    run.ranks.tell(None)
     return done
+
+
+def _follow(run: Run, stages: Sequence[Stage]) -> None:
+    """What the other ranks do: wait until the first one calls them to a training, until it is done."""
+    by_name = {stage.name: stage for stage in stages}
+    quiet = replace(run, console=Console(quiet=True))
+    while call := run.ranks.listen():
+        work = Path(call["work"])
+        with suppress(Dismissed):  # what follows training is the first rank's
+            by_name[call["stage"]].build(quiet, work, work)
 
 
 def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None:
@@ -192,6 +214,10 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
         "config": _settings(stage),
         "metrics": metrics,
     }
+    if stage.distributed:
+        run.ranks.tell({"stage": stage.name, "work": str(work)})
+    else:
+        run = replace(run, ranks=ALONE)
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
     for stale in work.parent.glob(f"{stage.name}-*"):

@@ -134,8 +134,11 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
         partial(evaluate_dev, job, said),
         run.console,
         job.stage,
+        run.ranks,
     )
-    return {"dev": trainer.fit(), **training_facts(trainer)}
+    metrics = {"dev": trainer.fit(), **training_facts(trainer)}
+    run.ranks.dismiss_others()
+    return metrics
 
 
 def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:

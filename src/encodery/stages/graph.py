@@ -27,12 +27,14 @@ from encodery.train.space import SearchTable
 
 NOT_IN_KEY = {
     "activation_checkpointing",
+    "asynchronous_checkpoints",
     "checkpoint_every",
     "device",
     "evaluate_every",
     "keep_checkpoints",
     "log_every",
     "max_skipped_steps",
+    "parallel",
 }
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
 evaluations decide which weights these are)."""
@@ -55,7 +57,7 @@ def stages_of(run: Run) -> list[Stage]:
         stages.append(Stage(SHARDS, build_shards, corpus, inputs, ("tokenizer",)))
     if recipe.pretrain:
         config = {"pretrain": _settings(recipe.pretrain), **model}
-        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain"))
+        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain", True))
     if recipe.trim:
         stages.append(_revise(run, TRIM, recipe.trim, build_trim))
     if recipe.extend:
@@ -116,7 +118,7 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     settings = {DISTILL: _settings(table), "model": _settings(recipe.student), "seed": recipe.seed}
     prints = _fingerprints(dict.fromkeys([*teacher, *vocabulary]), run.base)
     parents = tuple(dict.fromkeys((*parents, *vocabulary_parents, shards)))
-    return [*stages, Stage(DISTILL, build_distill, settings, prints, parents, DISTILL)]
+    return [*stages, Stage(DISTILL, build_distill, settings, prints, parents, DISTILL, True)]
 
 
 def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
@@ -148,9 +150,17 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
         files += [*taught, *([run.base / table.unlabelled] if table.unlabelled else [])]
         parents = (*parents, *teachers)
     build = partial(build_finetune, name=name, seed=seed)
-    return Stage(
-        f"finetune.{name}.{seed}", build, config, _fingerprints(files, run.base), parents, f"finetune.{name}"
-    )
+    inputs, training = _fingerprints(files, run.base), f"finetune.{name}"
+    return Stage(f"{training}.{seed}", build, config, inputs, parents, training, _takes_pieces(table))
+
+
+def _takes_pieces(table: FinetuneTable) -> bool:
+    """Whether a step can be cut at all: a loss that compares all texts of a step is computed by one rank."""
+    try:
+        table.task.check_step(tokens_per_step=2, micro_batch_tokens=1)
+    except ValueError:
+        return False
+    return True
 
 
 def _teacher(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
@@ -163,7 +173,7 @@ def _search(run: Run, search: SearchTable) -> Stage:
     table = run.recipe.finetune[search.finetune].model_copy(update={"test": None})
     tried = _finetune(run, search.finetune, table, table.seeds[0])
     config = {**tried.config, SEARCH: _settings(search), "recipe_seed": run.recipe.seed}
-    return replace(tried, name=SEARCH, build=build_search, config=config, training="")
+    return replace(tried, name=SEARCH, build=build_search, config=config, training="", distributed=False)
 
 
 def _settings(table: Config, *without: str) -> dict[str, Any]:

@@ -65,8 +65,10 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         lambda: mean_metrics(valid, model, valid_batches),
         run.console,
         "pretrain",
+        run.ranks,
     )
     metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
+    run.ranks.dismiss_others()
     if table.objective.nsp:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
     folder = ModelFolder(
