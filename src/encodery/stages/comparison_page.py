@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,11 +13,13 @@ from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
 from encodery.report.page import Chart, Fact, RunReport, Section, render_report
 from encodery.stages.comparison import Comparison
-from encodery.stages.comparison_tables import tables, values_table, verdict
+from encodery.stages.comparison_tables import TITLES, tables, values_table, verdict
 from encodery.stages.figures import PRETRAINING, TASKS, Figure
 
 LOSS = "_loss"
 CURVES = {"eval": "on held-out text, as trained", "step": "in training"}
+BARS = "Bars are means, dots are seeds, whiskers are 95 % intervals."
+LINES = "Lines are means, bands reach from the lowest to the highest seed."
 MOST_RESULTS = 6
 
 
@@ -26,7 +29,7 @@ def comparison_page(comparison: Comparison, title: str) -> str:
         title=title,
         summary=[_summary(comparison), *comparison.notes],
         results=_results(comparison),
-        sections=[*_tables(comparison), *_charts(comparison)],
+        sections=_sections(comparison),
         footer=f"Encodery {__version__}, Python {platform.python_version()}, {platform.platform()}",
     )
     return render_report(page)
@@ -50,17 +53,15 @@ def _results(comparison: Comparison) -> list[Fact]:
     return facts[:MOST_RESULTS]
 
 
-def _charts(comparison: Comparison) -> list[Section]:
-    bars = [Chart(_bars(comparison, figure)) for figure in comparison.shown(TASKS)]
-    sections = [
-        Section("Scores", ["Bars are means, dots are seeds, whiskers are 95 % intervals."], charts=bars),
-        Section(
-            "Curves",
-            ["Lines are means, bands reach from the lowest to the highest seed."],
-            charts=_curves(comparison),
-        ),
-    ]
-    return [section for section in sections if section.charts]
+def _sections(comparison: Comparison) -> list[Section]:
+    """A section for each table, with what can be drawn of it."""
+    bars = [Chart(_bars(comparison, figure), BARS) for figure in comparison.shown(TASKS)]
+    charts = {TITLES[TASKS]: bars, TITLES[PRETRAINING]: _curves(comparison)}
+    sections = []
+    for table in (*tables(comparison), values_table(comparison)):
+        heading, _, meaning = table.caption.removesuffix(")").partition(" (")
+        sections.append(Section(heading, charts=charts.get(heading, ()), tables=[replace(table, caption=meaning)]))
+    return sections
 
 
 def _bars(comparison: Comparison, figure: Figure) -> str:
@@ -78,10 +79,9 @@ def _curves(comparison: Comparison) -> list[Chart]:
     for metric in dict.fromkeys(name for one in comparison.outcomes for name in _losses(one.log)):
         for event, where in CURVES.items():
             curves = [_curve(comparison, name, event, metric) for name in comparison.names]
-            series = [curve for curve in curves if curve.x]
-            if series:
+            if any(curve.x for curve in curves):  # those without points stay: a scheme has one colour on all charts
                 title = f"{metric.replace('_', ' ')} {where}"
-                charts.append(Chart(line_chart(series, title, "tokens", "loss")))
+                charts.append(Chart(line_chart(curves, title, "tokens", "loss"), LINES))
     return charts
 
 
@@ -111,8 +111,3 @@ def curve_points(log: Sequence[Mapping[str, Any]], event: str, metric: str) -> l
     steps, tokens = zip((0, 0), *logged, strict=True)
     found = [r for r in log if r["event"] == event and r.get(metric) is not None]
     return [(r["step"], float(np.interp(r["step"], steps, tokens)), float(r[metric])) for r in found]
-
-
-def _tables(comparison: Comparison) -> list[Section]:
-    drawn = [*tables(comparison), values_table(comparison)]
-    return [Section(table.caption.partition(" (")[0], tables=[table]) for table in drawn if table.rows]

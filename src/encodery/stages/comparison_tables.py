@@ -20,7 +20,9 @@ def tables(comparison: Comparison) -> list[Table]:
         _figures(comparison, PRETRAINING),
         _differences(comparison),
         _figures(comparison, COST),
-        Table("Keys of the recipes that differ", ("key", *comparison.names), _keys(comparison)),
+        Table(
+            "Keys of the recipes that differ (values as TOML has them)", ("key", *comparison.names), _keys(comparison)
+        ),
     ]
     return [table for table in found if table.rows]
 
@@ -34,7 +36,7 @@ def values_table(comparison: Comparison) -> Table:
         for name in comparison.names
         if name in figure.values
     ]
-    return Table("Seed by seed", header, rows)
+    return Table("Seed by seed (every value behind the means)", header, rows)
 
 
 def _figures(comparison: Comparison, group: str) -> Table:
