@@ -57,7 +57,8 @@ RECIPES = ("bert.toml", "roberta.toml")
 def write_schemes(folder: Path) -> None:
     """The tiny project with two recipes that differ in one key."""
     write_project(folder)
-    text = (folder / "tiny.toml").read_text()
+    text = (folder / "tiny.toml").read_text().replace("checkpoint_every = 3", "checkpoint_every = 6")
+    text += "checkpoint_every = 99\nevaluate_every = 99\n"  # of fine-tuning: most of its time would be fsync
     for name, nsp in (("bert", "true"), ("roberta", "false")):
         objective = f"[pretrain]\nobjective = {{ nsp = {nsp} }}"
         (folder / f"{name}.toml").write_text(

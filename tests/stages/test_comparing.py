@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from encodery.artifact import read_manifest
 from encodery.stages import Run, Stage, engine
@@ -15,6 +14,8 @@ from encodery.train import trainer
 from encodery.train.log import read_log
 
 from .conftest import RECIPES
+
+stats: Any = pytest.importorskip("scipy.stats")
 
 Command = Callable[..., tuple[int, str, str]]
 VOID = {"meta", "br", "img", "link", "input", "hr"}

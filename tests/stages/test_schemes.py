@@ -1,11 +1,13 @@
 """Recipes as schemes: which are refused, and where their artifacts lie."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from encodery.errors import UserError
+from encodery.recipe import Recipe
 from encodery.stages.schemes import Scheme, Seeded, common_probe, load_schemes, seeded
 
 from .conftest import RECIPES
@@ -106,6 +108,12 @@ def test_nothing_is_probed_where_nothing_is_pretrained(schemes: Path) -> None:
     assert all(run.pretraining == [] for run in runs)
     first, other = runs[:2]
     assert places(first)["finetune.mood.1"] == places(other)["finetune.mood.1"]  # the very same training
+
+
+def test_the_recipe_of_the_docs_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "comparing.md").read_text()
+    recipe = Recipe.parse(tomllib.loads(page.split("```toml\n")[1].split("```")[0]), "docs/comparing.md")
+    assert (recipe.name, list(recipe.finetune)) == ("bert", ["sentiment"])
 
 
 def test_paths_start_at_the_recipe(schemes: Path) -> None:

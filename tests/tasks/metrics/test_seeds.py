@@ -1,15 +1,17 @@
 """Means and paired differences over seeds, beside scipy's."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from encodery.tasks.metrics import Estimate, mean_interval, paired_difference
 from encodery.tasks.metrics.seeds import t_quantile
+
+stats: Any = pytest.importorskip("scipy.stats")
 
 SCORES = st.lists(st.floats(-10, 10), min_size=2, max_size=31)
 
