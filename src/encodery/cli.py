@@ -178,6 +178,28 @@ def evaluate(
     print(run_evaluation(console, model, data, field or [], by or [], against, errors))
 
 
+@app.command()
+def compare(
+    recipes: Annotated[
+        list[Path], typer.Argument(help="recipes, TOML; the first is the yardstick", show_default=False)
+    ],
+    seeds: Annotated[int, typer.Option(help="how often each is run: with the seeds 1 to this")] = 3,
+    overrides: Overrides = None,
+    output: Annotated[Path | None, typer.Option(help="the comparison's folder")] = None,
+    budget: Annotated[
+        str, typer.Option(metavar="tokens|time", help="what must be equal between the recipes")
+    ] = "tokens",
+    unequal: Annotated[bool, typer.Option("--unequal", help="compare though the budgets differ")] = False,
+) -> None:
+    """Schemes at equal budget: one table, curves, intervals; the same command again continues."""
+    from rich.console import Console
+
+    from encodery.stages.comparing import run_comparison
+
+    console = Console(highlight=False)
+    run_comparison(console, recipes, seeds, overrides or [], output, budget, unequal)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="the checkpoint's file or folder", show_default=False)],

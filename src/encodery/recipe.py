@@ -68,6 +68,11 @@ class PretrainTable(TrainerConfig):
     valid_max_tokens: PositiveInt = 100_000
     """The validation loss is taken over at most this many tokens."""
 
+    @property
+    def total_tokens(self) -> int:
+        """About how many tokens all steps have."""
+        return self.steps * self.tokens_per_step
+
     @model_validator(mode="after")
     def _warmup_is_shorter(self) -> "PretrainTable":
         warmup = self.seqlen_warmup

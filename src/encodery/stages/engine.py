@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
 from encodery.stages.alike import changes, check_alike
 from encodery.train.distributed import ALONE, Dismissed, Ranks
+from encodery.train.progress import reset_peak_memory
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -41,6 +42,8 @@ class Run:
     console: Console
     ranks: Ranks = ALONE
     """The processes that run it; a stage is given several only if it is `distributed`."""
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """The folders of artifacts by stage, where they are not those of `artifact`: shared with other runs."""
 
     @property
     def base(self) -> Path:
@@ -49,7 +52,7 @@ class Run:
 
     def artifact(self, stage: str) -> Path:
         """The folder of a stage's artifact: `finetune.sst2.1` lies in `finetune/sst2/1`."""
-        return self.folder.joinpath(*stage.split("."))
+        return self.places.get(stage) or self.folder.joinpath(*stage.split("."))
 
     def work(self, stage: str, key: str) -> Path:
         """Where a stage keeps what it needs to continue after a kill."""
@@ -180,7 +183,7 @@ def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Pl
         return []
     _claim(run)
     done: list[Planned] = []
-    with _lock(run.folder):
+    with lock(run.folder):
         for planned in plan(run, stages):
             stage, name = planned.stage, planned.stage.name
             forced = any(name == target or name.startswith(f"{target}.") for target in force)
@@ -218,6 +221,7 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
         run.ranks.tell({"stage": stage.name, "work": str(work)})
     else:
         run = replace(run, ranks=ALONE)
+    reset_peak_memory()
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
     for stale in work.parent.glob(f"{stage.name}-*"):
@@ -237,11 +241,15 @@ def _claim(run: Run) -> None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder; the system lets go of the lock when the process ends, however it ends."""
+def lock(folder: Path, verb: str = "run") -> Iterator[None]:
+    """One run at a time in a folder; the system lets go of the lock when the process ends, however it ends.
+
+    Raises:
+        UserError: another process has it.
+    """
     with (folder / RUN_FILE).open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder}: another `encodery run` is at work here; wait for it or stop it") from None
+            raise UserError(f"{folder}: another `encodery {verb}` is at work here; wait for it or stop it") from None
         yield

@@ -22,6 +22,7 @@ from encodery.tasks.metrics.label_noise import Suspect, label_suspects
 from encodery.tasks.metrics.measurement import Measurement, Sums, scores
 from encodery.tasks.metrics.no_answer import best_threshold, precision_recall, threshold_curve
 from encodery.tasks.metrics.retrieval import pair_retrieval, retrieval_measurement
+from encodery.tasks.metrics.seeds import Estimate, mean_interval, paired_difference
 from encodery.tasks.metrics.significance import Difference, difference, mcnemar
 from encodery.tasks.metrics.slices import length_slices, slice_scores
 from encodery.tasks.metrics.spread import spread
@@ -34,6 +35,7 @@ __all__ = [
     "Confusion",
     "Correlation",
     "Difference",
+    "Estimate",
     "Joint",
     "Measurement",
     "Pair",
@@ -57,9 +59,11 @@ __all__ = [
     "label_suspects",
     "length_slices",
     "mcnemar",
+    "mean_interval",
     "multi_label_measurement",
     "multi_label_scores",
     "pair_retrieval",
+    "paired_difference",
     "precision_recall",
     "regression_scores",
     "retrieval_measurement",
