@@ -116,6 +116,7 @@ def _scratch(to: Path, look: Look, train: Path | None) -> list[str]:
         'preset = "mini"',
         "",
         "[corpus]",
+        f"valid_inputs = [{source} }}]  # text for [pretrain] to be judged by: name some that is not in inputs",
         f"inputs = [{source} }}]  # add raw text and a [pretrain] table: labelled text alone teaches little",
         "",
         "[tokenizer]",
