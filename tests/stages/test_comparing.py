@@ -10,7 +10,7 @@ import pytest
 
 from encodery.artifact import read_manifest
 from encodery.stages import Run, Stage, engine
-from encodery.train import trainer
+from encodery.train import checkpoint, continuing
 from encodery.train.log import read_log
 
 from .conftest import RECIPES
@@ -99,7 +99,7 @@ def test_a_shared_change_keeps_what_was_there(compared: Path, encodery: Command,
 def test_a_killed_one_continues_and_ends_the_same(
     schemes: Path, compared_once: Path, encodery: Command, built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saves, save = [], trainer.save_checkpoint
+    saves, save = [], checkpoint.save_checkpoint
 
     def killed(folder: Path, step: int, *rest: Any, **options: Any) -> Path:
         saved: Path = save(folder, step, *rest, **options)
@@ -109,11 +109,11 @@ def test_a_killed_one_continues_and_ends_the_same(
         return saved
 
     command = ("compare", *RECIPES, "--seeds", "1", "--output", "result")
-    monkeypatch.setattr(trainer, "save_checkpoint", killed)
+    monkeypatch.setattr(continuing, "save_checkpoint", killed)
     assert encodery(*command)[0] == 130
     assert built[-1] == "roberta 1 pretrain"
     assert not Path("result/comparison.json").exists()
-    monkeypatch.setattr(trainer, "save_checkpoint", save)
+    monkeypatch.setattr(continuing, "save_checkpoint", save)
     built.clear()
     code, out, _ = encodery(*command)
     assert (code, built) == (0, [f"roberta 1 {stage}" for stage in ("pretrain", "finetune.mood.1", "probe")])

@@ -23,6 +23,7 @@ from encodery.stages.graph import stages_of
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.train.log import read_log
+from encodery.train.continuing import trained_weights
 from encodery.train.trainer import Trainer
 from tests.stages.test_run import complete
 
@@ -116,7 +117,7 @@ def test_killed_and_continued_the_same_bits(done: Path, width: int, monkeypatch:
 
     def killed(self: Trainer, *arguments: Any) -> float:
         if self.state.step == 5:
-            seen.extend(name for name in self._weights() if "projection" in name)
+            seen.extend(name for name in trained_weights(self.model) if "projection" in name)
             raise KeyboardInterrupt
         return step(self, *arguments)
 
