@@ -1,5 +1,6 @@
 """The triple loss against one written out in float64, a teacher that stays as it is, and what is left out."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -9,10 +10,13 @@ from torch.nn import functional as F
 
 from encodery.batch import Batch, LossOutput, Sequence, pack
 from encodery.errors import UserError
+from encodery.families import FAMILIES
 from encodery.model import soft_targets
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.model.inherit import evenly_spaced, inherit
 from encodery.objectives.distill import Distillation, DistillConfig, Teacher, add_projection, drop_projection
+from tests.families.conftest import tiny
 
 VOCABULARY = 101
 CPU = torch.device("cpu")
@@ -194,3 +198,23 @@ def test_something_must_be_learned() -> None:
     assert str(error.value) == (
         "recipe.toml: alpha_ce, alpha_mlm and alpha_cos are all 0, so that nothing is learned; raise one"
     )
+
+
+@pytest.mark.parametrize("student_family", FAMILIES)
+@pytest.mark.parametrize("teacher_family", FAMILIES)
+def test_any_family_teaches_any_family(teacher_family: str, student_family: str) -> None:
+    """From the layers it can take, of another depth, over a text with languages; every weight of it learns."""
+    families = FAMILIES[student_family], FAMILIES[teacher_family]
+    student, teacher = (family.model(tiny(family), ("mlm",)) for family in families)
+    for seed, made in enumerate((student, teacher)):
+        made.initialize(seed)
+    inherit(student, teacher, evenly_spaced(2, 2))
+    assert torch.equal(student.encoder.embeddings.word.weight, teacher.encoder.embeddings.word.weight)
+    batch = replace(BATCH, language_ids=torch.arange(TOKENS) % 5)
+    objective = Distillation(DistillConfig(), Teacher(teacher, "bf16", CPU))
+    output = objective.loss(student.train(), batch)
+    assert all(loss.isfinite() for loss in output.losses.values())
+    learned = gradients(student, output, objective.counts(batch))
+    trained = {name for name, parameter in student.named_parameters() if parameter.requires_grad}
+    assert learned.keys() == trained
+    assert all(gradient.isfinite().all() for gradient in learned.values())

@@ -1,7 +1,25 @@
 """The estimate of a plan against numbers worked out by hand."""
 
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from encodery.families.folder import load_folder
 from encodery.model.config import EncoderConfig
-from encodery.stages.estimate import BYTES_PER_PARAMETER, flops_per_token, measured_flops, memory_bytes
+from encodery.recipe import load_recipe
+from encodery.stages import open_run, plan
+from encodery.stages.estimate import (
+    BYTES_PER_PARAMETER,
+    distill_cost,
+    flops_per_token,
+    measured_flops,
+    memory_bytes,
+    num_parameters,
+    plan_table,
+)
+from encodery.stages.graph import stages_of
+from tests.stages.test_distilling import DISTILL, opened_student
 
 BASE = EncoderConfig(vocab_size=30522)
 
@@ -19,6 +37,33 @@ def test_a_gate_is_a_third_product_and_a_window_bounds_what_is_seen() -> None:
     attention = 12 * (4 * 1024 + 8 * 129) * 768
     assert flops_per_token(modern, 1024) == 6 * layers + attention + 0.15 * 6 * (768**2 + 768 * 30522)
     assert flops_per_token(modern, 101) == 6 * layers + 12 * 12 * 101 * 768 + 0.15 * 6 * (768**2 + 768 * 30522)
+
+
+def test_a_student_pays_for_its_teacher(done: Path) -> None:
+    """The teacher goes forward, a third of what training it would cost; every token reaches both vocabularies."""
+    opened = opened_student(done, "distill.steps=7", "distill.teacher_precision=fp32")
+    teacher = load_folder(done / "runs" / "tiny" / "pretrain").model.config
+    student = opened.recipe.student.encoder(teacher.vocab_size)
+    cost = distill_cost(opened)
+    assert cost.tokens == 7 * 256
+    each = flops_per_token(student, 32, 1.0) + flops_per_token(teacher, 32, 1.0) / 3
+    assert cost.flops == pytest.approx(cost.tokens * each)
+    assert cost.memory_bytes == memory_bytes(student, 256) + 4 * num_parameters(teacher)
+    masked = distill_cost(opened_student(done, "distill.steps=7", "distill.objective.scored=masked"))
+    assert masked.flops < cost.flops
+    assert masked.memory_bytes == cost.memory_bytes - 2 * num_parameters(teacher)
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(plan_table(opened, plan(opened, stages_of(opened))))
+    assert "1,792" in capture.get()
+
+
+def test_a_teacher_yet_to_be_trained_has_the_sizes_of_the_model(project: Path) -> None:
+    recipe = load_recipe(project / "tiny.toml", [DISTILL])
+    cost = distill_cost(open_run(recipe, project / "tiny.toml", Console(quiet=True)))
+    student, teacher = recipe.student.encoder(90), recipe.model.encoder(90)
+    each = flops_per_token(student, 32, 1.0) + flops_per_token(teacher, 32, 1.0) / 3
+    assert cost.flops == pytest.approx(6 * 256 * each)
 
 
 def test_memory_holds_at_least_the_optimizer_state() -> None:

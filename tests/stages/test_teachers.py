@@ -9,9 +9,12 @@ from rich.console import Console
 
 from encodery.artifact import read_manifest
 from encodery.errors import UserError
-from encodery.recipe import load_recipe
+from encodery.recipe import FinetuneTable, load_recipe
 from encodery.stages import Run, open_run, run
 from encodery.stages.graph import stages_of
+from encodery.stages.teachers import read_unlabelled
+from encodery.tasks.question_answering import QuestionAnswering
+from encodery.tasks.token_classification import TokenClassification
 from encodery.train.log import read_log
 
 TEACHER = "runs/tiny/finetune/mood/3"
@@ -152,3 +155,23 @@ def test_a_teacher_with_another_vocabulary(done: Path) -> None:
         "('zebra'); every token must be one of the teacher's: start from a model with the teacher's tokenizer, "
         "'extend' has another"
     )
+
+
+@pytest.mark.parametrize(
+    ("task", "record"),
+    [
+        (TokenClassification, {"body": "A river in Kenya", "entities": "passed over"}),
+        (QuestionAnswering, {"body": "What?", "context": "A river in Kenya", "answers": None}),
+    ],
+)
+def test_records_without_labels_by_their_columns(done: Path, task: Any, record: dict[str, Any]) -> None:
+    (done / "more.jsonl").write_text("\n".join([json.dumps(record)] * 3))
+    column = "question" if task is QuestionAnswering else "text"
+    values = {"train": "train.jsonl", "teacher": "x", "unlabelled": "more.jsonl", "fields": {column: "body"}}
+    table = FinetuneTable.parse({**values, "task": {"type": task.name}}, "recipe")
+    examples = read_unlabelled(opened(done), table)
+    assert [getattr(example, column) for example in examples] == [record["body"]] * 3
+    assert examples[1].source == f"{done}/more.jsonl:2"
+    (done / "more.jsonl").write_text('{"other": 1}')
+    with pytest.raises(UserError, match=r"more\.jsonl:1"):
+        read_unlabelled(opened(done), table)

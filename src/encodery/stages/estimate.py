@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import torch
 from rich.table import Table
 
+from encodery.config import read_json
+from encodery.families.family import config_from_theirs
+from encodery.families.folder import find_family
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
 from encodery.recipe import PRETRAIN
-from encodery.stages.engine import Planned, Run
+from encodery.stages.engine import Planned, Run, base_folder
+from encodery.teaching import DISTILL, DistillTable
 from encodery.train.progress import format_duration
 
 UTILIZATION = 0.35
@@ -19,6 +23,8 @@ UTILIZATION = 0.35
 BYTES_PER_PARAMETER = 16
 """Weights, gradients and the two moments of AdamW, four bytes each."""
 MASKED_SHARE = 0.15
+UNKNOWN_VOCABULARY = 30_522
+"""BERT's, for a teacher whose vocabulary no one knows yet."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +49,58 @@ def pretrain_cost(run: Run) -> Cost:
     return Cost(tokens, flops, memory_bytes(config, micro, again))
 
 
-def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
+def distill_cost(run: Run) -> Cost:
+    """The cost of `[distill]`: of training the student, and of the teacher's way forward, a third of training it.
+
+    Where every token has soft targets, every one reaches both vocabularies.
+    """
+    recipe, table = run.recipe, run.recipe.distill
+    assert table is not None
+    teacher = _teacher(run, table)
+    student = recipe.student.encoder(teacher.vocab_size)
+    scored = 1.0 if table.objective.scored == "all" else MASKED_SHARE
+    own = flops_per_token(student, table.max_seqlen, scored) * (4 / 3 if table.activation_checkpointing else 1)
+    tokens = table.steps * table.tokens_per_step
+    flops = tokens * (own + flops_per_token(teacher, table.max_seqlen, scored) / 3)
+    micro = min(table.tokens_per_step, table.micro_batch_tokens)
+    asked = num_parameters(teacher) * (2 if table.teacher_precision == "bf16" else 4)
+    return Cost(tokens, flops, memory_bytes(student, micro, table.activation_checkpointing) + asked)
+
+
+def _teacher(run: Run, table: DistillTable) -> EncoderConfig:
+    """The teacher's sizes: of its folder, or of `[model]` where this run has yet to make it."""
+    path = base_folder(run, table.teacher) / "config.json"
+    if path.is_file():
+        theirs = read_json(path)
+        return config_from_theirs(find_family(theirs, str(path)), theirs, str(path))
+    tokenizer = run.recipe.tokenizer
+    return run.recipe.model.encoder(tokenizer.vocab_size if tokenizer else UNKNOWN_VOCABULARY)
+
+
+def flops_per_token(config: EncoderConfig, seqlen: int, scored: float = MASKED_SHARE) -> float:
     """Six operations per weight and token (two forward, four backward), attention's products, and the vocabulary."""
     width, layers = config.hidden_size, range(config.num_hidden_layers)
     weights = len(layers) * (4 * width**2 + (3 if config.gated_mlp else 2) * width * config.intermediate_size)
     seen = sum(seqlen if config.is_global(layer) else min(seqlen, config.attention_window + 1) for layer in layers)
     attention = 12 * seen * width
-    vocabulary = MASKED_SHARE * 6 * (width**2 + width * config.vocab_size)
+    vocabulary = scored * 6 * (width**2 + width * config.vocab_size)
     return 6 * weights + attention + vocabulary
 
 
 def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False) -> int:
     """Parameters with their optimizer state, and what the backward pass keeps of each layer; where layers are
     computed again, all of one of them and the others' inputs."""
-    with shapes_only():
-        parameters = sum(p.numel() for p in Model(config, ("mlm", "nsp")).parameters())
     layer = (20 * config.hidden_size + 4 * config.intermediate_size) * 2
     inputs = config.num_hidden_layers * config.hidden_size * 4
     per_token = layer + inputs if recomputed else config.num_hidden_layers * layer
     logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4
-    return parameters * BYTES_PER_PARAMETER + tokens * per_token + logits
+    return num_parameters(config) * BYTES_PER_PARAMETER + tokens * per_token + logits
+
+
+def num_parameters(config: EncoderConfig) -> int:
+    """Of a pretraining model."""
+    with shapes_only():
+        return sum(parameter.numel() for parameter in Model(config, ("mlm", "nsp")).parameters())
 
 
 def measured_flops(precision: str) -> float:
@@ -84,9 +122,12 @@ def plan_table(run: Run, planned: Sequence[Planned]) -> Table:
     )
     for item in planned:
         cost = [""] * 4
-        if item.stage.name == PRETRAIN and item.state != "fresh" and run.recipe.pretrain:
-            estimate = pretrain_cost(run)
-            seconds = estimate.flops / (UTILIZATION * measured_flops(run.recipe.pretrain.precision))
+        recipe = run.recipe
+        costed = {PRETRAIN: (recipe.pretrain, pretrain_cost), DISTILL: (recipe.distill, distill_cost)}
+        trained, cost_of = costed.get(item.stage.name, (None, None))
+        if trained and cost_of and item.state != "fresh":
+            estimate = cost_of(run)
+            seconds = estimate.flops / (UTILIZATION * measured_flops(trained.precision))
             memory = f"{estimate.memory_bytes / 1e9:.1f} GB"
             cost = [f"{estimate.tokens:,}", f"{estimate.flops:.1e}", memory, f"about {format_duration(seconds)}"]
         table.add_row(item.stage.name, item.state, item.reason, *cost)

@@ -98,25 +98,23 @@ def lesson_of(
     taught = Taught(task, model, order, table.distill or TaskDistillConfig())
     if table.unlabelled is None:
         return Lesson(taught, epochs, len(epochs))
-    sequences = [
-        sequence for example in read_unlabelled(run, table, task) for sequence in task.encode(example).sequences
-    ]
+    sequences = [sequence for example in read_unlabelled(run, table) for sequence in task.encode(example).sequences]
     both = Interleaved(epochs, Epochs(sequences, table.tokens_per_step, table.epochs, seed))
     return Lesson(taught, both, len(both))
 
 
-def read_unlabelled(run: Run, table: FinetuneTable, task: Trainable) -> list[Any]:
+def read_unlabelled(run: Run, table: FinetuneTable) -> list[Any]:
     """The records of `unlabelled` as examples; labels that they may have are passed over.
 
     Raises:
         UserError: the file cannot be read, or a record is none of the task's.
     """
     assert table.unlabelled is not None
-    columns = table.columns
-    names = {key: getattr(columns, key) for key in task.fields.keys()}  # noqa: SIM118
+    kind, columns = table.task.kind, table.columns
+    names = {key: getattr(columns, key) for key in kind.fields.keys()}  # noqa: SIM118
 
     def renamed(record: Record) -> Record:
         return {ours: record[theirs] for ours, theirs in names.items() if theirs in record}
 
     records = read_labelled(run.base / table.unlabelled)
-    return [task.read(source, renamed(record), None) for source, record in records]
+    return [kind.read(source, renamed(record), None) for source, record in records]
