@@ -22,8 +22,8 @@ from encodery.stages import Run, open_run, run
 from encodery.stages.graph import stages_of
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
-from encodery.train.log import read_log
 from encodery.train.continuing import trained_weights
+from encodery.train.log import read_log
 from encodery.train.trainer import Trainer
 from tests.stages.test_run import complete
 
