@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from encodery.artifact import read_manifest
+from encodery.errors import UserError
 from encodery.stages import Run, Stage, engine
 from encodery.train import trainer
 from encodery.train.log import read_log
@@ -254,3 +255,21 @@ def test_a_folder_of_something_else_is_left_alone(schemes: Path, encodery: Comma
     line = refused(encodery, *RECIPES, "--output", "thesis")
     assert line == "thesis: exists and is no comparison of Encodery; choose another --output"
     assert [path.name for path in Path("thesis").iterdir()] == ["chapter.txt"]
+
+
+def test_what_stops_a_run_says_of_which_scheme_and_seed(
+    compared: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(run: Run, stage: Stage, *_: Any) -> None:
+        raise UserError(f"cannot save {stage.name}: no space left")
+
+    monkeypatch.setattr(engine, "_build", full)
+    code, _, err = encodery("compare", *RECIPES, "--seeds", "3", "--output", "result")
+    assert (code, err) == (2, "encodery: bert, seed 3: cannot save pretrain: no space left\n")
+
+
+def test_two_at_once_are_refused(compared: Path, encodery: Command) -> None:
+    with engine.lock(Path("result"), "compare"):
+        code, _, err = encodery("compare", *RECIPES, "--seeds", "2", "--output", "result")
+    assert code == 2
+    assert err == "encodery: result: another `encodery compare` is at work here; wait for it or stop it\n"
