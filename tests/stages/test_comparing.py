@@ -11,7 +11,7 @@ import pytest
 from encodery.artifact import read_manifest
 from encodery.errors import UserError
 from encodery.stages import Run, Stage, engine
-from encodery.train import trainer
+from encodery.train.checkpoint import save_checkpoint
 from encodery.train.log import read_log
 
 from .conftest import RECIPES
@@ -100,21 +100,19 @@ def test_a_shared_change_keeps_what_was_there(compared: Path, encodery: Command,
 def test_a_killed_one_continues_and_ends_the_same(
     schemes: Path, compared_once: Path, encodery: Command, built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saves, save = [], trainer.save_checkpoint
 
     def killed(folder: Path, step: int, *rest: Any, **options: Any) -> Path:
-        saved: Path = save(folder, step, *rest, **options)
-        saves.append(step)
+        saved: Path = save_checkpoint(folder, step, *rest, **options)
         if built[-1] == "roberta 1 pretrain" and step == 6:
             raise KeyboardInterrupt
         return saved
 
     command = ("compare", *RECIPES, "--seeds", "1", "--output", "result")
-    monkeypatch.setattr(trainer, "save_checkpoint", killed)
+    monkeypatch.setattr("encodery.train.trainer.save_checkpoint", killed)
     assert encodery(*command)[0] == 130
     assert built[-1] == "roberta 1 pretrain"
     assert not Path("result/comparison.json").exists()
-    monkeypatch.setattr(trainer, "save_checkpoint", save)
+    monkeypatch.setattr("encodery.train.trainer.save_checkpoint", save_checkpoint)
     built.clear()
     code, out, _ = encodery(*command)
     assert (code, built) == (0, [f"roberta 1 {stage}" for stage in ("pretrain", "finetune.mood.1", "probe")])

@@ -20,6 +20,7 @@ from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
+from encodery.train.device import reset_peak_device_memory
 from encodery.train.progress import reset_peak_memory
 
 FORMAT = 1
@@ -195,7 +196,8 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
         "config": _settings(stage),
         "metrics": metrics,
     }
-    reset_peak_memory()
+    reset_peak_memory()  # what a stage's log calls its peak is its own
+    reset_peak_device_memory()
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
     for stale in work.parent.glob(f"{stage.name}-*"):

@@ -14,7 +14,6 @@ from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
-import torch
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -194,9 +193,6 @@ def peak_memory_bytes() -> int:
 
 
 def reset_peak_memory() -> None:
-    """Let peaks count from here on: that of CUDA's memory, and `peak_memory_bytes` where the system can (on Linux, but
-    not in every container)."""
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
+    """Let `peak_memory_bytes` count from here on, where the system can: on Linux, but not in every container."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
