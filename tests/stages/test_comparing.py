@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from encodery.artifact import read_manifest
+from encodery.errors import UserError
 from encodery.stages import Run, Stage, engine
-from encodery.train import checkpoint, continuing
+from encodery.train.checkpoint import save_checkpoint
 from encodery.train.log import read_log
 
 from .conftest import RECIPES
@@ -99,21 +100,19 @@ def test_a_shared_change_keeps_what_was_there(compared: Path, encodery: Command,
 def test_a_killed_one_continues_and_ends_the_same(
     schemes: Path, compared_once: Path, encodery: Command, built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saves, save = [], checkpoint.save_checkpoint
 
     def killed(folder: Path, step: int, *rest: Any, **options: Any) -> Path:
-        saved: Path = save(folder, step, *rest, **options)
-        saves.append(step)
+        saved: Path = save_checkpoint(folder, step, *rest, **options)
         if built[-1] == "roberta 1 pretrain" and step == 6:
             raise KeyboardInterrupt
         return saved
 
     command = ("compare", *RECIPES, "--seeds", "1", "--output", "result")
-    monkeypatch.setattr(continuing, "save_checkpoint", killed)
+    monkeypatch.setattr("encodery.train.continuing.save_checkpoint", killed)
     assert encodery(*command)[0] == 130
     assert built[-1] == "roberta 1 pretrain"
     assert not Path("result/comparison.json").exists()
-    monkeypatch.setattr(continuing, "save_checkpoint", save)
+    monkeypatch.setattr("encodery.train.continuing.save_checkpoint", save_checkpoint)
     built.clear()
     code, out, _ = encodery(*command)
     assert (code, built) == (0, [f"roberta 1 {stage}" for stage in ("pretrain", "finetune.mood.1", "probe")])
@@ -254,3 +253,21 @@ def test_a_folder_of_something_else_is_left_alone(schemes: Path, encodery: Comma
     line = refused(encodery, *RECIPES, "--output", "thesis")
     assert line == "thesis: exists and is no comparison of Encodery; choose another --output"
     assert [path.name for path in Path("thesis").iterdir()] == ["chapter.txt"]
+
+
+def test_what_stops_a_run_says_of_which_scheme_and_seed(
+    compared: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(run: Run, stage: Stage, *_: Any) -> None:
+        raise UserError(f"cannot save {stage.name}: no space left")
+
+    monkeypatch.setattr(engine, "_build", full)
+    code, _, err = encodery("compare", *RECIPES, "--seeds", "3", "--output", "result")
+    assert (code, err) == (2, "encodery: bert, seed 3: cannot save pretrain: no space left\n")
+
+
+def test_two_at_once_are_refused(compared: Path, encodery: Command) -> None:
+    with engine.lock(Path("result"), "compare"):
+        code, _, err = encodery("compare", *RECIPES, "--seeds", "2", "--output", "result")
+    assert code == 2
+    assert err == "encodery: result: another `encodery compare` is at work here; wait for it or stop it\n"

@@ -3,6 +3,7 @@
 import ctypes
 import io
 import math
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,12 @@ import time
 import pytest
 from rich.console import Console
 
-from encodery.train.progress import Progress, format_duration, format_value, peak_memory_bytes
+from encodery.train.progress import (
+    Progress,
+    format_duration,
+    format_value,
+    peak_memory_bytes,
+)
 
 VALUES: dict[str, float | int] = {
     "loss": 5.12341,
@@ -294,3 +300,18 @@ def test_peak_memory_is_not_inherited_from_the_process_that_started_this_one() -
 def test_progress_needs_no_torch() -> None:
     code = "import sys, encodery.train.progress; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the system has no peak to reset")
+def test_a_reset_peak_forgets_what_was_freed() -> None:
+    code = """
+from encodery.train.progress import peak_memory_bytes, reset_peak_memory
+held = bytearray(200_000_000)
+before = peak_memory_bytes()
+del held
+reset_peak_memory()
+print(before, peak_memory_bytes())
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    before, after = map(int, out.split())
+    assert before > 200_000_000 > 150_000_000 > after

@@ -22,6 +22,7 @@ from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
 from encodery.stages.alike import changes, check_alike
+from encodery.train.device import reset_peak_device_memory
 from encodery.train.distributed import ALONE, Dismissed, Ranks
 from encodery.train.progress import reset_peak_memory
 
@@ -221,7 +222,8 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
         run.ranks.tell({"stage": stage.name, "work": str(work)})
     else:
         run = replace(run, ranks=ALONE)
-    reset_peak_memory()
+    reset_peak_memory()  # what a stage's log calls its peak is its own
+    reset_peak_device_memory()
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
     for stale in work.parent.glob(f"{stage.name}-*"):

@@ -133,8 +133,9 @@ def _text_values(one: Outcome) -> Iterator[_Value]:
     """The probe, which is the same for all, before what each scheme measured in its own way."""
     measured = {PROBE: one.metrics.get(PROBE, {})}
     for stage in one.run.pretraining[-1:]:
-        measured[AS_TRAINED] = one.metrics[stage.name]["valid"]
-    for origin, metrics in measured.items():
+        measured[AS_TRAINED] = one.metrics[stage.name].get("valid", {})
+    for origin, found in measured.items():
+        metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
         for metric in sorted(metrics, key=lambda metric: [*WORDS, metric].index(metric)):
             name = f"{origin.replace('_', ' ')}: {WORDS.get(metric, metric)}"
             is_score = metric.endswith("accuracy")

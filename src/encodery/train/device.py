@@ -26,6 +26,12 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
+def reset_peak_device_memory() -> None:
+    """Let the peak of CUDA's memory count from here on, if CUDA is in use."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.reset_peak_memory_stats()
+
+
 def step_seed(seed: int, step: int, rank: int = 0) -> int:
     """A seed for torch's generator, another for every (seed, step, rank)."""
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB) % 2**63
