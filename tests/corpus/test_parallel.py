@@ -96,8 +96,8 @@ def test_files_of_different_length(tmp_path_factory: pytest.TempPathFactory, fir
         assert len(read(folder, **LINES)) == first
         return
     assert fails(folder, **LINES) == (
-        f"a.en has {first} lines, a.de has {second}: line by line they must be translations of each other; align them "
-        "again, with an empty line where a side has nothing"
+        f"a.en has {first} lines, a.de has {second}: line by line they must be translations of each other; align "
+        "them again, with an empty line where a side has nothing"
     )
 
 
@@ -145,8 +145,8 @@ def test_sides_that_are_neither_files_nor_fields(values: dict[str, Any]) -> None
     with pytest.raises(UserError) as error:
         ParallelInput.parse(values, "recipe.toml")
     assert str(error.value) == (
-        'recipe.toml: give two files of lines, source = { path = "a.en" } and target = { path = "a.de" }, or one file '
-        'of records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }'
+        'recipe.toml: give two files of lines, source = { path = "a.en" } and target = { path = "a.de" }, or one '
+        'file of records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }'
     )
 
 
@@ -156,7 +156,7 @@ def test_one_language_alone_and_a_language_with_a_slash() -> None:
     assert str(error.value) == (
         "recipe.toml: target.language = 'de', but source names no language; give both or neither"
     )
-    with pytest.raises(UserError, match="source.language = 'en/us': string should match pattern"):
+    with pytest.raises(UserError, match=r"source.language = 'en/us': string should match pattern"):
         ParallelInput.parse({**LINES, "source": {"path": "a", "language": "en/us"}}, "recipe.toml")
 
 

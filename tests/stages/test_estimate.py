@@ -1,7 +1,18 @@
 """The estimate of a plan against numbers worked out by hand."""
 
+from pathlib import Path
+
+import pytest
+
 from encodery.model.config import EncoderConfig
-from encodery.stages.estimate import BYTES_PER_PARAMETER, flops_per_token, measured_flops, memory_bytes
+from encodery.stages.estimate import (
+    BYTES_PER_PARAMETER,
+    flops_per_token,
+    measured_flops,
+    memory_bytes,
+    pretrain_cost,
+)
+from tests.stages.test_run import opened
 
 BASE = EncoderConfig(vocab_size=30522)
 
@@ -36,3 +47,21 @@ def test_layers_computed_again_keep_their_inputs_alone() -> None:
 
 def test_this_machine_is_measured() -> None:
     assert 1e8 < measured_flops("fp32") < 1e15
+
+
+def test_causal_lm_scores_every_token(project: Path) -> None:
+    plain, causal, both = (
+        pretrain_cost(opened(project, "pretrain.objective.nsp=false", *weights))
+        for weights in (
+            (),
+            ("pretrain.objective.weights={ clm = 1.0 }",),
+            (
+                "pretrain.objective.schedule=[{ steps = 3, weights = { clm = 1.0 } }]",
+                "pretrain.objective.weights={ mlm = 1.0 }",
+            ),
+        )
+    )
+    vocabulary = 6 * (32**2 + 32 * 90) * plain.tokens
+    assert causal.flops - plain.flops == pytest.approx(0.85 * vocabulary)
+    assert both.flops - plain.flops == pytest.approx(0.85 * vocabulary * 3 / 12)  # of 12 steps
+    assert causal.memory_bytes == both.memory_bytes > plain.memory_bytes

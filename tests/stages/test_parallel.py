@@ -10,6 +10,7 @@ import transformers
 from rich.console import Console
 
 from encodery.artifact import read_manifest, verify
+from encodery.batch import Sequence, pack
 from encodery.data.pairs import Pairs
 from encodery.data.shards import Shards
 from encodery.errors import Interrupted, UserError
@@ -75,9 +76,10 @@ def test_a_recipe_of_three_objectives(mixed: Path) -> None:
     inputs = tokenizer("The river sees a city.", return_tensors="pt")
     ids = inputs["input_ids"][0].tolist()
     assert ids[1:-1] == ours.tokenizer.encode_batch(["The river sees a city."])[0].tolist()
+    batch = pack([Sequence(ids, language_ids=[1] * len(ids))])
     with torch.no_grad():
-        logits = theirs(inputs["input_ids"], langs=torch.ones_like(inputs["input_ids"])).logits
-    assert logits.shape == (1, len(ids), ours.model.config.vocab_size)
+        expected = theirs(inputs["input_ids"], langs=torch.ones_like(inputs["input_ids"])).logits[0]
+        torch.testing.assert_close(ours.model.eval().logits("mlm", batch), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_pairs_become_shards_and_what_is_left_out_is_counted(mixed: Path) -> None:
@@ -119,6 +121,7 @@ def test_parallel_text_concerns_its_own_stages_alone(mixed: Path) -> None:
     assert "parallel" not in unused.stage.parents
 
 
+STEP = Trainer._step
 NO_PAIRS = ["pretrain.objective.weights={ mlm = 1.0, clm = 1.0 }"]
 
 
@@ -130,12 +133,11 @@ def weights_of(mixed: Path, output: str, monkeypatch: pytest.MonkeyPatch, stop_a
     ]
     for stop in stop_at:
         with monkeypatch.context() as patch:
-            step = Trainer._step
 
             def stopping(self: Trainer, *given: object, stop: int = stop) -> float:
                 if self.state.step == stop:
                     raise Interrupted("stopped")
-                return step(self, *given)  # type: ignore[arg-type]
+                return STEP(self, *given)  # type: ignore[arg-type]
 
             patch.setattr(Trainer, "_step", stopping)
             with pytest.raises(Interrupted):
@@ -198,8 +200,8 @@ def test_short_sequences_come_first_for_all(mixed: Path) -> None:
             [
                 "corpus.parallel=[]",
                 'corpus.valid_parallel=[{ path = "a.tsv", source.field = "a", target.field = "b" }]',
-            ]
-            + NO_PAIRS,
+                *NO_PAIRS,
+            ],
             "corpus.valid_parallel needs aligned sentences to learn from: add a [[corpus.parallel]] table",
         ),
         (

@@ -10,6 +10,7 @@ from rich.table import Table
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
+from encodery.objectives.turns import Turns
 from encodery.recipe import PRETRAIN
 from encodery.stages.engine import Planned, Run
 from encodery.train.progress import format_duration
@@ -19,6 +20,7 @@ UTILIZATION = 0.35
 BYTES_PER_PARAMETER = 16
 """Weights, gradients and the two moments of AdamW, four bytes each."""
 MASKED_SHARE = 0.15
+"""Of the tokens, those that masked and translation LM score; causal LM scores all."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,23 @@ def pretrain_cost(run: Run) -> Cost:
     tokens = table.steps * table.tokens_per_step
     micro = min(table.tokens_per_step, table.micro_batch_tokens)
     again = table.activation_checkpointing
-    flops = tokens * flops_per_token(config, table.max_seqlen) * (4 / 3 if again else 1)
-    return Cost(tokens, flops, memory_bytes(config, micro, again))
+    causal = Turns(table.objective, recipe.seed).before(table.steps)["clm"] / table.steps
+    scored = causal + (1 - causal) * MASKED_SHARE
+    flops = tokens * flops_per_token(config, table.max_seqlen, scored) * (4 / 3 if again else 1)
+    return Cost(tokens, flops, memory_bytes(config, micro, again, 1.0 if causal else MASKED_SHARE))
 
 
-def flops_per_token(config: EncoderConfig, seqlen: int) -> float:
+def flops_per_token(config: EncoderConfig, seqlen: int, scored: float = MASKED_SHARE) -> float:
     """Six operations per weight and token (two forward, four backward), attention's products, and the vocabulary."""
     width, layers = config.hidden_size, range(config.num_hidden_layers)
     weights = len(layers) * (4 * width**2 + (3 if config.gated_mlp else 2) * width * config.intermediate_size)
     seen = sum(seqlen if config.is_global(layer) else min(seqlen, config.attention_window + 1) for layer in layers)
     attention = 12 * seen * width
-    vocabulary = MASKED_SHARE * 6 * (width**2 + width * config.vocab_size)
+    vocabulary = scored * 6 * (width**2 + width * config.vocab_size)
     return 6 * weights + attention + vocabulary
 
 
-def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False) -> int:
+def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False, scored: float = MASKED_SHARE) -> int:
     """Parameters with their optimizer state, and what the backward pass keeps of each layer; where layers are
     computed again, all of one of them and the others' inputs."""
     with shapes_only():
@@ -61,7 +65,7 @@ def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False) -
     layer = (20 * config.hidden_size + 4 * config.intermediate_size) * 2
     inputs = config.num_hidden_layers * config.hidden_size * 4
     per_token = layer + inputs if recomputed else config.num_hidden_layers * layer
-    logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4
+    logits = int(scored * tokens) * config.vocab_size * 4
     return parameters * BYTES_PER_PARAMETER + tokens * per_token + logits
 
 
