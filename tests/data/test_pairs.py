@@ -38,7 +38,7 @@ def test_what_is_kept_is_counted_in_any_number_of_pieces(tmp_path: Path, monkeyp
     corpus = pairs(53)
     sizes = np.array([len(source) + len(target) for source, target in corpus])
     found = Pairs(stored_pairs(tmp_path / "shards", corpus))
-    for at_once in (7, 1 << 20):
+    for at_once in (7, 1 << 16):
         monkeypatch.setattr(pairs_module, "_PAIRS_AT_ONCE", at_once)
         assert found.kept(29) == (int(np.minimum(sizes, 29).sum()), int((sizes > 29).sum()))
         assert found.kept(10**6) == (int(sizes.sum()), 0)

@@ -11,7 +11,7 @@ from encodery.errors import UserError
 
 SEPARATOR = "/"
 """Between the languages of a pair, in the name that its document has for them: "en/de"."""
-_PAIRS_AT_ONCE = 1 << 20
+_PAIRS_AT_ONCE = 1 << 16
 
 
 def pair_label(source: str | None, target: str | None) -> str:
