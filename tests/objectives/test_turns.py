@@ -21,7 +21,7 @@ def turns(seed: int = 7, **config: Any) -> Turns:
 def test_shares_are_those_of_the_weights_in_any_stretch() -> None:
     mixed = turns(weights=THREE)
     for start in (0, 977):
-        counts = Counter(mixed.at(step)[0] for step in range(start, start + 500))
+        counts: Counter[str] = Counter(mixed.at(step)[0] for step in range(start, start + 500))
         for name, share in (("mlm", 0.4), ("clm", 0.2), ("tlm", 0.4)):
             assert abs(counts[name] - 500 * share) <= 3, (start, counts)
 

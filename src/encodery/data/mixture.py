@@ -53,7 +53,8 @@ class Mixture:
         """How many turns each part has had before this place."""
         cycle, turn = divmod(place, self._cycle)
         parts, _ = self._turns_of(cycle)
-        done: Int64[np.ndarray, " parts"] = cycle * self.turns + np.bincount(parts[:turn], minlength=len(self))
+        done = np.bincount(parts[:turn], minlength=len(self))
+        done += cycle * self.turns
         return done
 
     def _make_cycle(self, number: int) -> tuple[Int64[np.ndarray, " cycle"], Int64[np.ndarray, " cycle"]]:
