@@ -143,6 +143,12 @@ def test_a_sequence_longer_than_the_budget_stands_alone() -> None:
     assert [part.seqlens() for part in parts] == [[5], [1], [7], [2], [3]]
 
 
+def test_pieces_say_what_the_whole_says() -> None:
+    pieces = replace(example_batch(), causal=True, objective="clm").split(8)
+    assert len(pieces) > 1
+    assert {(piece.causal, piece.objective) for piece in pieces} == {(True, "clm")}
+
+
 def test_examples_are_not_split() -> None:
     """Examples of 3, 1 and 1 sequences, which hold 13, 2 and 3 tokens."""
     sequences = [Sequence([i] * n, None, i, continues=i in (1, 2)) for i, n in enumerate(LENGTHS)]
@@ -218,12 +224,12 @@ def test_dense_puts_padding_at_the_end_of_each_row() -> None:
 
 
 def test_to_moves_every_tensor_and_nothing_else() -> None:
-    batch = replace(example_batch(), cu_examples=torch.tensor([0, 2, 5]).int())
+    batch = replace(example_batch(), cu_examples=torch.tensor([0, 2, 5]).int(), causal=True, objective="clm")
     moved = batch.to("meta")
     for item in fields(Batch):
         value = getattr(moved, item.name)
-        if item.name == "max_seqlen":
-            assert value == 7
+        if item.name in ("max_seqlen", "causal", "objective"):
+            assert value == getattr(batch, item.name)
         else:
             assert value.device.type == "meta", item.name
             assert value.shape == getattr(batch, item.name).shape

@@ -49,6 +49,10 @@ class Batch:
     """One target per sequence: a class index (int64), a number (float32) or several of one of these."""
     cu_examples: Int32[Tensor, " bounds"] | None = None
     """Example `i` is the sequences `cu_examples[i]:cu_examples[i + 1]`; None where each is an example of its own."""
+    causal: bool = False
+    """Whether a token sees only itself and the tokens before it in its sequence."""
+    objective: str = "mlm"
+    """What is learned from it, where there are several things to learn from text."""
 
     @property
     def num_tokens(self) -> int:

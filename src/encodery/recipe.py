@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config, apply_override
+from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
 from encodery.data.splits import Files
@@ -54,6 +55,10 @@ class CorpusTable(Config):
     """Text to measure the validation loss on; a part of `inputs` if not given."""
     valid_fraction: float = Field(default=0.02, gt=0.0, lt=0.5)
     """Share of the documents held out, chosen by their content, when there are no `valid_inputs`."""
+    parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
+    """Aligned sentences of two languages, for `tlm`."""
+    valid_parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
+    """Aligned sentences to measure on; `valid_fraction` of `parallel` if not given."""
 
 
 class PretrainTable(TrainerConfig):
@@ -85,7 +90,7 @@ class PretrainTable(TrainerConfig):
 
     @model_validator(mode="after")
     def _best_is_measured(self) -> "PretrainTable":
-        terms = ("mlm", "nsp") if self.objective.nsp else ("mlm",)
+        terms = (*self.objective.names, "nsp") if self.objective.nsp else self.objective.names
         metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
         if self.best_metric not in (None, *metrics):
             raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
@@ -176,6 +181,11 @@ class Recipe(Config):
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
     search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
 
+    @property
+    def translates(self) -> bool:
+        """Whether pretraining reads aligned sentences."""
+        return self.pretrain is not None and "tlm" in self.pretrain.objective.names
+
     @model_validator(mode="before")
     @classmethod
     def _vocabulary_is_the_familys(cls, values: Any) -> Any:
@@ -213,6 +223,9 @@ class Recipe(Config):
             raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
         if self.pretrain and not self.tokenizer:
             raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
+        if self.corpus and not self.corpus.parallel and (self.corpus.valid_parallel or self.translates):
+            what = "corpus.valid_parallel" if self.corpus.valid_parallel else "tlm, which pretrain.objective has,"
+            raise ValueError(f"{what} needs aligned sentences to learn from: add a [[corpus.parallel]] table")
         if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not names_languages(self.corpus.inputs):
             raise ValueError(
                 f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "

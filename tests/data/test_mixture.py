@@ -70,3 +70,10 @@ def test_the_millionth_cycle_is_as_near_as_the_first() -> None:
 def test_weights_that_are_none(weights: list[float]) -> None:
     with pytest.raises(ValueError, match="1 to 11 finite positive numbers are allowed"):
         Mixture(weights, seed=1, cycle=11)
+
+
+@given(st.lists(weight, min_size=1, max_size=5), st.integers(0, 2**63), st.integers(0, 200))
+def test_turns_before_a_place_are_those_until_it(weights: list[float], seed: int, place: int) -> None:
+    mixture = Mixture(weights, seed, cycle=31)
+    part, _ = mixture.locate(np.arange(place))
+    assert mixture.turns_before(place).tolist() == np.bincount(part, minlength=len(weights)).tolist()

@@ -1,6 +1,7 @@
 """Attention over packed tokens is softmax attention within each sequence, and nothing across."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,10 +25,11 @@ def packed_attention(qkv: Tensor, batch: Batch, p: float = 0.0, reach: int | Non
 
 def padded_attention(qkv: Tensor, batch: Batch, p: float = 0.0, reach: int | None = None) -> Tensor:
     """The same as CUDA computes it in single precision; it runs anywhere."""
-    return attend_padded(qkv.flatten(1), group_sequences(batch), qkv.shape[2], p, reach).view(qkv[:, 0].shape)
+    window = (reach, 0 if batch.causal else reach)
+    return attend_padded(qkv.flatten(1), group_sequences(batch), qkv.shape[2], p, window).view(qkv[:, 0].shape)
 
 
-def textbook(qkv: Tensor, lengths: Sequence[int], reach: int | None = None) -> Tensor:
+def textbook(qkv: Tensor, lengths: Sequence[int], reach: int | None = None, causal: bool = False) -> Tensor:
     """Vaswani et al. 2017, equation 1, one sequence and one head at a time; with a reach, one token at a time."""
     outs = []
     for part in torch.split(qkv, list(lengths)):
@@ -35,10 +37,11 @@ def textbook(qkv: Tensor, lengths: Sequence[int], reach: int | None = None) -> T
         heads = []
         for head in range(qkv.shape[2]):
             scores = query[:, head] @ key[:, head].T / qkv.shape[3] ** 0.5
-            if reach is None:
+            if reach is None and not causal:
                 heads.append(torch.softmax(scores, -1) @ value[:, head])
                 continue
-            seen = [range(max(0, i - reach), min(len(part), i + reach + 1)) for i in range(len(part))]
+            far = len(part) if reach is None else reach
+            seen = [range(max(0, i - far), min(len(part), i + (0 if causal else far) + 1)) for i in range(len(part))]
             rows = [torch.softmax(scores[i, list(s)], -1) @ value[list(s), head] for i, s in enumerate(seen)]
             heads.append(torch.stack(rows))
         outs.append(torch.stack(heads, 1))
@@ -47,14 +50,15 @@ def textbook(qkv: Tensor, lengths: Sequence[int], reach: int | None = None) -> T
 
 @pytest.mark.parametrize("way", [packed_attention, padded_attention])
 @pytest.mark.parametrize("reach", [None, 0, 3, 17])
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("lengths", [LENGTHS, (1,), (29,), (7, 7), (1, 1, 1), (2, 3, 5, 7, 11, 13)], ids=str)
 def test_it_is_the_textbook_formula_forward_and_backward(
-    lengths: Sequence[int], reach: int | None, way: Callable[..., Tensor]
+    lengths: Sequence[int], causal: bool, reach: int | None, way: Callable[..., Tensor]
 ) -> None:
-    batch = make_batch(TINY, lengths)
+    batch = replace(make_batch(TINY, lengths), causal=causal)
     ours, theirs = (make_qkv(batch.num_tokens).requires_grad_() for _ in range(2))
     weights = torch.randn(batch.num_tokens, 3, 11, generator=torch.Generator().manual_seed(7))
-    out, expected = way(ours, batch, reach=reach), textbook(theirs, lengths, reach)
+    out, expected = way(ours, batch, reach=reach), textbook(theirs, lengths, reach, causal)
     torch.testing.assert_close(out, expected, atol=1e-6, rtol=1e-5)
     (found,) = torch.autograd.grad((out * weights).sum(), ours)
     (wanted,) = torch.autograd.grad((expected * weights).sum(), theirs)
@@ -62,13 +66,33 @@ def test_it_is_the_textbook_formula_forward_and_backward(
 
 
 @settings(max_examples=23)
-@given(st.lists(st.integers(1, 29), min_size=1, max_size=13), st.none() | st.integers(0, 31))
-def test_any_mixture_of_lengths(lengths: list[int], reach: int | None) -> None:
-    batch = make_batch(TINY, lengths)
+@given(st.lists(st.integers(1, 29), min_size=1, max_size=13), st.none() | st.integers(0, 31), st.booleans())
+def test_any_mixture_of_lengths(lengths: list[int], reach: int | None, causal: bool) -> None:
+    batch = replace(make_batch(TINY, lengths), causal=causal)
     qkv = make_qkv(batch.num_tokens)
-    expected = textbook(qkv, lengths, reach)
+    expected = textbook(qkv, lengths, reach, causal)
     torch.testing.assert_close(packed_attention(qkv, batch, reach=reach), expected, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(padded_attention(qkv, batch, reach=reach), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", [packed_attention, padded_attention])
+@pytest.mark.parametrize("reach", [None, 5])
+@pytest.mark.parametrize("lengths", [LENGTHS, (23, 23), (1, 16, 29)], ids=str)
+def test_looking_back_no_token_depends_on_a_later_one(
+    lengths: Sequence[int], reach: int | None, way: Callable[..., Tensor]
+) -> None:
+    batch = replace(make_batch(TINY, lengths), causal=True)
+    qkv = make_qkv(batch.num_tokens).requires_grad_()
+    out = way(qkv, batch, reach=reach)
+    start = sum(lengths[:-1])  # within the last sequence, at the first, a middle and the last place
+    for place in {start, start + lengths[-1] // 2, start + lengths[-1] - 1}:
+        (gradient,) = torch.autograd.grad(out[place].sum(), qkv, retain_graph=True)
+        touched = gradient.abs().amax((1, 2, 3)) > 0
+        first = start if reach is None else max(start, place - reach)
+        assert touched.nonzero().flatten().tolist() == list(range(first, place + 1))
+        later = qkv.detach().clone()
+        later[place + 1 :] += 1
+        torch.testing.assert_close(way(later, batch, reach=reach)[: place + 1], out[: place + 1])
 
 
 @pytest.mark.parametrize("way", [packed_attention, padded_attention])
@@ -127,15 +151,19 @@ def test_half_precision_in_and_out(reach: int | None, way: Callable[..., Tensor]
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("reach", [None, 0, 3, 17])
-def test_the_kernel_of_cuda_computes_the_same(reach: int | None) -> None:
+def test_the_kernel_of_cuda_computes_the_same(reach: int | None, causal: bool) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    batch = make_batch(TINY).to("cuda")
+    batch = replace(make_batch(TINY), causal=causal).to("cuda")
     ours, theirs = (make_qkv(batch.num_tokens, head_dim=16).to("cuda") for _ in range(2))
     half = ours.bfloat16().requires_grad_()
     assert has_varlen_kernel(half, 0.0)
-    out, expected = packed_attention(half, batch, reach=reach), textbook(theirs.requires_grad_(), LENGTHS, reach)
+    out, expected = (
+        packed_attention(half, batch, reach=reach),
+        textbook(theirs.requires_grad_(), LENGTHS, reach, causal),
+    )
     torch.testing.assert_close(out.float(), expected, atol=0.05, rtol=0.05)
     (found,) = torch.autograd.grad(out.float().square().sum(), half)
     (wanted,) = torch.autograd.grad(expected.square().sum(), theirs)

@@ -17,9 +17,11 @@ from encodery.stages.estimate import (
     memory_bytes,
     num_parameters,
     plan_table,
+    pretrain_cost,
 )
 from encodery.stages.graph import stages_of
 from tests.stages.test_distilling import DISTILL, opened_student
+from tests.stages.test_run import opened
 
 BASE = EncoderConfig(vocab_size=30522)
 
@@ -41,10 +43,10 @@ def test_a_gate_is_a_third_product_and_a_window_bounds_what_is_seen() -> None:
 
 def test_a_student_pays_for_its_teacher(done: Path) -> None:
     """The teacher goes forward, a third of what training it would cost; every token reaches both vocabularies."""
-    opened = opened_student(done, "distill.steps=7", "distill.teacher_precision=fp32")
+    taught = opened_student(done, "distill.steps=7", "distill.teacher_precision=fp32")
     teacher = load_folder(done / "runs" / "tiny" / "pretrain").model.config
-    student = opened.recipe.student.encoder(teacher.vocab_size)
-    cost = distill_cost(opened)
+    student = taught.recipe.student.encoder(teacher.vocab_size)
+    cost = distill_cost(taught)
     assert cost.tokens == 7 * 256
     each = flops_per_token(student, 32, 1.0) + flops_per_token(teacher, 32, 1.0) / 3
     assert cost.flops == pytest.approx(cost.tokens * each)
@@ -54,7 +56,7 @@ def test_a_student_pays_for_its_teacher(done: Path) -> None:
     assert masked.memory_bytes == cost.memory_bytes - 2 * num_parameters(teacher)
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(plan_table(opened, plan(opened, stages_of(opened))))
+        console.print(plan_table(taught, plan(taught, stages_of(taught))))
     assert "1,792" in capture.get()
 
 
@@ -81,3 +83,21 @@ def test_layers_computed_again_keep_their_inputs_alone() -> None:
 
 def test_this_machine_is_measured() -> None:
     assert 1e8 < measured_flops("fp32") < 1e15
+
+
+def test_causal_lm_scores_every_token(project: Path) -> None:
+    plain, causal, both = (
+        pretrain_cost(opened(project, "pretrain.objective.nsp=false", *weights))
+        for weights in (
+            (),
+            ("pretrain.objective.weights={ clm = 1.0 }",),
+            (
+                "pretrain.objective.schedule=[{ steps = 3, weights = { clm = 1.0 } }]",
+                "pretrain.objective.weights={ mlm = 1.0 }",
+            ),
+        )
+    )
+    vocabulary = 6 * (32**2 + 32 * 90) * plain.tokens
+    assert causal.flops - plain.flops == pytest.approx(0.85 * vocabulary)
+    assert both.flops - plain.flops == pytest.approx(0.85 * vocabulary * 3 / 12)  # of 12 steps
+    assert causal.memory_bytes == both.memory_bytes > plain.memory_bytes

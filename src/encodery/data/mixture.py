@@ -49,6 +49,14 @@ class Mixture:
             own[inside] = number * self.turns[part[inside]] + before[turn[inside]]
         return part, own
 
+    def turns_before(self, place: int) -> Int64[np.ndarray, " parts"]:
+        """How many turns each part has had before this place."""
+        cycle, turn = divmod(place, self._cycle)
+        parts, _ = self._turns_of(cycle)
+        done = np.bincount(parts[:turn], minlength=len(self))
+        done += cycle * self.turns
+        return done
+
     def _make_cycle(self, number: int) -> tuple[Int64[np.ndarray, " cycle"], Int64[np.ndarray, " cycle"]]:
         """The part of each turn of a cycle, and how many turns that part had before it in the cycle."""
         part = np.repeat(np.arange(len(self.turns)), self.turns)

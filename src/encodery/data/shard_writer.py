@@ -48,12 +48,14 @@ def write_shards(
     vocab_size: int,
     max_tokens_per_shard: int = 2**27,
     languages: Iterable[str] | None = None,
+    max_sentence_tokens: int | None = MAX_SENTENCE_TOKENS,
 ) -> ShardStats:
     """Write documents (each a list of its sentences' ids) as token shards into an existing folder.
 
-    A document lies in one shard; a shard ends with the chunk of documents that fills it. Sentences above 64 tokens
-    are cut into even parts, so that no text is beyond the reach of a training sequence. Empty sentences and documents
-    are left out. `languages` are those of the documents, "" for one that is not known.
+    A document lies in one shard; a shard ends with the chunk of documents that fills it. Sentences above
+    `max_sentence_tokens` (None: of any length) are cut into even parts, so that no text is beyond the reach of a
+    training sequence. Empty sentences and documents are left out. `languages` are those of the documents, "" for one
+    that is not known.
 
     Raises:
         UserError: the folder cannot be written (disk full, read-only), or there are more than 65,536 languages.
@@ -65,7 +67,7 @@ def write_shards(
     shards: list[ShardFiles] = []
     shard: _OpenShard | None = None
     pairs = zip(documents, repeat("") if languages is None else languages, strict=languages is not None)
-    for chunk in _chunks(pairs, min(_CHUNK_TOKENS, max_tokens_per_shard)):
+    for chunk in _chunks(pairs, min(_CHUNK_TOKENS, max_tokens_per_shard), max_sentence_tokens):
         assert chunk.ids.min() >= 0
         assert chunk.ids.max() < vocab_size
         with _errors_for_people(folder):
@@ -137,7 +139,9 @@ def _numbers(languages: Iterable[str], names: dict[str, int] | None) -> Int64[np
     return numbers
 
 
-def _chunks(documents: Iterable[tuple[Document, str]], num_tokens: int) -> Iterator[_Chunk]:
+def _chunks(
+    documents: Iterable[tuple[Document, str]], num_tokens: int, max_sentence_tokens: int | None
+) -> Iterator[_Chunk]:
     """Whole documents, as many as it takes to reach `num_tokens`."""
     sentences: list[Integer[np.ndarray, " _"]] = []
     document_ends: list[int] = []
@@ -152,16 +156,18 @@ def _chunks(documents: Iterable[tuple[Document, str]], num_tokens: int) -> Itera
         languages.append(language)
         waiting += sum(map(len, full))
         if waiting >= num_tokens:
-            yield _chunk(sentences, document_ends, languages)
+            yield _chunk(sentences, document_ends, languages, max_sentence_tokens)
             sentences, document_ends, languages, waiting = [], [], [], 0
     if sentences:
-        yield _chunk(sentences, document_ends, languages)
+        yield _chunk(sentences, document_ends, languages, max_sentence_tokens)
 
 
-def _chunk(sentences: Document, document_ends: list[int], languages: list[str]) -> _Chunk:
+def _chunk(
+    sentences: Document, document_ends: list[int], languages: list[str], max_sentence_tokens: int | None
+) -> _Chunk:
     """Lay sentences end to end; those above the limit are cut into parts whose lengths differ by one at most."""
     lengths = np.array([len(sentence) for sentence in sentences])
-    parts = -(-lengths // MAX_SENTENCE_TOKENS)
+    parts = -(-lengths // (max_sentence_tokens or lengths.max()))
     sentence = np.repeat(np.arange(len(lengths)), parts)
     part = np.arange(len(sentence)) - _starts(parts)[sentence]
     length, count = lengths[sentence], parts[sentence]

@@ -1,6 +1,8 @@
 """Self-attention over packed tokens: every sequence sees itself and nothing else (Vaswani et al. 2017, 3.2).
 
-A token sees its whole sequence or, with a `reach`, only the tokens at most so far from it (Beltagy et al. 2020, 3.1).
+A token sees its whole sequence or, with a `reach`, only the tokens at most so far from it (Beltagy et al. 2020, 3.1);
+in a causal batch only those of them that are not behind it (Radford et al. 2018, 3.1). Both are one window: how far a
+token sees to the left and to the right.
 
 One meaning, three ways to compute it: the variable-length kernel of core PyTorch on CUDA in half precision, and
 elsewhere padding inside attention only, over groups of sequences of nearly equal length; on the CPU with products,
@@ -20,6 +22,10 @@ from torch.nn import functional as F
 
 from encodery.batch import Batch
 from encodery.model.dropout import keep_mask
+
+Window = tuple[int | None, int | None]
+"""How many places to the left and to the right a token sees; None: to the end."""
+CAUSAL: Window = (None, 0)
 
 LENGTHS = 8
 """Groups have about this many different padded lengths: more would pad less, but make smaller products."""
@@ -71,15 +77,16 @@ def attend(
     """Softmax attention of every token to the tokens of its own sequence, dropout `p` on the probabilities.
 
     `qkv` holds queries, keys and values side by side, each as (heads, head size). With a `reach`, a token sees only
-    those at most `reach` places before or behind it.
+    those at most `reach` places before or behind it; in a causal batch none behind it.
     """
+    window = (reach, 0 if batch.causal else reach)
     if qkv.device.type == "cpu":
         with torch.autocast("cpu", enabled=False):
-            context: Tensor = _Attend.apply(qkv, groups, num_heads, p, reach)  # type: ignore[no-untyped-call]
+            context: Tensor = _Attend.apply(qkv, groups, num_heads, p, window)  # type: ignore[no-untyped-call]
         return context
     if has_varlen_kernel(qkv, p):
-        return _attend_varlen(qkv, batch, num_heads, reach)
-    return attend_padded(qkv, groups, num_heads, p, reach)
+        return _attend_varlen(qkv, batch, num_heads, window)
+    return attend_padded(qkv, groups, num_heads, p, window)
 
 
 def has_varlen_kernel(qkv: Tensor, p: float) -> bool:
@@ -87,41 +94,49 @@ def has_varlen_kernel(qkv: Tensor, p: float) -> bool:
     return qkv.is_cuda and p == 0.0 and qkv.dtype in (torch.float16, torch.bfloat16)
 
 
-def _attend_varlen(qkv: Tensor, batch: Batch, num_heads: int, reach: int | None) -> Tensor:
+def _attend_varlen(qkv: Tensor, batch: Batch, num_heads: int, window: Window) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     query, key, value = qkv.view(qkv.shape[0], 3, num_heads, -1).unbind(1)
     bounds, longest = batch.cu_seqlens, batch.max_seqlen
-    window = (-1, -1) if reach is None else (reach, reach)  # to the left and to the right, inclusive; -1 is no end
-    context = varlen_attn(query, key, value, bounds, bounds, longest, longest, window_size=window)
+    left, right = (-1 if side is None else side for side in window)
+    context = varlen_attn(query, key, value, bounds, bounds, longest, longest, window_size=(left, right))
     assert isinstance(context, Tensor)
     return context.flatten(1)
 
 
 def attend_padded(
-    qkv: Float[Tensor, "tokens three_hidden"], groups: list[Group], num_heads: int, p: float, reach: int | None = None
+    qkv: Float[Tensor, "tokens three_hidden"],
+    groups: list[Group],
+    num_heads: int,
+    p: float,
+    window: Window = (None, None),
 ) -> Float[Tensor, "tokens hidden"]:
     """`attend` for devices other than the CPU where the kernel cannot run; the CPU computes the same, more slowly."""
     parts = []
+    causal = window == CAUSAL  # then no mask is needed, and kernels without one can run: padding comes last
     for group in groups:
         query, key, value = _split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
-        mask = None if group.valid is None else group.valid[:, None, None, :]
-        if (far := _far(group, reach, query)) is not None:  # added, not and-ed: no row may be hidden wholly
+        mask = None if group.valid is None or causal else group.valid[:, None, None, :]
+        # added, not and-ed: no row may be hidden wholly
+        if not causal and (far := _far(group, window, query)) is not None:
             mask = far if mask is None else far.expand(group.count, 1, -1, -1).masked_fill(~mask, -math.inf)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p, is_causal=causal)
         parts.append(_join_heads(attended))
     return _gather_back(parts, groups, qkv.shape[0])
 
 
-def _far(group: Group, reach: int | None, like: Tensor) -> Float[Tensor, "length length"] | None:
-    """What is added to scores to hide what is out of reach; None if all is within it.
+def _far(group: Group, window: Window, like: Tensor) -> Float[Tensor, "length length"] | None:
+    """What is added to scores to hide what is outside the window; None if all is inside.
 
-    Finite, because a padding token may have nothing but padding within reach, and a row of -inf alone is NaN.
+    Finite, because a padding token may have nothing but padding in its window, and a row of -inf alone is NaN.
     """
-    if reach is None or group.length <= reach + 1:
+    left, right = (group.length if side is None else side for side in window)
+    if group.length <= min(left, right) + 1:
         return None
     place = torch.arange(group.length, device=like.device)
-    hidden = (place[:, None] - place).abs() > reach
+    ahead = place - place[:, None]
+    hidden = (ahead > right) | (ahead < -left)
     return torch.zeros_like(hidden, dtype=like.dtype).masked_fill_(hidden, torch.finfo(like.dtype).min / 2)
 
 
@@ -148,7 +163,7 @@ class _Attend(torch.autograd.Function):
     backward pass is slow in bfloat16: this is 4x as fast, forward and backward together (benchmarks/results)."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, groups: list[Group], num_heads: int, p: float, reach: int | None) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, groups: list[Group], num_heads: int, p: float, window: Window) -> Tensor:
         parts: list[Tensor] = []
         saved: list[Tensor | None] = []
         for group in groups:
@@ -158,7 +173,7 @@ class _Attend(torch.autograd.Function):
             if group.valid is not None:
                 hidden = torch.zeros(group.valid.shape, dtype=scores.dtype).masked_fill_(~group.valid, -math.inf)
                 scores.view(group.count, num_heads, group.length, -1).add_(hidden[:, None, None, :])
-            if (far := _far(group, reach, scores)) is not None:
+            if (far := _far(group, window, scores)) is not None:
                 scores.add_(far)
             probabilities = torch.softmax(scores, -1)
             mask = keep_mask(tuple(scores.shape), p, scores.dtype) if p > 0 else None

@@ -63,7 +63,10 @@ def fairseq_positions(batch: Batch, pad_token_id: int) -> Int[Tensor, " tokens"]
     """
     padding = (batch.input_ids == pad_token_id).long()
     total = padding.cumsum(0)
-    before = total - (total - padding)[batch.first_tokens].repeat_interleave(batch.cu_seqlens.diff())
+    begins = batch.position_ids.diff(prepend=batch.position_ids[:1]) != 1  # anew within a pair of translations, too
+    begins[batch.first_tokens] = True
+    place = torch.arange(len(total), device=total.device)
+    before = total - (total - padding)[torch.where(begins, place, 0).cummax(0).values]
     return torch.where(padding.bool(), -1, batch.position_ids - before)
 
 

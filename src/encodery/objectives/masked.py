@@ -1,18 +1,16 @@
 """Masked language modeling (Devlin et al., "BERT", 2019, sec. 3.1 and appendix A.1), masked anew each time."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int, Int64, UInt64
+from jaxtyping import Int64, UInt64
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from encodery.batch import Batch
 from encodery.config import Config
 from encodery.data.keyed_random import below, extend, uniform
 from encodery.data.layout import PackedText
-from encodery.model.heads import Model
+from encodery.objectives.scored_tokens import ScoredTokens
 from encodery.objectives.vocabulary import Vocabulary
 
 _REPLACEMENT = 1
@@ -46,8 +44,10 @@ class MaskedText:
     replacements: Int64[np.ndarray, " scored"]
 
 
-class MaskedLM:
+class MaskedLM(ScoredTokens):
     """Hides tokens and scores how well they are guessed."""
+
+    name: ClassVar[str] = "mlm"
 
     def __init__(self, config: MaskedConfig, vocabulary: Vocabulary) -> None:
         self._config = config
@@ -80,20 +80,6 @@ class MaskedLM:
         labels = text.text_ids[chosen]
         replacements = self._replace(labels, extend(draws[chosen], _REPLACEMENT))
         return MaskedText(text.text_index[chosen], labels, replacements)
-
-    def rows(self, batch: Batch) -> Int[Tensor, " scored"]:
-        """The tokens whose hidden states the loss reads."""
-        assert batch.label_index is not None
-        return batch.label_index
-
-    def loss(
-        self, model: Model, hidden: Float[Tensor, "scored hidden"], batch: Batch
-    ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
-        """Cross-entropy summed over the scored tokens, and how many of them are guessed right."""
-        assert batch.labels is not None
-        head: Any = model.heads["mlm"]
-        loss_sum, num_correct = head.loss(hidden, batch.labels)
-        return loss_sum, num_correct
 
     def _regular(self, text: PackedText, chosen: Int64[np.ndarray, " _"]) -> Int64[np.ndarray, " _"]:
         """Those of the chosen tokens that are not special (an unknown word is)."""

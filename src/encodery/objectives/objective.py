@@ -13,18 +13,20 @@ from itertools import pairwise
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt64
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from encodery.batch import Batch, LossOutput
-from encodery.config import Config
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows, whole_segments
 from encodery.errors import UserError
 from encodery.model.heads import Model
+from encodery.objectives.causal import CausalLM
 from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
+from encodery.objectives.scored_tokens import Scorer, score
 from encodery.objectives.sentence import NextSentence
+from encodery.objectives.turns import MixingConfig
 from encodery.objectives.vocabulary import Vocabulary
 
 _BLOCK_TOKENS = 1 << 15
@@ -34,7 +36,7 @@ _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
 
 
-class ObjectiveConfig(Config):
+class ObjectiveConfig(MixingConfig):
     """What the model learns from text without labels."""
 
     mlm: MaskedConfig = MaskedConfig()
@@ -42,6 +44,12 @@ class ObjectiveConfig(Config):
     """Also predict whether two stretches of text follow each other (BERT does, RoBERTa does not)."""
     short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
     """How often a stretch of text is cut in two short sequences."""
+
+    @model_validator(mode="after")
+    def _next_sentences_come_with_masked_text(self) -> "ObjectiveConfig":
+        if self.nsp and "mlm" not in self.names:
+            raise ValueError("nsp = true, which is learned beside mlm, but mlm has no weight; set nsp = false")
+        return self
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class _Sequences:
 
 
 class Pretraining:
-    """Masked language modeling, with next sentence prediction or without, over token shards."""
+    """Masked language modeling, with next sentence prediction or without, or causal LM, over token shards."""
 
     def __init__(
         self,
@@ -87,9 +95,10 @@ class Pretraining:
         tokens_per_step: int,
         seed: int,
         lang2id: Mapping[str, int] | None = None,
+        causal: bool = False,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
-        text if `lang2id` numbers them.
+        text if `lang2id` numbers them. `causal`: each next token is asked for, and no tokens are hidden.
 
         Raises:
             UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
@@ -101,7 +110,7 @@ class Pretraining:
         self._vocabulary = vocabulary
         self._language_ids = None if lang2id is None else _language_ids(shards, lang2id)
         self._span = max_seqlen - self._special_tokens
-        self._masked_lm = MaskedLM(config.mlm, vocabulary)
+        self._scored = CausalLM() if causal else MaskedLM(config.mlm, vocabulary)
         self._next_sentence = NextSentence(shards) if config.nsp else None
         windows = Windows(shards, self._span, 0, config.short_sequence_probability)
         self._training = _stream(windows, seed, _TRAINING)
@@ -134,25 +143,17 @@ class Pretraining:
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many items each term of the loss scores, known before the model has seen the batch."""
         assert batch.labels is not None
-        counts = {"mlm": len(batch.labels)}
+        counts = {self._scored.name: len(batch.labels)}
         if self._next_sentence:
             counts["nsp"] = batch.num_sequences
         return counts
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """Sums of the terms over the batch. The model needs the heads `mlm` and, for NSP, `nsp`."""
-        scorers: dict[str, MaskedLM | NextSentence] = {"mlm": self._masked_lm}
+        scorers: dict[str, Scorer] = {self._scored.name: self._scored}
         if self._next_sentence:
             scorers["nsp"] = self._next_sentence
-        rows = [scorer.rows(batch) for scorer in scorers.values()]
-        hidden = model.encoder(batch, torch.cat(rows)).split([len(part) for part in rows])
-        terms = {name: scorers[name].loss(model, part, batch) for name, part in zip(scorers, hidden, strict=True)}
-        metrics = {}
-        for name, count in self.counts(batch).items():
-            loss_sum, num_correct = terms[name]
-            metrics[f"{name}_loss"] = (float(loss_sum.detach()), float(count))
-            metrics[f"{name}_accuracy"] = (float(num_correct), float(count))
-        return LossOutput({name: loss_sum for name, (loss_sum, _) in terms.items()}, metrics)
+        return score(model, batch, scorers, self.counts(batch))
 
     def _measure_window(self) -> float:
         """Mean tokens that a window becomes, special tokens and random next sentences included."""
@@ -187,13 +188,14 @@ class Pretraining:
         """Finished batches: the text of the sequences, laid out and corrupted."""
         ids = self._vocabulary
         text = lay_out(self._shards, sequences.segments, ids.cls_token_id, ids.sep_token_id, self._language_ids)
-        masked = self._masked_lm.corrupt(text, sequences.streams, sequences.steps)
+        masked = self._scored.corrupt(text, sequences.streams, sequences.steps)
         text.input_ids[masked.label_index] = masked.replacements
         steps = sequences.steps.tolist()
-        return [_batch(text, masked, sequences.labels, first, last) for first, last in pairwise(steps)]
+        batches = [packed_batch(text, masked, sequences.labels, first, last) for first, last in pairwise(steps)]
+        return [replace(batch, causal=self._scored.causal, objective=self._scored.name) for batch in batches]
 
 
-def _batch(
+def packed_batch(
     text: PackedText, masked: MaskedText, labels: Int64[np.ndarray, " sequences"] | None, first: int, last: int
 ) -> Batch:
     """The sequences `first : last` as a batch."""

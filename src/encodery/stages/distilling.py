@@ -145,7 +145,9 @@ def languages_of(
     """
     if teacher.languages is None:
         shards = run.artifact(shards_of(table)) / "train"
-        return number_languages(run, student, shards, "distill.model") if student.has_language_embeddings else None
+        return (
+            number_languages(run, student, shards, table="distill.model") if student.has_language_embeddings else None
+        )
     if not any(Shards.open(run.artifact(shards_of(table)) / "train").languages):
         run.console.print(f"corpus.inputs name no language: {table.teacher} reads the text without one")
         return None

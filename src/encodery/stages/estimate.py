@@ -13,6 +13,7 @@ from encodery.families.folder import find_family
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
+from encodery.objectives.turns import Turns
 from encodery.recipe import PRETRAIN
 from encodery.stages.engine import Planned, Run, base_folder
 from encodery.teaching import DISTILL, DistillTable
@@ -23,6 +24,7 @@ UTILIZATION = 0.35
 BYTES_PER_PARAMETER = 16
 """Weights, gradients and the two moments of AdamW, four bytes each."""
 MASKED_SHARE = 0.15
+"""Of the tokens, those that masked and translation LM score; causal LM scores all."""
 UNKNOWN_VOCABULARY = 30_522
 """BERT's, for a teacher whose vocabulary no one knows yet."""
 
@@ -45,8 +47,10 @@ def pretrain_cost(run: Run) -> Cost:
     tokens = table.total_tokens
     micro = min(table.tokens_per_step, table.micro_batch_tokens)
     again = table.activation_checkpointing
-    flops = tokens * flops_per_token(config, table.max_seqlen) * (4 / 3 if again else 1)
-    return Cost(tokens, flops, memory_bytes(config, micro, again))
+    causal = Turns(table.objective, recipe.seed).before(table.steps)["clm"] / table.steps
+    scored = causal + (1 - causal) * MASKED_SHARE
+    flops = tokens * flops_per_token(config, table.max_seqlen, scored) * (4 / 3 if again else 1)
+    return Cost(tokens, flops, memory_bytes(config, micro, again, 1.0 if causal else MASKED_SHARE))
 
 
 def distill_cost(run: Run) -> Cost:
@@ -87,13 +91,13 @@ def flops_per_token(config: EncoderConfig, seqlen: int, scored: float = MASKED_S
     return 6 * weights + attention + vocabulary
 
 
-def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False) -> int:
+def memory_bytes(config: EncoderConfig, tokens: int, recomputed: bool = False, scored: float = MASKED_SHARE) -> int:
     """Parameters with their optimizer state, and what the backward pass keeps of each layer; where layers are
     computed again, all of one of them and the others' inputs."""
     layer = (20 * config.hidden_size + 4 * config.intermediate_size) * 2
     inputs = config.num_hidden_layers * config.hidden_size * 4
     per_token = layer + inputs if recomputed else config.num_hidden_layers * layer
-    logits = int(MASKED_SHARE * tokens) * config.vocab_size * 4
+    logits = int(scored * tokens) * config.vocab_size * 4
     return num_parameters(config) * BYTES_PER_PARAMETER + tokens * per_token + logits
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from encodery.config import Config
+from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
-from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
+from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable
 from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.finetuning import build_finetune
+from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
@@ -50,14 +52,17 @@ def stages_of(run: Run) -> list[Stage]:
     stages: list[Stage] = []
     model = {"model": _settings(recipe.model), "seed": recipe.seed}
     if recipe.tokenizer and recipe.corpus:
-        corpus = {"corpus": _settings(recipe.corpus)}
+        corpus = {"corpus": _settings(recipe.corpus, "parallel", "valid_parallel")}
         inputs = _fingerprints(input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base), run.base)
         spec = {"tokenizer": _settings(recipe.tokenizer), **corpus}
         stages.append(Stage("tokenizer", build_tokenizer, spec, inputs))
         stages.append(Stage(SHARDS, build_shards, corpus, inputs, ("tokenizer",)))
+        if recipe.corpus.parallel:
+            stages.append(_parallel(run, recipe.corpus))
     if recipe.pretrain:
         config = {"pretrain": _settings(recipe.pretrain), **model}
-        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain", True))
+        parents = ("tokenizer", SHARDS, *((PARALLEL,) if recipe.translates else ()))
+        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, parents, PRETRAIN, True))
     if recipe.trim:
         stages.append(_revise(run, TRIM, recipe.trim, build_trim))
     if recipe.extend:
@@ -90,6 +95,12 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
         if stage.name in wanted:
             wanted |= set(stage.parents)
     return [stage for stage in stages if stage.name in wanted]
+
+
+def _parallel(run: Run, corpus: CorpusTable) -> Stage:
+    settings = corpus.model_dump(mode="json", by_alias=True, include={"parallel", "valid_parallel", "valid_fraction"})
+    files = parallel_files((*corpus.parallel, *corpus.valid_parallel), run.base)
+    return Stage(PARALLEL, build_parallel, {"corpus": settings}, _fingerprints(files, run.base), ("tokenizer",))
 
 
 def _revise(run: Run, name: str, table: TrimTable | ExtendTable, build: Build) -> Stage:

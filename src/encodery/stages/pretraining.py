@@ -7,16 +7,19 @@ from typing import Any
 import torch
 
 from encodery.batch import Batch
+from encodery.data.pairs import Pairs
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder
 from encodery.model.config import EncoderConfig
-from encodery.objectives.objective import Pretraining
+from encodery.objectives.mixing import Objective, build_objective, with_perplexities
 from encodery.objectives.seqlen_warmup import warmed_up
+from encodery.objectives.turns import NAMES
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
+from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.saving import save_model, training_facts
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
@@ -32,13 +35,14 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
 
     family = FAMILIES[recipe.model.family]
     config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-    shards = run.artifact("shards") / "train"
-    lang2id = number_languages(run, config, shards) if config.has_language_embeddings else None
+    text = [run.artifact("shards") / "train", *([run.artifact(PARALLEL) / "train"] if recipe.translates else [])]
+    lang2id = number_languages(run, config, *text) if config.has_language_embeddings else None
 
-    def objective_over(split: str, max_seqlen: int) -> Pretraining:
-        return Pretraining(
+    def objective_over(split: str, max_seqlen: int) -> Objective:
+        return build_objective(
             config=table.objective,
             shards=Shards.open(run.artifact("shards") / split),
+            parallel=Shards.open(run.artifact(PARALLEL) / split) if recipe.translates else None,
             vocabulary=vocabulary_of(tokenizer),
             max_seqlen=max_seqlen,
             tokens_per_step=table.tokens_per_step,
@@ -54,6 +58,11 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
     model.initialize(recipe.seed)
     valid_batches = list(valid.validation_batches(table.valid_max_tokens))
+
+    def evaluate() -> dict[str, float]:
+        measured = mean_metrics(valid, model, valid_batches)
+        return measured if table.objective.names == NAMES[:1] else with_perplexities(measured)
+
     trainer = Trainer(
         model,
         objective,
@@ -62,7 +71,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         table.steps,
         recipe.seed,
         work,
-        lambda: mean_metrics(valid, model, valid_batches),
+        evaluate,
         run.console,
         "pretrain",
         run.ranks,
@@ -71,25 +80,31 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     run.ranks.dismiss_others()
     if table.objective.nsp:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
+    if recipe.translates:
+        metrics["parallel"] = pair_facts(run, table.max_seqlen)
     folder = ModelFolder(
         family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings_of(lang2id)
     )
     inputs = [source.path for source in recipe.corpus.inputs]
+    inputs += [name for entry in recipe.corpus.parallel for name in entry.paths] if recipe.translates else []
     mask_token = tokenizer.id_to_token(tokenizer.mask_token_id)
     card = ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs, mask_token=mask_token)
     save_model(into, work, folder, metrics, card)
     return metrics
 
 
-def number_languages(run: Run, config: EncoderConfig, shards: Path, table: str = "model") -> dict[str, int] | None:
-    """A number for each language of the training text, in the order of their names, as XLM has them.
+def number_languages(
+    run: Run, config: EncoderConfig, shards: Path, pairs: Path | None = None, table: str = "model"
+) -> dict[str, int] | None:
+    """A number for each language of the training text, pairs included, in the order of their names, as XLM has them.
 
     None where the text names none: then no vector of a language is added, nor learned.
 
     Raises:
         UserError: there are more languages than the model has vectors.
     """
-    languages = sorted(filter(None, Shards.open(shards).languages))
+    names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
+    languages = sorted(filter(None, names))
     if not languages:
         run.console.print(
             "corpus.inputs name no language, or the token shards are older than these: the model's "

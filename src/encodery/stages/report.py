@@ -24,6 +24,18 @@ from encodery.train.log import read_log
 
 REPORT = "report.html"
 SHOWN_MISTAKES = 8
+OBJECTIVES = {
+    "mlm": ("MLM", "Masked LM", "masked token"),
+    "clm": ("CLM", "Causal LM", "token"),
+    "tlm": ("TLM", "Translation LM", "masked token"),
+}
+"""What the objectives of pretraining are called, and what their losses are counted per."""
+ACCURACIES = {
+    "mlm_accuracy": "masked tokens",
+    "clm_accuracy": "next tokens",
+    "tlm_accuracy": "masked tokens of pairs",
+    "nsp_accuracy": "next sentence",
+}
 SCORES = {
     "accuracy": "accuracy",
     "micro_f1": "micro F1",
@@ -107,7 +119,11 @@ def _revision_results(run: Run) -> list[Fact]:
 def _pretrain_results(run: Run) -> list[Fact]:
     valid = metrics_of(run, "pretrain")["valid"]
     entropy = metrics_of(run, "shards")["valid"]["unigram_entropy"]
-    facts = [Fact("validation MLM loss", f"{valid['mlm_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")]
+    facts = [
+        Fact(f"validation {short} loss", f"{valid[f'{name}_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")
+        for name, (short, _, _) in OBJECTIVES.items()
+        if f"{name}_loss" in valid
+    ]
     if "nsp_accuracy" in valid:
         majority = metrics_of(run, "pretrain")["nsp_majority"]
         note = f"accuracy; always the commoner answer: {majority:.1%}"
@@ -143,19 +159,19 @@ def _pretrain_section(run: Run) -> Section:
     metrics = metrics_of(run, "pretrain")
     log = read_log(run.artifact("pretrain") / LOG)
     entropy = ReferenceLine("unigram entropy", metrics_of(run, "shards")["valid"]["unigram_entropy"])
-    loss = line_chart(
-        [_series(log, "step", "mlm_loss", "training"), _series(log, "eval", "mlm_loss", "held out")],
-        "Masked LM loss",
-        "step",
-        "nats per masked token",
-        [entropy],
-    )
+    losses = [
+        line_chart(
+            [_series(log, "step", f"{name}_loss", "training"), _series(log, "eval", f"{name}_loss", "held out")],
+            f"{title} loss",
+            "step",
+            f"nats per {unit}",
+            [entropy],
+        )
+        for name, (_, title, unit) in OBJECTIVES.items()
+        if f"{name}_loss" in metrics["valid"]
+    ]
     accuracy = line_chart(
-        [
-            _series(log, "eval", name, label)
-            for name, label in (("mlm_accuracy", "masked tokens"), ("nsp_accuracy", "next sentence"))
-            if name in metrics["valid"]
-        ],
+        [_series(log, "eval", name, label) for name, label in ACCURACIES.items() if name in metrics["valid"]],
         "Accuracy on held-out text",
         "step",
         "accuracy",
@@ -165,7 +181,7 @@ def _pretrain_section(run: Run) -> Section:
     )
     rate = line_chart([_series(log, "step", "lr", "lr")], "Learning rate", "step", "lr")
     return Section(
-        "Pretraining", facts=_training_facts(metrics, log), charts=[Chart(c) for c in (loss, accuracy, rate)]
+        "Pretraining", facts=_training_facts(metrics, log), charts=[Chart(c) for c in (*losses, accuracy, rate)]
     )
 
 

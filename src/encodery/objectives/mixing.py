@@ -1,0 +1,104 @@
+"""Several objectives on one engine: a step is of one of them, and its batch says of which."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol, runtime_checkable
+
+from encodery.batch import Batch, LossOutput
+from encodery.data.keyed_random import keyed_uint64
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.model.heads import Model
+from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.translation import Translation
+from encodery.objectives.turns import NAMES, Name, Turns
+from encodery.objectives.vocabulary import Vocabulary
+
+_HIGHEST_LOSS = 700.0  # exp of more is no number
+_CAUSAL, _TRANSLATION = 0xC1A, 0x71A  # name the text and the draws of these apart from those of masked LM
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What is learned from text without labels: batches as a function of the step, and a loss."""
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a training step."""
+
+    def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
+        """About `max_tokens` of the text, always the same."""
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """How many items each term of the loss scores."""
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """Sums of the terms over the batch."""
+
+
+class Mixed:
+    """Objectives that take turns. From outside it is one objective, whose losses come under several names."""
+
+    def __init__(self, objectives: Mapping[str, Objective], turns: Turns) -> None:
+        """`objectives` holds each that has a turn at some step."""
+        self._objectives = objectives
+        self._turns = turns
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a training step: that of the objective's own step, a function of (seed, step) alone."""
+        name, own_step = self._turns.at(step)
+        return self._objectives[name].batch(own_step)
+
+    def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
+        """About `max_tokens` for each objective, one after the other."""
+        for objective in self._objectives.values():
+            yield from objective.validation_batches(max_tokens)
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Those of the batch's objective."""
+        return self._objectives[batch.objective].counts(batch)
+
+    def loss(self, model: Model, batch: Batch) -> LossOutput:
+        """That of the batch's objective."""
+        return self._objectives[batch.objective].loss(model, batch)
+
+
+def build_objective(
+    config: ObjectiveConfig,
+    shards: Shards,
+    parallel: Shards | None,
+    vocabulary: Vocabulary,
+    max_seqlen: int,
+    tokens_per_step: int,
+    seed: int,
+    lang2id: Mapping[str, int] | None = None,
+) -> Objective:
+    """What a recipe's objective asks for, over shards of text and, for `tlm`, of pairs; masked LM alone is
+    `Pretraining` itself.
+
+    Raises:
+        UserError: as `Pretraining` and `Translation`, or `tlm` has a weight and there are no pairs.
+    """
+
+    def masked() -> Objective:
+        return Pretraining(config, shards, vocabulary, max_seqlen, tokens_per_step, seed, lang2id)
+
+    def causal() -> Objective:
+        alone, own_seed = config.model_copy(update={"nsp": False}), int(keyed_uint64(seed, _CAUSAL))
+        return Pretraining(alone, shards, vocabulary, max_seqlen, tokens_per_step, own_seed, lang2id, causal=True)
+
+    def translation() -> Objective:
+        if parallel is None:
+            raise UserError("pretrain.objective.weights: tlm needs aligned sentences; add [[corpus.parallel]]")
+        own_seed = int(keyed_uint64(seed, _TRANSLATION))
+        return Translation(config.mlm, parallel, vocabulary, max_seqlen, tokens_per_step, own_seed, lang2id)
+
+    made: Mapping[Name, Callable[[], Objective]] = {"mlm": masked, "clm": causal, "tlm": translation}
+    if config.names == ("mlm",):
+        return masked()
+    return Mixed({name: made[name]() for name in config.names}, Turns(config, seed))
+
+
+def with_perplexities(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics, and for each objective's mean loss its exponential."""
+    losses = {name: metrics[f"{name}_loss"] for name in NAMES if f"{name}_loss" in metrics}
+    return {**metrics, **{f"{name}_perplexity": math.exp(min(loss, _HIGHEST_LOSS)) for name, loss in losses.items()}}
