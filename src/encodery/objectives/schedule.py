@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from pydantic import Field, NonNegativeInt, PlainValidator, TypeAdapter
+from pydantic import Field, NonNegativeInt, PlainSerializer, PlainValidator, TypeAdapter
 
 from encodery.config import Config
 
@@ -37,7 +37,11 @@ def _parse(value: Any) -> float | Ramp | Knots:
     return _RATE.validate_python(value)
 
 
-Schedule = Annotated[float | Ramp | Knots, PlainValidator(_parse)]
+def _stated(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, Ramp) else value
+
+
+Schedule = Annotated[float | Ramp | Knots, PlainValidator(_parse), PlainSerializer(_stated)]
 """A number, a table `{ start, end }`, or a list of `[step, value]` with straight lines between them."""
 
 

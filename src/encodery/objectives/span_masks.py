@@ -19,6 +19,8 @@ _LENGTH = 2
 """Names a draw behind that of a token, beside `masked._REPLACEMENT`."""
 _BUDGET = 2**40
 """Names a draw behind that of a sequence, beside the positions of its tokens."""
+_RANK_BITS = 36
+"""How much of a draw says which span comes first; the bits above are for the number of the sequence."""
 
 
 class SpanTable(Config):
@@ -48,8 +50,9 @@ def first_spans(table: SpanTable, words: Words, draws: UInt64[np.ndarray, " word
     room = np.repeat(ends, ends - part_starts) - np.arange(len(draws))
     lengths = np.minimum(table.lengths(draws), room)
     reached = draws.copy()
+    begins = np.arange(len(draws))
     for distance in range(1, int(lengths.max())):
-        begins = np.flatnonzero(lengths > distance)
+        begins = begins[lengths[begins] > distance]
         reached[begins + distance] = np.minimum(reached[begins + distance], draws[begins])
     return reached
 
@@ -66,7 +69,9 @@ def within_budget(
     The word with which the budget is overdrawn is hidden with the probability that makes the mean exact.
     """
     sequence = np.repeat(np.arange(len(streams)), np.diff(first_words))
-    order = np.lexsort((reached, sequence))  # of one span the words in their order
+    # by sequence, then by span, then the words as they follow each other; one key is sorted faster than two
+    rank = sequence.astype(np.uint64) << np.uint64(_RANK_BITS) | reached >> np.uint64(64 - _RANK_BITS)
+    order = np.argsort(rank, kind="stable")
     counts = counts[order]
     spent = np.cumsum(counts) - counts
     spent -= spent[first_words[:-1]][sequence]

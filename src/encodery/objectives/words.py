@@ -26,7 +26,7 @@ class Words:
 
 
 def find_words(text: PackedText, vocabulary: Vocabulary) -> Words:
-    """The words, by what the vocabulary says of its tokens; a special token (an unknown word) is one of its own."""
+    """The words, by what the vocabulary says of its tokens; one that is unknown goes on with no word."""
     opens_part = np.diff(text.text_index, prepend=-1) != 1
     begins = ~vocabulary.continues_word[text.text_ids]
     begins |= opens_part
