@@ -1,6 +1,6 @@
 """From ranges of corpus tokens to packed sequences with their special tokens.
 
-A sequence is `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`.
+A sequence is `[CLS] A [SEP]`, `[CLS] A [SEP] B [SEP]`, or goes on with more parts of the kind.
 """
 
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ class PackedText:
     """Where they are among the tokens."""
     text_bounds: Int64[np.ndarray, " boundaries"]
     """Sequence `i` has the corpus tokens `text_bounds[i] : text_bounds[i + 1]`."""
+    sentence_starts: Int64[np.ndarray, " sentences"] | None = None
+    """The corpus tokens with which a sentence begins; None where they are not asked for."""
 
 
 def lay_out(
@@ -43,13 +45,14 @@ def lay_out(
     cls_token_id: int,
     sep_token_id: int,
     language_ids: Int64[np.ndarray, " languages"] | None = None,
+    with_sentences: bool = False,
 ) -> PackedText:
     """Read the segments and put them between their special tokens. `language_ids`: for each of the shards' languages,
-    the number that the model knows it by."""
+    the number that the model knows it by. `with_sentences` asks for `sentence_starts`."""
     num_sequences, parts = segments.lengths.shape
     lengths = segments.lengths.ravel()
     # a part is its text and a [SEP]; the first one of a sequence also has the [CLS]
-    sizes = segments.lengths + 1
+    sizes = segments.lengths + (segments.lengths > 0)
     sizes[:, 0] += 1
     ends = np.cumsum(sizes)
     bounds = np.concatenate([[0], ends[parts - 1 :: parts]])
@@ -63,13 +66,23 @@ def lay_out(
     return PackedText(
         input_ids=input_ids,
         position_ids=flat_ranges(np.zeros_like(bounds[1:]), np.diff(bounds)),
-        token_type_ids=np.repeat(token_types, sizes.ravel()) if parts > 1 else None,
+        token_type_ids=np.repeat(token_types, sizes.ravel()) if parts > 1 and segments.are_pairs else None,
         language_ids=None if language_ids is None else _languages(shards, segments, sizes, language_ids),
         bounds=bounds,
         text_ids=text_ids,
         text_index=text_index,
         text_bounds=np.concatenate([[0], np.cumsum(lengths)[parts - 1 :: parts]]),
+        sentence_starts=_sentence_starts(shards, segments) if with_sentences else None,
     )
+
+
+def _sentence_starts(shards: Shards, segments: Segments) -> Int64[np.ndarray, " sentences"]:
+    """Where sentences begin, counted among the corpus tokens of all segments."""
+    starts, lengths = segments.starts.ravel(), segments.lengths.ravel()
+    first = shards.sentences.search(starts, "left")
+    count = shards.sentences.search(starts + lengths, "left") - first
+    moved = np.cumsum(lengths) - lengths - starts
+    return np.asarray(shards.sentences.at(flat_ranges(first, count)) + np.repeat(moved, count))
 
 
 def _languages(

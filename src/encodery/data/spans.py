@@ -5,7 +5,10 @@ visits them in a shuffled order of its own; epochs follow each other without end
 shuffled in memory, so any place in that endless order is found in constant time.
 
 A window holds the sentences that start inside it, and is cut into *pieces* where one document ends and the next
-begins: short documents come many to a window, and no sequence ever mixes two of them.
+begins: short documents come many to a window, and no sequence mixes two of them, unless that is asked for.
+
+With `num_copies` the text is as if it had been prepared so many times beforehand and the copies were read in turn
+(BERT's `dupe_factor`): epoch e has the pieces of epoch e mod `num_copies`, in an order of its own.
 """
 
 from dataclasses import dataclass
@@ -21,15 +24,18 @@ _ORDER, _JITTER, _SHORT, _CUT = range(4)
 
 @dataclass(frozen=True)
 class Pieces:
-    """Runs of whole sentences, each within one document."""
+    """Runs of whole sentences, each within one document unless windows cross them."""
 
     window: Int64[np.ndarray, " pieces"]
     """Place of the piece's window in the endless order."""
     document: Int64[np.ndarray, " pieces"]
+    """That of the first sentence."""
     first: Int64[np.ndarray, " pieces"]
     """First sentence."""
     last: Int64[np.ndarray, " pieces"]
     """One past the last sentence."""
+    key: Int64[np.ndarray, " pieces"]
+    """Names the draws of the piece's window: its place, or what comes again when a copy of the text does."""
 
     def __len__(self) -> int:
         return len(self.window)
@@ -37,10 +43,13 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Segments:
-    """Where the text of training sequences lies: token ranges, one or two (a pair) per sequence."""
+    """Where the text of training sequences lies: token ranges, one or two (a pair) or any number per sequence."""
 
     starts: Int64[np.ndarray, "sequences parts"]
     lengths: Int64[np.ndarray, "sequences parts"]
+    """The first part of a sequence has text; a later part of length 0 is not there."""
+    are_pairs: bool = True
+    """Whether token types tell the parts of a sequence apart."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,12 @@ class Windows:
     short_sequence_probability: float = 0.0
     """How often a piece is cut in two, so that the model also learns short inputs (BERT, appendix A.2: 0.1)."""
     jitter: bool = True
+    crosses_documents: bool = False
+    """Leave a window one piece, whatever documents it holds."""
+    max_sentences: int | None = None
+    """Cut pieces into such with at most so many sentences."""
+    num_copies: int = 0
+    """How many epochs differ in more than their order; 0: all."""
 
     @property
     def num_windows(self) -> int:
@@ -66,43 +81,75 @@ class Windows:
         place = np.arange(start, stop)
         epoch, index = np.divmod(place, self.num_windows)
         index = permute(index, self.num_windows, keyed_uint64(self.seed, _ORDER, epoch))
+        copy = epoch % self.num_copies if self.num_copies else epoch
         begin = index * self.span
         if self.jitter:
-            begin -= below(keyed_uint64(self.seed, _JITTER, epoch), self.span)
-        whole = self._cut_at_documents(place, begin)
-        return self._cut_some_short(whole) if self.short_sequence_probability else whole
+            begin -= below(keyed_uint64(self.seed, _JITTER, copy), self.span)
+        key = copy * self.num_windows + index if self.num_copies else place
+        pieces = self._whole(place, key, begin)
+        if not self.crosses_documents:
+            pieces = self._cut_at_documents(pieces)
+        if self.max_sentences:
+            pieces = _cut_every(pieces, self.max_sentences)
+        return self._cut_some_short(pieces) if self.short_sequence_probability else pieces
 
-    def _cut_at_documents(self, place: Int64[np.ndarray, " windows"], begin: Int64[np.ndarray, " windows"]) -> Pieces:
-        """The sentences that start in `begin : begin + span`, a piece for each document they belong to."""
-        sentences, documents = self.shards.sentences, self.shards.documents
-        stop = sentences.search(begin + self.span, "left")
+    def _whole(
+        self,
+        place: Int64[np.ndarray, " windows"],
+        key: Int64[np.ndarray, " windows"],
+        begin: Int64[np.ndarray, " windows"],
+    ) -> Pieces:
+        """The sentences that start in `begin : begin + span`, across documents."""
+        sentences = self.shards.sentences
+        last = sentences.search(begin + self.span, "left")
         # a window inside one long sentence would be empty: it takes that sentence, so that no batch is ever empty
-        start = np.minimum(sentences.search(begin, "left"), stop - 1)
-        first_document = self.shards.document_of(start)
-        count = self.shards.document_of(stop - 1) - first_document + 1
-        document = flat_ranges(first_document, count)
+        first = np.minimum(sentences.search(begin, "left"), last - 1)
+        return Pieces(place, self.shards.document_of(first), first, last, key)
+
+    def _cut_at_documents(self, pieces: Pieces) -> Pieces:
+        """A piece for each document."""
+        documents = self.shards.documents
+        count = self.shards.document_of(pieces.last - 1) - pieces.document + 1
+        document = flat_ranges(pieces.document, count)
         return Pieces(
-            window=np.repeat(place, count),
+            window=np.repeat(pieces.window, count),
             document=document,
-            first=np.maximum(np.repeat(start, count), documents.at(document)),
-            last=np.minimum(np.repeat(stop, count), documents.at(document + 1)),
+            first=np.maximum(np.repeat(pieces.first, count), documents.at(document)),
+            last=np.minimum(np.repeat(pieces.last, count), documents.at(document + 1)),
+            key=np.repeat(pieces.key, count),
         )
 
     def _cut_some_short(self, pieces: Pieces) -> Pieces:
         """Cut each piece in two with `short_sequence_probability`, at a random boundary between its sentences."""
-        draws = keyed_uint64(self.seed, _SHORT, pieces.window, pieces.document)
+        draws = keyed_uint64(self.seed, _SHORT, pieces.key, pieces.document)
         inner = pieces.last - pieces.first - 1
         cut = (uniform(draws) < self.short_sequence_probability) & (inner > 0)
         middle = pieces.first + 1 + below(extend(draws, _CUT), np.maximum(inner, 1))
         count = 1 + cut
         source = np.repeat(np.arange(len(pieces)), count)
         second = np.diff(source, prepend=-1) == 0
+        first = np.where(second, middle[source], pieces.first[source])
         return Pieces(
             window=pieces.window[source],
-            document=pieces.document[source],
-            first=np.where(second, middle[source], pieces.first[source]),
+            document=self.shards.document_of(first) if self.crosses_documents else pieces.document[source],
+            first=first,
             last=np.where(cut[source] & ~second, middle[source], pieces.last[source]),
+            key=pieces.key[source],
         )
+
+
+def _cut_every(pieces: Pieces, max_sentences: int) -> Pieces:
+    """Cut the pieces into such of `max_sentences` sentences; the last of each has what is left."""
+    count = -(-(pieces.last - pieces.first) // max_sentences)
+    source = np.repeat(np.arange(len(pieces)), count)
+    first = pieces.first[source] + max_sentences * flat_ranges(np.zeros_like(count), count)
+    return Pieces(
+        window=pieces.window[source],
+        document=pieces.document[source],
+        first=first,
+        last=np.minimum(first + max_sentences, pieces.last[source]),
+        key=pieces.key[source],
+    )
 
 
 def whole_segments(shards: Shards, pieces: Pieces, max_tokens: int) -> Segments:
@@ -110,3 +157,20 @@ def whole_segments(shards: Shards, pieces: Pieces, max_tokens: int) -> Segments:
     start = shards.sentences.at(pieces.first)
     length = np.minimum(shards.sentences.at(pieces.last) - start, max_tokens)
     return Segments(starts=start[:, None], lengths=length[:, None])
+
+
+def document_segments(shards: Shards, pieces: Pieces, max_tokens: int) -> Segments:
+    """Each piece as one sequence, with a part for each document in it; what goes beyond `max_tokens` is left out.
+
+    `max_tokens` is for the text and a separator between each two parts.
+    """
+    last_document = shards.document_of(pieces.last - 1)[:, None]
+    document = pieces.document[:, None] + np.arange(1 + (last_document[:, 0] - pieces.document).max())
+    shape, is_there = document.shape, document <= last_document
+    document = np.minimum(document, last_document).ravel()
+    first = np.maximum(pieces.first[:, None], shards.documents.at(document).reshape(shape))
+    last = np.minimum(pieces.last[:, None], shards.documents.at(document + 1).reshape(shape))
+    starts = shards.sentences.at(first.ravel()).reshape(shape)
+    lengths = shards.sentences.at(last.ravel()).reshape(shape) - starts
+    room = max_tokens - (np.cumsum(lengths + 1, axis=1) - (lengths + 1))
+    return Segments(starts, np.where(is_there, np.clip(room, 0, lengths), 0), are_pairs=False)

@@ -25,6 +25,7 @@ class CausalLM(ScoredTokens):
         text: PackedText,
         streams: UInt64[np.ndarray, " sequences"],
         steps: Int64[np.ndarray, " steps"],
+        first_step: int = 0,
     ) -> MaskedText:
         """The scored tokens, each with the next one as its label; the model sees the text as it is."""
         scored = np.delete(np.arange(text.bounds[-1]), text.bounds[1:] - 1)

@@ -71,31 +71,36 @@ def build_objective(
     tokens_per_step: int,
     seed: int,
     lang2id: Mapping[str, int] | None = None,
+    num_steps: int = 1,
 ) -> Objective:
     """What a recipe's objective asks for, over shards of text and, for `tlm`, of pairs; masked LM alone is
-    `Pretraining` itself.
+    `Pretraining` itself. `num_steps` is the length of the run: mask rates may change over the steps of theirs.
 
     Raises:
         UserError: as `Pretraining` and `Translation`, or `tlm` has a weight and there are no pairs.
     """
 
+    turns = Turns(config, seed)
+    own_steps = {name: max(1, count) for name, count in turns.before(num_steps).items()}
+    sizes = (vocabulary, max_seqlen, tokens_per_step)
+
     def masked() -> Objective:
-        return Pretraining(config, shards, vocabulary, max_seqlen, tokens_per_step, seed, lang2id)
+        return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"])
 
     def causal() -> Objective:
-        alone, own_seed = config.model_copy(update={"nsp": False}), int(keyed_uint64(seed, _CAUSAL))
-        return Pretraining(alone, shards, vocabulary, max_seqlen, tokens_per_step, own_seed, lang2id, causal=True)
+        alone = config.model_copy(update={"nsp": False, "inputs": None})
+        return Pretraining(alone, shards, *sizes, int(keyed_uint64(seed, _CAUSAL)), lang2id, causal=True)
 
     def translation() -> Objective:
         if parallel is None:
             raise UserError("pretrain.objective.weights: tlm needs aligned sentences; add [[corpus.parallel]]")
         own_seed = int(keyed_uint64(seed, _TRANSLATION))
-        return Translation(config.mlm, parallel, vocabulary, max_seqlen, tokens_per_step, own_seed, lang2id)
+        return Translation(config.mlm, parallel, *sizes, own_seed, lang2id, own_steps["tlm"])
 
     made: Mapping[Name, Callable[[], Objective]] = {"mlm": masked, "clm": causal, "tlm": translation}
     if config.names == ("mlm",):
         return masked()
-    return Mixed({name: made[name]() for name in config.names}, Turns(config, seed))
+    return Mixed({name: made[name]() for name in config.names}, turns)
 
 
 def with_perplexities(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -19,10 +19,11 @@ from encodery.batch import Batch, LossOutput
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
 from encodery.data.shards import Shards
-from encodery.data.spans import Segments, Windows, whole_segments
+from encodery.data.spans import Segments, Windows
 from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.objectives.causal import CausalLM
+from encodery.objectives.inputs import InputFormat, choose_format, shape_windows, single_segments
 from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
 from encodery.objectives.scored_tokens import Scorer, score
 from encodery.objectives.sentence import NextSentence
@@ -34,6 +35,7 @@ _BLOCKS_PER_PLAN = 8
 _PROBE_WINDOWS = 512
 _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
+_COPIES = 0xC0B1E5  # names the draws of text that comes again apart from those of steps
 
 
 class ObjectiveConfig(MixingConfig):
@@ -43,7 +45,19 @@ class ObjectiveConfig(MixingConfig):
     nsp: bool = True
     """Also predict whether two stretches of text follow each other (BERT does, RoBERTa does not)."""
     short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
-    """How often a stretch of text is cut in two short sequences."""
+    """How often a stretch of text is cut in two short sequences (not in `sentence-pair`, where all are short)."""
+    inputs: InputFormat | None = Field(default=None, exclude_if=lambda name: name is None)
+    """What a sequence is made of; None: `segment-pair` with `nsp`, else `doc-sentences`."""
+
+    @property
+    def input_format(self) -> InputFormat:
+        """`inputs`, stated or not."""
+        return choose_format(self.inputs, self.nsp)
+
+    @model_validator(mode="after")
+    def _inputs_go_with_nsp(self) -> "ObjectiveConfig":
+        choose_format(self.inputs, self.nsp)
+        return self
 
     @model_validator(mode="after")
     def _next_sentences_come_with_masked_text(self) -> "ObjectiveConfig":
@@ -76,7 +90,7 @@ class _Sequences:
         steps = self.steps[first : last + 1]
         inside = slice(steps[0], steps[-1])
         return _Sequences(
-            Segments(self.segments.starts[inside], self.segments.lengths[inside]),
+            replace(self.segments, starts=self.segments.starts[inside], lengths=self.segments.lengths[inside]),
             None if self.labels is None else self.labels[inside],
             self.streams[inside],
             steps - steps[0],
@@ -95,10 +109,12 @@ class Pretraining:
         tokens_per_step: int,
         seed: int,
         lang2id: Mapping[str, int] | None = None,
+        num_steps: int = 1,
         causal: bool = False,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
-        text if `lang2id` numbers them. `causal`: each next token is asked for, and no tokens are hidden.
+        text if `lang2id` numbers them. `num_steps` is how long the mask rate has to change. `causal`: each next token
+        is asked for, and no tokens are hidden.
 
         Raises:
             UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
@@ -110,10 +126,12 @@ class Pretraining:
         self._vocabulary = vocabulary
         self._language_ids = None if lang2id is None else _language_ids(shards, lang2id)
         self._span = max_seqlen - self._special_tokens
-        self._scored = CausalLM() if causal else MaskedLM(config.mlm, vocabulary)
-        self._next_sentence = NextSentence(shards) if config.nsp else None
-        windows = Windows(shards, self._span, 0, config.short_sequence_probability)
-        self._training = _stream(windows, seed, _TRAINING)
+        self._num_steps = num_steps
+        self._scored = CausalLM() if causal else masked_lm(config.mlm, vocabulary, shards, num_steps)
+        self._inputs = config.input_format
+        self._next_sentence = NextSentence(shards, self._inputs == "sentence-pair") if config.nsp else None
+        windows = shape_windows(Windows(shards, self._span, 0, config.short_sequence_probability), self._inputs)
+        self._training = _stream(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
         self._validation = _stream(replace(windows, jitter=False), seed, _VALIDATION)
         self._windows_per_step = 1  # until it is known how many tokens a window becomes
         self._tokens_per_window = self._measure_window()
@@ -138,7 +156,7 @@ class Pretraining:
         stop = min(wanted, self._validation.windows.num_windows)
         sequences = self._sequences(self._validation, 0, stop)
         for step in range(len(sequences.steps) - 1):
-            yield from self._read(sequences.of_steps(step, step + 1))
+            yield from self._read(sequences.of_steps(step, step + 1), self._num_steps - 1)
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many items each term of the loss scores, known before the model has seen the batch."""
@@ -159,19 +177,24 @@ class Pretraining:
         """Mean tokens that a window becomes, special tokens and random next sentences included."""
         num_windows = min(_PROBE_WINDOWS, self._validation.windows.num_windows)
         lengths = self._sequences(self._validation, 0, num_windows).segments.lengths
-        return float(lengths.sum() + self._special_tokens * len(lengths)) / num_windows
+        return float(lengths.sum() + len(lengths) + (lengths > 0).sum()) / num_windows
 
     def _sequences(self, stream: _Stream, start: int, stop: int) -> _Sequences:
         """The sequences of the windows `start : stop`, where `start` begins a step."""
         pieces = stream.windows.pieces(start, stop)
         step = pieces.window // self._windows_per_step
         steps = np.searchsorted(step, np.arange(step[0], step[-1] + 2))
-        index = np.arange(len(pieces)) - steps[step - step[0]]
-        streams = keyed_uint64(stream.seed, step, index)
+        if stream.windows.num_copies:
+            index = np.arange(len(pieces)) - np.searchsorted(pieces.window, pieces.window)
+            streams = keyed_uint64(stream.seed, _COPIES, pieces.key, index)
+        else:
+            index = np.arange(len(pieces)) - steps[step - step[0]]
+            streams = keyed_uint64(stream.seed, step, index)
         if self._next_sentence:
             segments, labels = self._next_sentence.prepare(pieces, streams, self._span)
             return _Sequences(segments, labels, streams, steps)
-        return _Sequences(whole_segments(self._shards, pieces, self._span), None, streams, steps)
+        segments = single_segments(self._shards, pieces, self._span, self._inputs)
+        return _Sequences(segments, None, streams, steps)
 
     def _make_plan(self, number: int) -> _Sequences:
         """The sequences of several blocks of training steps."""
@@ -182,17 +205,30 @@ class Pretraining:
         """The batches of a block of training steps."""
         plan, place = divmod(number, _BLOCKS_PER_PLAN)
         first = place * self._steps_per_block
-        return self._read(self._plan(plan).of_steps(first, first + self._steps_per_block))
+        sequences = self._plan(plan).of_steps(first, first + self._steps_per_block)
+        return self._read(sequences, number * self._steps_per_block)
 
-    def _read(self, sequences: _Sequences) -> list[Batch]:
-        """Finished batches: the text of the sequences, laid out and corrupted."""
-        ids = self._vocabulary
-        text = lay_out(self._shards, sequences.segments, ids.cls_token_id, ids.sep_token_id, self._language_ids)
-        masked = self._scored.corrupt(text, sequences.streams, sequences.steps)
+    def _read(self, sequences: _Sequences, first_step: int) -> list[Batch]:
+        """Finished batches: the text of the sequences, laid out and corrupted as from `first_step` on."""
+        ids, scored = self._vocabulary, self._scored
+        text = lay_out(
+            self._shards,
+            sequences.segments,
+            ids.cls_token_id,
+            ids.sep_token_id,
+            self._language_ids,
+            with_sentences=scored.hides_words,
+        )
+        masked = scored.corrupt(text, sequences.streams, sequences.steps, first_step)
         text.input_ids[masked.label_index] = masked.replacements
         steps = sequences.steps.tolist()
         batches = [packed_batch(text, masked, sequences.labels, first, last) for first, last in pairwise(steps)]
-        return [replace(batch, causal=self._scored.causal, objective=self._scored.name) for batch in batches]
+        return [replace(batch, causal=scored.causal, objective=scored.name) for batch in batches]
+
+
+def masked_lm(config: MaskedConfig, vocabulary: Vocabulary, shards: Shards, num_steps: int) -> MaskedLM:
+    """Masked LM over the shards, whose tokens are counted where the choice depends on that."""
+    return MaskedLM(config, vocabulary, num_steps, shards.token_counts() if config.sample_alpha else None)
 
 
 def packed_batch(

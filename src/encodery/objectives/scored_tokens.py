@@ -33,6 +33,11 @@ class ScoredTokens:
     causal: ClassVar[bool] = False
     """Whether its batches look back only."""
 
+    @property
+    def hides_words(self) -> bool:
+        """Whether the text must say where sentences begin, as words do there, too."""
+        return False
+
     def rows(self, batch: Batch) -> Int[Tensor, " scored"]:
         """The tokens whose hidden states the loss reads."""
         assert batch.label_index is not None

@@ -1,6 +1,7 @@
 """Next sentence prediction (Devlin et al., "BERT", 2019, sec. 3.1 and appendix A.2).
 
 Half of the pairs are text as it was written; in the other half, B starts at a random sentence of another document.
+With `single_sentences` A and B are one natural sentence each (Liu et al., "RoBERTa", 2019, sec. 4.2, SENTENCE-PAIR).
 Three choices differ from BERT's script, each to leave the model nothing to go by but the meaning:
 B starts at any *sentence* outside A's document with equal chance, as the paper says (the script draws the document
 first, so that short documents would give most of the random B and few of the true ones); it is about as long as the B
@@ -30,13 +31,14 @@ Index = Int64[np.ndarray, " sequences"]
 class NextSentence:
     """Makes pairs of text and scores whether the model knows which belong together."""
 
-    def __init__(self, shards: Shards) -> None:
+    def __init__(self, shards: Shards, single_sentences: bool = False) -> None:
         if shards.num_documents < 2:
             raise UserError(
                 f"nsp = true: next sentence prediction needs at least 2 documents to tell apart, the corpus has "
                 f"{shards.num_documents}; separate documents by a blank line, or set nsp = false"
             )
         self._shards = shards
+        self._single_sentences = single_sentences
 
     def prepare(
         self, pieces: Pieces, streams: UInt64[np.ndarray, " sequences"], max_tokens: int
@@ -78,14 +80,16 @@ class NextSentence:
     def _elsewhere(
         self, document: Index, wanted: Index, draws: UInt64[np.ndarray, " sequences"]
     ) -> tuple[Index, Index]:
-        """Whole sentences of another document, about `wanted` tokens of them: their start and their length."""
+        """Whole sentences of another document, one or about `wanted` tokens of them: their start and their length."""
         sentences, documents = self._shards.sentences, self._shards.documents
         own_first = documents.at(document)
         own_count = documents.at(document + 1) - own_first
         first = below(draws, len(sentences) - own_count)
         first += np.where(first >= own_first, own_count, 0)
-        limit = documents.at(self._shards.document_of(first) + 1)
         start = sentences.at(first)
+        if self._single_sentences:
+            return start, sentences.at(first + 1) - start
+        limit = documents.at(self._shards.document_of(first) + 1)
         # the sentence boundary nearest to the wanted end: not always the one after it, or random B would be longer
         after = np.clip(sentences.search(start + wanted, "left"), first + 1, limit)
         before = np.maximum(after - 1, first + 1)

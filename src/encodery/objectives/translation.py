@@ -24,8 +24,8 @@ from encodery.data.shards import Shards
 from encodery.data.spans import Segments
 from encodery.errors import UserError
 from encodery.model.heads import Model
-from encodery.objectives.masked import MaskedConfig, MaskedLM
-from encodery.objectives.objective import packed_batch
+from encodery.objectives.masked import MaskedConfig
+from encodery.objectives.objective import masked_lm, packed_batch
 from encodery.objectives.scored_tokens import score
 from encodery.objectives.sentence import truncate_pairs
 from encodery.objectives.vocabulary import Vocabulary
@@ -59,9 +59,10 @@ class Translation:
         tokens_per_step: int,
         seed: int,
         lang2id: Mapping[str, int] | None = None,
+        num_steps: int = 1,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of both
-        sides if `lang2id` numbers them.
+        sides if `lang2id` numbers them. `num_steps` is how long the mask rate has to change.
 
         Raises:
             UserError: the shards hold no pairs or belong to another vocabulary, the lengths leave no room for text,
@@ -81,7 +82,8 @@ class Translation:
         self._pairs = Pairs(shards)
         self._vocabulary = vocabulary
         self._language_ids = None if lang2id is None else self._pairs.numbered(lang2id)
-        self._masked_lm = MaskedLM(config, vocabulary)
+        self._num_steps = num_steps
+        self._masked_lm = masked_lm(config, vocabulary, shards, num_steps)
         tokens, _ = self._pairs.kept(self._room)
         self._tokens_per_pair = tokens / len(self._pairs) + SPECIAL_TOKENS
         self._pairs_per_step = max(1, round(tokens_per_step / self._tokens_per_pair))
@@ -98,13 +100,14 @@ class Translation:
     def batch(self, step: int) -> Batch:
         """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
         first = step * self._pairs_per_step
-        return self._read(self._training, np.arange(first, first + self._pairs_per_step))
+        return self._read(self._training, np.arange(first, first + self._pairs_per_step), step)
 
     def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
         """About `max_tokens` of the pairs (or all of them), always the same ones with the same masks."""
         stop = min(max(1, round(max_tokens / self._tokens_per_pair)), len(self._pairs))
         for first in range(0, stop, self._pairs_per_step):
-            yield self._read(self._validation, np.arange(first, min(first + self._pairs_per_step, stop)))
+            places = np.arange(first, min(first + self._pairs_per_step, stop))
+            yield self._read(self._validation, places, self._num_steps - 1)
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many tokens the loss scores, known before the model has seen the batch."""
@@ -115,8 +118,8 @@ class Translation:
         """Sum of the cross entropy over the hidden tokens of both sides. The model needs the head `mlm`."""
         return score(model, batch, {NAME: self._masked_lm}, self.counts(batch))
 
-    def _read(self, stream: _Stream, places: Int64[np.ndarray, " pairs"]) -> Batch:
-        """The pairs at these places of the endless order."""
+    def _read(self, stream: _Stream, places: Int64[np.ndarray, " pairs"], step: int) -> Batch:
+        """The pairs at these places of the endless order, corrupted as in `step`."""
         epoch, index = np.divmod(places, len(self._pairs))
         sides = self._pairs.sides(permute(index, len(self._pairs), keyed_uint64(stream.order, epoch)))
         draws = keyed_uint64(stream.pairs, places)
@@ -127,9 +130,10 @@ class Translation:
 
         # each side is first a sequence of its own, with its own positions and its own draws for what is hidden
         halves = Segments(starts.reshape(-1, 1), kept.reshape(-1, 1))
-        text = lay_out(self._pairs.shards, halves, self._vocabulary.cls_token_id, self._vocabulary.sep_token_id)
+        ids, by_words = self._vocabulary, self._masked_lm.hides_words
+        text = lay_out(self._pairs.shards, halves, ids.cls_token_id, ids.sep_token_id, with_sentences=by_words)
         side_draws = extend(draws[:, None], _SIDES, np.arange(2)[None]).ravel()
-        masked = self._masked_lm.corrupt(text, side_draws, np.array([0, 2 * len(places)]))
+        masked = self._masked_lm.corrupt(text, side_draws, np.array([0, 2 * len(places)]), step)
         text.input_ids[masked.label_index] = masked.replacements
 
         sizes = np.diff(text.bounds)

@@ -62,6 +62,7 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
             tokens_per_step=table.tokens_per_step,
             seed=recipe.seed,
             lang2id=lang2id,
+            num_steps=table.steps,
         )
 
     train, valid = text("train"), text("valid")

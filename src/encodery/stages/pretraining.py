@@ -48,6 +48,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
             tokens_per_step=table.tokens_per_step,
             seed=recipe.seed,
             lang2id=lang2id,
+            num_steps=table.steps,
         )
 
     objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))

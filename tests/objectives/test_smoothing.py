@@ -1,0 +1,62 @@
+"""Rates by frequency, solved for, against the formula; and the choice that follows them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encodery.data.keyed_random import keyed_uint64
+from encodery.data.layout import lay_out
+from encodery.data.spans import Windows, whole_segments
+from encodery.objectives.masked import MaskedConfig, MaskedLM
+from encodery.objectives.smoothing import Smoothing
+from tests.data.synthetic import NUM_SPECIAL, stored
+from tests.objectives.vocabularies import CLS, SEP, UNK, vocabulary
+
+COUNTS = np.array([0, 40, 0, 0, 0, 1000, 300, 300, 100, 10, 1, 1, 0])
+IS_SPECIAL = np.arange(len(COUNTS)) < NUM_SPECIAL
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.15, 0.6, 0.95, 1.0])
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 1.0])
+def test_the_mean_is_the_rate_and_the_proportions_are_those_of_the_frequencies(rate: float, alpha: float) -> None:
+    smoothing = Smoothing(COUNTS, IS_SPECIAL, alpha)
+    chances = np.minimum(1, smoothing.factors(np.asarray(rate)) * smoothing.weights)
+    regular = np.where(IS_SPECIAL, 0, COUNTS)
+    assert (chances * regular).sum() / regular.sum() == pytest.approx(rate)
+    below = np.flatnonzero((chances < 1) & (regular > 0))
+    np.testing.assert_allclose(chances[below] / chances[5], (regular[below] / 1000.0) ** -alpha)
+    assert (chances[IS_SPECIAL] == 0).all()
+    assert chances[-1] == chances[-2]  # what does not occur counts as if it did once
+
+
+def test_rates_of_several_steps_are_those_of_each() -> None:
+    smoothing, several = Smoothing(COUNTS, IS_SPECIAL, 0.5), np.array([0.1, 0.4, 0.2])
+    assert smoothing.factors(several).tolist() == [float(smoothing.factors(np.asarray(rate))) for rate in several]
+
+
+def test_tokens_are_hidden_in_that_proportion(tmp_path: Path) -> None:
+    """120,000 tokens of 30 kinds, whose frequencies fall as 1/k."""
+    random = np.random.default_rng(3)
+    shares = 1 / np.arange(1, 31)
+    ids = NUM_SPECIAL + random.choice(30, (4000, 31), p=shares / shares.sum())
+    ids[random.random(ids.shape) < 0.02] = UNK
+    shards = stored(tmp_path / "shards", [list(ids)], 1009)
+    windows = Windows(shards, 59, 7)
+    text = lay_out(shards, whole_segments(shards, windows.pieces(0, windows.num_windows), 59), CLS, SEP)
+    counts = shards.token_counts()
+    config = MaskedConfig(sample_alpha=0.5, mask_probability=0.15)
+    one = MaskedLM(config, vocabulary(), token_counts=counts)
+    streams = keyed_uint64(7, np.arange(len(text.bounds) - 1))
+    masked = one.corrupt(text, streams, np.array([0, len(streams)]))
+    smoothing = Smoothing(counts, vocabulary().is_special(), 0.5)
+    chances = np.minimum(1, smoothing.factors(np.asarray(0.15)) * smoothing.weights)
+    there = np.bincount(text.text_ids, minlength=1009)
+    hidden = np.bincount(masked.labels, minlength=1009)
+    regular = np.arange(NUM_SPECIAL, NUM_SPECIAL + 30)
+    deviation = np.sqrt(there * chances * (1 - chances))
+    assert (np.abs(hidden - there * chances)[regular] < 5 * deviation[regular]).all()
+    assert hidden[UNK] == 0
+    total = there[regular].sum()
+    assert total > 100_000
+    assert abs(hidden.sum() - 0.15 * total) < 5 * np.sqrt(0.15 * 0.85 * total)
