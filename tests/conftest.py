@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.checking import check_without_shapes
+
+check_without_shapes()
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # one thread: the models of the tests are tiny, and two threads that wait for each other suffer from any neighbour
 os.environ.setdefault("OMP_NUM_THREADS", "1")

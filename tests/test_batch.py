@@ -261,3 +261,26 @@ def test_loss_output_holds_no_metrics_unless_given() -> None:
     output = LossOutput({"mlm": torch.tensor(2.0)})
     assert dict(output.metrics) == {}
     assert torch.nn.CrossEntropyLoss().ignore_index == IGNORE_INDEX
+
+
+@given(st.lists(st.integers(1, 23), min_size=1, max_size=17), st.integers(1, 7), st.data())
+def test_shares_are_the_batch_in_whole_examples(lengths: list[int], count: int, data: st.DataObject) -> None:
+    bounds = sorted({0, len(lengths), *data.draw(st.lists(st.integers(0, len(lengths)), max_size=5))})
+    batch = replace(example_batch(lengths, ()), cu_examples=torch.tensor(bounds).int())
+    shares = batch.shares(count)
+    assert len(shares) == count
+    there = [share for share in shares if share is not None]
+    assert_equal(join(there), batch)
+    examples = [sum(lengths[first:last]) for first, last in pairwise(bounds)]
+    sizes = [share.num_tokens if share else 0 for share in shares]
+    assert max(sizes) <= batch.num_tokens / count + max(examples)
+    shortest = batch.shortest_example()
+    assert shortest.num_tokens == min(examples)
+    assert shortest.num_sequences == bounds[examples.index(min(examples)) + 1] - bounds[examples.index(min(examples))]
+
+
+def test_more_shares_than_examples_leave_some_empty() -> None:
+    batch = example_batch()
+    assert [share and share.num_tokens for share in batch.shares(5)] == [5, 1, 7, None, 5]
+    assert sum(share is None for share in batch.shares(11)) == 6
+    assert batch.shares(1) == [batch]

@@ -96,6 +96,24 @@ class Batch:
         cuts = [examples[i] for i in (*starts, -1)]
         return [self._slice(first, last) for first, last in pairwise(cuts)]
 
+    def shares(self, count: int) -> list["Batch | None"]:
+        """`count` consecutive shares of whole examples, of as many tokens each as their bounds allow; None for one
+        without any."""
+        if count == 1:
+            return [self]
+        examples = self.example_bounds.cpu().numpy()
+        bounds = self.cu_seqlens.cpu().numpy()[examples]
+        middles = (bounds[:-1] + bounds[1:]) / 2
+        cuts = np.searchsorted(middles, np.arange(count + 1) * (self.num_tokens / count))
+        pairs = pairwise(examples[cuts].tolist())
+        return [self._slice(first, last) if first < last else None for first, last in pairs]
+
+    def shortest_example(self) -> "Batch":
+        """The example of the fewest tokens, the first of equal ones."""
+        examples = self.example_bounds
+        place = int(self.cu_seqlens[examples.long()].diff().argmin())
+        return self._slice(int(examples[place]), int(examples[place + 1]))
+
     def _slice(self, first: int, last: int) -> "Batch":
         """The sequences `first:last` as a batch of their own."""
         bounds = self.cu_seqlens[first : last + 1]

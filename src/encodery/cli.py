@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from encodery.stages import Run, Stage
+    from encodery.train.distributed import Ranks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -177,6 +178,28 @@ def evaluate(
     print(run_evaluation(console, model, data, field or [], by or [], against, errors))
 
 
+@app.command()
+def compare(
+    recipes: Annotated[
+        list[Path], typer.Argument(help="recipes, TOML; the first is the yardstick", show_default=False)
+    ],
+    seeds: Annotated[int, typer.Option(help="how often each is run: with the seeds 1 to this")] = 3,
+    overrides: Overrides = None,
+    output: Annotated[Path | None, typer.Option(help="the comparison's folder")] = None,
+    budget: Annotated[
+        str, typer.Option(metavar="tokens|time", help="what must be equal between the recipes")
+    ] = "tokens",
+    unequal: Annotated[bool, typer.Option("--unequal", help="compare though the budgets differ")] = False,
+) -> None:
+    """Schemes at equal budget: one table, curves, intervals; the same command again continues."""
+    from rich.console import Console
+
+    from encodery.stages.comparing import run_comparison
+
+    console = Console(highlight=False)
+    run_comparison(console, recipes, seeds, overrides or [], output, budget, unequal)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="the checkpoint's file or folder", show_default=False)],
@@ -256,24 +279,29 @@ def bench_encode(
     run_bench(quick=quick, only_json=json, cases=case or [], text=text)
 
 
-def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
+def _open(
+    recipe_path: Path, overrides: list[str], ranks: "Ranks | None" = None
+) -> "tuple[Console, Run, list[Stage]]":
     from rich.console import Console
 
     from encodery.recipe import load_recipe
     from encodery.stages import open_run
     from encodery.stages.graph import stages_of
+    from encodery.train.distributed import ALONE
 
     console = Console(highlight=False)
-    opened = open_run(load_recipe(recipe_path, overrides), recipe_path, console)
+    opened = open_run(load_recipe(recipe_path, overrides), recipe_path, console, ranks or ALONE)
     return console, opened, stages_of(opened)
 
 
 def _run(recipe_path: Path, only: list[str], overrides: list[str], force: list[str]) -> None:
     from encodery.stages import run as run_stages
     from encodery.stages.graph import selected
+    from encodery.train.distributed import joined_ranks
 
-    console, opened, stages = _open(recipe_path, overrides)
-    run_stages(opened, selected(stages, only), force)
+    with joined_ranks() as ranks:
+        console, opened, stages = _open(recipe_path, overrides, ranks)
+        run_stages(opened, selected(stages, only), force)
     report = opened.folder / "report" / "report.html"
-    if report.exists():
+    if report.exists() and ranks.is_first:
         console.print(f"[bold]report[/] {report.resolve()}", soft_wrap=True)

@@ -24,6 +24,7 @@ from encodery.objectives.objective import ObjectiveConfig
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
+from encodery.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable, TaughtTable, check_teachers, with_seed
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable, check_space, with_values
@@ -32,7 +33,7 @@ SCRATCH = "scratch"
 PRETRAIN = "pretrain"
 TRIM = "trim"
 EXTEND = "extend"
-BASES = (PRETRAIN, TRIM, EXTEND)
+BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
 """The stages that leave a model to start from, in the order in which they run."""
 
 
@@ -67,6 +68,11 @@ class PretrainTable(TrainerConfig):
     valid_max_tokens: PositiveInt = 100_000
     """The validation loss is taken over at most this many tokens."""
 
+    @property
+    def total_tokens(self) -> int:
+        """About how many tokens all steps have."""
+        return self.steps * self.tokens_per_step
+
     @model_validator(mode="after")
     def _warmup_is_shorter(self) -> "PretrainTable":
         warmup = self.seqlen_warmup
@@ -86,12 +92,12 @@ class PretrainTable(TrainerConfig):
         return self
 
 
-class FinetuneTable(TrainerConfig):
+class FinetuneTable(TaughtTable):
     """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
 
     task: TaskTable = TextClassificationConfig()
     source: str = Field(default=PRETRAIN, alias="from")
-    """`pretrain`, `trim`, `extend`, `scratch` (the same model, fresh weights), or a model folder;
+    """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
     train: str
     dev: Files = None
@@ -168,6 +174,7 @@ class Recipe(Config):
     pretrain: PretrainTable | None = None
     trim: TrimTable | None = Field(default=None, exclude_if=lambda table: table is None)
     extend: ExtendTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    distill: DistillTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
     search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
 
@@ -221,7 +228,33 @@ class Recipe(Config):
             self._check_base(TRIM, self.trim.source, BASES[:1])
         if self.extend:
             self._check_base(EXTEND, self.extend.source, BASES[:2])
+        if self.distill:
+            self._check_distill(self.distill)
         return self
+
+    def _check_distill(self, table: DistillTable) -> None:
+        if not self.corpus:
+            raise ValueError("[distill] needs text: add a [corpus] table")
+        if table.vocabulary == TOKENIZER and not self.tokenizer:
+            raise ValueError(f"distill.tokenizer = {TOKENIZER!r}, but there is no [tokenizer] table")
+        self._check_base(DISTILL, table.teacher, BASES[:3])
+        self._check_base(f"{DISTILL}.tokenizer", table.vocabulary, BASES[:3])
+
+    @property
+    def student(self) -> ModelTable:
+        """The model that `[distill]` trains."""
+        return (self.distill.model if self.distill else None) or self.model
+
+    @model_validator(mode="after")
+    def _teachers_come_first(self) -> "Recipe":
+        teachers = {name: (table.teacher, table.seeds) for name, table in self.finetune.items()}
+        check_teachers(teachers, self.search.finetune if self.search else "")
+        return self
+
+    def artifact_of(self, stage: str) -> str:
+        """The stage itself; of `finetune.NAME`, which may have several seeds, the first."""
+        seeds = {name: table.seeds for name, table in self.finetune.items()}
+        return with_seed(stage, seeds) if stage.startswith(FINETUNE) else stage
 
     def _check_base(self, table: str, source: str, allowed: Sequence[str]) -> None:
         if source in BASES and source not in allowed:
@@ -252,6 +285,8 @@ class Recipe(Config):
         positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and self.pretrain.max_seqlen > positions:
             raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.max_seqlen, positions))
+        if self.distill and self.distill.max_seqlen > (theirs := self.student.encoder(1 << 20).num_positions):
+            raise ValueError(_too_long("distill.max_seqlen", self.distill.max_seqlen, theirs))
         for name, table in self.finetune.items():
             if table.source in (PRETRAIN, SCRATCH) and table.task.max_seqlen > positions:
                 raise ValueError(_too_long(f"finetune.{name}.task.max_seqlen", table.task.max_seqlen, positions))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.data.scripts import is_in_word, is_mark, is_unspaced, word_spans
+from encodery.data.scripts import is_in_word, is_mark, is_unspaced, whole, word_spans
 
 
 @pytest.mark.parametrize("text", ["東京", "ひらがな", "カタカナ", "กรุงเทพ", "ຫລວງ", "ភ្នំពេញ", "မြန်မာ"])
@@ -51,3 +51,27 @@ def test_words_are_in_order_and_leave_nothing_but_white_space(text: str) -> None
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     inside = {place for start, end in spans for place in range(start, end)}
     assert inside == {place for place, character in enumerate(text) if not character.isspace()}
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "found"),
+    [
+        ("cafe\u0301 noir", (0, 4), "cafe\u0301"),
+        ("ப்பா", (0, 1), "ப்"),
+        ("a  Ama\t b", (1, 8), "Ama"),
+        ("a  b", (1, 3), ""),
+        ("Bonn", (0, 4), "Bonn"),
+        (" \u0301", (0, 1), "\u0301"),
+    ],
+)
+def test_whole_spans(text: str, given: tuple[int, int], found: str) -> None:
+    start, end = whole(text, *given)
+    assert text[start:end] == found
+    assert start <= end
+
+
+@given(st.text(alphabet="a é\u0301\t京"), st.data())
+def test_a_whole_span_is_whole_already(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    found = whole(text, start, data.draw(st.integers(start, len(text))))
+    assert whole(text, *found) == found or found[0] == found[1]

@@ -220,3 +220,23 @@ def test_any_values_make_a_well_formed_chart_that_stays_on_the_paper(data: list[
     for x, y in (point for curve in [*drawing.curves, *drawing.bands, drawing.dots] for point in curve):
         assert 0 <= x <= drawing.width
         assert 0 <= y <= drawing.height
+
+
+def test_a_band_is_drawn_from_where_to_where_values_range() -> None:
+    drawing = draw(Series("bert", [0, 10, 20], [4.0, 3.0, 2.0], band=[(3.0, 5.0), (2.5, 3.5), (1.0, 3.0)]))
+    [band], [curve] = drawing.bands, drawing.curves
+    assert len(band) == 6
+    scale = (curve[2][1] - curve[0][1]) / (2.0 - 4.0)
+    heights = [(y - curve[0][1]) / scale + 4.0 for _, y in band]
+    assert heights == pytest.approx([5.0, 3.5, 3.0, 1.0, 2.5, 3.0], abs=0.01)  # along the top, back along the bottom
+
+
+def test_a_long_series_keeps_the_range_of_its_band() -> None:
+    count = 3 * MAX_POINTS
+    drawing = draw(Series("s", range(count), [1.0] * count, band=[(0.0, 2.0)] * count))
+    [band], [curve] = drawing.bands, drawing.curves
+    assert len(curve) == MAX_POINTS
+    middle = curve[0][1]
+    heights = {round(y - middle, 1) for _, y in band}
+    assert len(heights) == 2
+    assert sum(heights) == pytest.approx(0.0, abs=0.11)  # as far above the curve as below

@@ -33,6 +33,15 @@ CASES: dict[str, Pair] = {
         {"tokens": TEXT.split()},
         {"entities": ENTITIES[:1], "tags": ["B-PER", "I-PER", "I-PER"]},
     ),
+    "unspaced words": (
+        {"tokens": ["東京", "は", "Tokyo", "ใน", "ไทย", "."]},
+        {
+            "entities": [
+                {"start": 0, "end": 2, "label": "LOC", "score": 0.75, "text": "東京"},
+                {"start": 12, "end": 15, "label": "LOC", "score": 0.5, "text": "ไทย"},
+            ]
+        },
+    ),
     "answer": (
         {"question": "Where did she live?", "context": TEXT},
         {"answer": "Accra", "start": 23, "end": 28, "score": 0.75},
@@ -59,6 +68,7 @@ CASES: dict[str, Pair] = {
 EXPECTED = {
     "entities": "[Ama Ata Aidoo PER 0.99] lived in [Accra LOC 0.50].",
     "words": "[Ama Ata Aidoo PER 0.99] lived in Accra.",
+    "unspaced words": "[東京 LOC 0.75]は Tokyo ใน[ไทย LOC 0.50] .",
     "answer": "Where did she live?\nAma Ata Aidoo lived in [Accra answer 0.75].",
     "no answer": "When?\nAma Ata Aidoo lived in Accra.\n  no answer",
     "label": f"It rains.\nThe street is wet.\n  yes {'█' * 22}{'░' * 2} 0.900\n  no  {'█' * 2}{'░' * 22} 0.100",

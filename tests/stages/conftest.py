@@ -1,15 +1,19 @@
 """Saved classifiers with random weights, and files of records."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
+from encodery.stages.comparing import run_comparison
+from tests.conftest import write_project
 from tests.serve.conftest import LABELS
 from tests.tasks.conftest import make_model, make_tokenizer
 
@@ -45,3 +49,46 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return written
+
+
+RECIPES = ("bert.toml", "roberta.toml")
+
+
+def write_schemes(folder: Path) -> None:
+    """The tiny project with two recipes that differ in one key."""
+    write_project(folder)
+    text = (folder / "tiny.toml").read_text().replace("checkpoint_every = 3", "checkpoint_every = 6")
+    text += "checkpoint_every = 99\nevaluate_every = 99\n"  # of fine-tuning: most of its time would be fsync
+    for name, nsp in (("bert", "true"), ("roberta", "false")):
+        objective = f"[pretrain]\nobjective = {{ nsp = {nsp} }}"
+        (folder / f"{name}.toml").write_text(
+            text.replace('name = "tiny"', f'name = "{name}"').replace("[pretrain]", objective)
+        )
+
+
+@pytest.fixture
+def schemes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two recipes; also the current directory."""
+    write_schemes(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def compared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose two recipes were compared under two seeds, in `result`; for copying, not for changing."""
+    folder = tmp_path_factory.mktemp("compared")
+    write_schemes(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_comparison(Console(quiet=True), [Path(name) for name in RECIPES], 2, output=Path("result"))
+    return folder
+
+
+@pytest.fixture
+def compared(compared_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One's own copy of it; also the current directory."""
+    folder = tmp_path / "compared"
+    shutil.copytree(compared_once, folder)
+    monkeypatch.chdir(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.recipe import load_recipe
-from encodery.stages.init import look_at, write_recipe
+from encodery.stages.init import write_recipe
+from encodery.stages.looking import look_at
 from tests.tasks.conftest import make_model, make_tokenizer
 
 MAKERS = {
@@ -121,3 +123,50 @@ def test_a_file_without_labels(tmp_path: Path) -> None:
         f"{train}: no column looks like a label (columns: text); write the recipe by hand and name it in fields, for "
         "examples see recipes/"
     )
+
+
+Command = Callable[..., tuple[int, str, str]]
+SMALL = ["--set", "model.preset=tiny", "--set", "finetune.main.epochs=1", "--set", "finetune.main.precision=fp32"]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_is_written_runs(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, encodery: Command) -> None:
+    train, dev = demo(tmp_path / "train.jsonl", kind), demo(tmp_path / "dev.jsonl", kind, 5)
+    to = tmp_path / "first.toml"
+    write_recipe(to, train, dev, None, None, None)
+    monkeypatch.chdir(tmp_path)
+    code, _, err = encodery("run", str(to), *SMALL)
+    assert code == 0, err
+    assert list(tmp_path.glob("runs/**/model.safetensors"))
+
+
+def test_a_table_with_another_suffix_and_few_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encodery: Command
+) -> None:
+    rows = [f"{word} {n}\t{word}" for n, word in enumerate(["river", "城市很大"] * 11)]
+    (tmp_path / "train.txt").write_text("sentence\ttopic\n" + "\n".join(rows) + "\n")
+    to = tmp_path / "first.toml"
+    text = write_recipe(to, tmp_path / "train.txt", None, None, None, None)
+    assert 'text_field = "sentence", format = "tsv" }]' in text
+    monkeypatch.chdir(tmp_path)
+    code, _, err = encodery("run", str(to), "tokenizer")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("train.conll", "Ama B-PER\nlives O\n\nin O\nBonn B-LOC\n", "conll"),
+        ("train.jsonl", '{"tokens": ["Ama", "lives"], "tags": ["B-PER", "O"]}\n', "jsonl without one"),
+    ],
+)
+def test_text_that_a_corpus_cannot_read(tmp_path: Path, name: str, content: str, what: str) -> None:
+    train, to = tmp_path / name, tmp_path / "first.toml"
+    train.write_text(content)
+    with pytest.raises(UserError) as error:
+        write_recipe(to, train, None, None, None, None)
+    assert str(error.value) == (
+        f"{train}: a model from nothing takes its vocabulary from a column of text in jsonl, csv, tsv, parquet, and "
+        f"this is {what}; name a pretrained model with --model"
+    )
+    assert not to.exists()

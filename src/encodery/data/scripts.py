@@ -51,5 +51,15 @@ def is_mark(character: str) -> bool:
     return unicodedata.category(character)[0] == "M"
 
 
+def whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span with the marks that are written onto its last character (normalisation takes them from tokens), and
+    without white space at its ends; empty if there is nothing else."""
+    while end < len(text) and is_mark(text[end]):
+        end += 1
+    inner = text[start:end]
+    start += len(inner) - len(inner.lstrip())
+    return start, start + len(inner.strip())
+
+
 def _is_of_word(character: str) -> bool:
     return unicodedata.category(character)[0] in "LNM" and not is_unspaced(character)

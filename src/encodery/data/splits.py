@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+SPLITS = ("train", "dev", "test")
+"""What the labelled files of a task are for."""
 RESERVED = "average"
 
 

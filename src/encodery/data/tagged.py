@@ -56,7 +56,7 @@ def read_tagged(source: str, record: Record, fields: TaggedFields) -> TaggedExam
     if fields.tokens in record and fields.text not in record:
         words = _words(source, columns.column(source, record, "tokens", fields.tokens), fields.tokens)
         tags = columns.column(source, record, "tags", fields.tags)
-        text, spans = _joined(words)
+        text, spans = joined(words)
         entities = _entities_of_tags(source, tags, spans, fields.tags)
         return TaggedExample(text, entities, spans, source, language)
     text = columns.text(source, record, "text", fields.text)
@@ -75,8 +75,20 @@ def input_tagged(source: str, record: Record) -> TaggedExample:
         return TaggedExample(columns.given_text(source, record, "text"), None, None, source, language)
     if "text" in record:
         raise UserError(f"{source}: both text and tokens; give one of them")
-    text, spans = _joined(_words(source, record["tokens"], "tokens"))
+    text, spans = joined(_words(source, record["tokens"], "tokens"))
     return TaggedExample(text, None, spans, source, language)
+
+
+def joined(words: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
+    """The words as a text, with a space between two unless their script has none, and where each one is."""
+    text = ""
+    spans = []
+    for word in words:
+        if text and not (word and is_unspaced(text[-1]) and is_unspaced(word[0])):
+            text += " "
+        spans.append((len(text), len(text) + len(word)))
+        text += word
+    return text, tuple(spans)
 
 
 def tags_of(words: Sequence[Span], entities: Iterable[Entity]) -> list[str]:
@@ -95,18 +107,6 @@ def _words(source: str, words: Any, name: str) -> list[str]:
     if not words or not all(word.strip() for word in words):
         raise UserError(f"{source}: {name} = {words!r:.80} has an empty word, or none at all; repair the record")
     return words
-
-
-def _joined(words: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
-    """The words as a text, with a space between two unless their script has none, and where each one is."""
-    text = ""
-    spans = []
-    for word in words:
-        if text and not (is_unspaced(text[-1]) and is_unspaced(word[0])):
-            text += " "
-        spans.append((len(text), len(text) + len(word)))
-        text += word
-    return text, tuple(spans)
 
 
 def _entities_of_tags(source: str, tags: Any, words: Sequence[Span], name: str) -> tuple[Entity, ...]:

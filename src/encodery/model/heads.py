@@ -89,13 +89,17 @@ class MaskedLMHead(nn.Module):
         logits: Tensor = self.decoder(self.transform(hidden))
         return logits
 
+    @property
+    def output(self) -> tuple[Float[Tensor, "vocabulary hidden"], Float[Tensor, " vocabulary"]]:
+        """Weight and bias of the last layer; zeros where it has no bias."""
+        weight, bias = self.decoder.weight, self.decoder.bias
+        return weight, weight.new_zeros(len(weight)) if bias is None else bias
+
     def loss(
         self, hidden: Float[Tensor, "scored hidden"], labels: Int[Tensor, " scored"]
     ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
         """Cross entropy summed over the scored tokens (nats), and how many were guessed right."""
-        weight, bias = self.decoder.weight, self.decoder.bias
-        none: Tensor = weight.new_zeros(len(weight)) if bias is None else bias
-        return linear_cross_entropy(self.transform(hidden), weight, none, labels)
+        return linear_cross_entropy(self.transform(hidden), *self.output, labels)
 
 
 class Head(nn.Module):

@@ -31,6 +31,8 @@ class Series:
     name: str
     x: Sequence[Number]
     y: Sequence[Number]
+    band: Sequence[tuple[Number, Number]] | None = None
+    """From where to where each value ranges (over several seeds, say); the value itself if not given."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,28 @@ def line_chart(
 
 def _points(series: Series, log_x: bool) -> list[_Point | None]:
     """The curve as it is drawn, a gap as None: every value of a short series, intervals of a long one."""
-    pairs = [(float(x), float(y)) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(x)]
-    if log_x:
-        pairs = [(x, y) for x, y in pairs if x > 0]
-    if len(pairs) <= MAX_POINTS:
-        groups = [[pair] for pair in pairs]
+    band = series.band or [(y, y) for y in series.y]
+    points = [
+        _Point(float(x), float(y), float(low), float(high))
+        for x, y, (low, high) in zip(series.x, series.y, band, strict=True)
+        if math.isfinite(x) and (x > 0 or not log_x)
+    ]
+    if len(points) <= MAX_POINTS:
+        groups = [[point] for point in points]
     else:
-        place = Scale(*span([x for x, _ in pairs], log_x), 0, MAX_POINTS, log_x)
-        intervals: dict[int, list[tuple[float, float]]] = {}
-        for x, y in pairs:
-            intervals.setdefault(min(int(place(x)), MAX_POINTS - 1), []).append((x, y))
+        place = Scale(*span([point.x for point in points], log_x), 0, MAX_POINTS, log_x)
+        intervals: dict[int, list[_Point]] = {}
+        for point in points:
+            intervals.setdefault(min(int(place(point.x)), MAX_POINTS - 1), []).append(point)
         groups = list(intervals.values())
-    return [_mean([pair for pair in group if math.isfinite(pair[1])]) for group in groups]
+    return [_mean([point for point in group if math.isfinite(point.y)]) for group in groups]
 
 
-def _mean(pairs: list[tuple[float, float]]) -> _Point | None:
-    if not pairs:
+def _mean(points: Sequence[_Point]) -> _Point | None:
+    if not points:
         return None
-    xs, ys = zip(*pairs, strict=True)
-    return _Point(math.fsum(xs) / len(xs), math.fsum(ys) / len(ys), min(ys), max(ys))
+    x, y = (math.fsum(values) / len(points) for values in zip(*((p.x, p.y) for p in points), strict=True))
+    return _Point(x, y, min(point.low for point in points), max(point.high for point in points))
 
 
 def _axes(x_scale: Scale, y_scale: Scale, y_ticks: list[float], whole_x: bool) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from encodery.data.tagged import joined
 from encodery.report.svg import SERIES_COLORS
 
 LONG = 2000
@@ -64,7 +65,9 @@ def show(record: str | Mapping[str, Any], prediction: Mapping[str, Any]) -> Show
     """What there is to see; of keys that are not known, the values as JSON."""
     values = {"text": record} if isinstance(record, str) else record
     tokens = values.get("tokens")
-    text = " ".join(map(str, tokens)) if isinstance(tokens, list) else values.get("context", values.get("text", ""))
+    text = (
+        joined([*map(str, tokens)])[0] if isinstance(tokens, list) else values.get("context", values.get("text", ""))
+    )
     words = [_words(prediction)]
     if prediction.get("truncated"):
         words.append("the text was too long: some of it was left out")

@@ -9,17 +9,21 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from encodery import __version__
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
+from encodery.stages.alike import changes, check_alike
+from encodery.train.distributed import ALONE, Dismissed, Ranks
+from encodery.train.progress import reset_peak_memory
 
 FORMAT = 1
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
@@ -36,6 +40,10 @@ class Run:
     """The recipe's file."""
     folder: Path
     console: Console
+    ranks: Ranks = ALONE
+    """The processes that run it; a stage is given several only if it is `distributed`."""
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """The folders of artifacts by stage, where they are not those of `artifact`: shared with other runs."""
 
     @property
     def base(self) -> Path:
@@ -44,7 +52,7 @@ class Run:
 
     def artifact(self, stage: str) -> Path:
         """The folder of a stage's artifact: `finetune.sst2.1` lies in `finetune/sst2/1`."""
-        return self.folder.joinpath(*stage.split("."))
+        return self.places.get(stage) or self.folder.joinpath(*stage.split("."))
 
     def work(self, stage: str, key: str) -> Path:
         """Where a stage keeps what it needs to continue after a kill."""
@@ -74,6 +82,8 @@ class Stage:
     parents: tuple[str, ...] = ()
     training: str = ""
     """The recipe table that trains, if this stage does: `plan` estimates its cost."""
+    distributed: bool = False
+    """Whether its training takes all ranks of a run; others are built by the first rank."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class Planned:
     reason: str
 
 
-def open_run(recipe: Recipe, recipe_path: Path, console: Console) -> Run:
+def open_run(recipe: Recipe, recipe_path: Path, console: Console, ranks: Ranks = ALONE) -> Run:
     """The run of a recipe; nothing is written yet.
 
     Raises:
@@ -106,7 +116,7 @@ def open_run(recipe: Recipe, recipe_path: Path, console: Console) -> Run:
                 f"{folder}: belongs to another recipe, {theirs}; change `name` or `output` in {recipe_path}, "
                 "or move the folder away"
             )
-    return Run(recipe, recipe_path, folder, console)
+    return Run(recipe, recipe_path, folder, console, ranks)
 
 
 def _identity(folder: Path, recipe_path: Path) -> str:
@@ -144,32 +154,36 @@ def _judge(run: Run, stage: Stage, key: str, parents: Sequence[Planned]) -> Plan
         return Planned(stage, key, "continue", "stopped before its end")
     if manifest is None:
         return Planned(stage, key, "run", "not there yet")
-    changed = [f"{stage.name}: {text}" for text in _changes(manifest.config, _settings(stage))]
+    changed = [f"{stage.name}: {text}" for text in changes(manifest.config, _settings(stage))]
     rerun = [f"{parent.stage.name} runs again" for parent in parents if parent.state != "fresh"]
     return Planned(stage, key, "run", "; ".join([*changed, *rerun][:3]) or "made by another version of Encodery")
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Differences of two settings as `key: old → new`."""
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _changes(old, new, f"{prefix}{name}.")
-        elif old != new:
-            key = f"{prefix}{name}".removeprefix("config.")
-            yield f"{key} changed" if prefix.startswith("inputs") else f"{key} {old!r} → {new!r}"
 
 
 def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Planned]:
     """Build what is not fresh, in order; the same call again continues where a killed one stopped.
 
+    Of several ranks the first does all of it, and calls the others for the training of stages that take them.
+
     Raises:
-        UserError: from a stage, a folder that cannot be written, or a run that is under way elsewhere.
+        UserError: from a stage, a folder that cannot be written, a run that is under way elsewhere, or ranks that
+            were not started alike.
         Interrupted: from a stage that was asked to stop and saved its state.
     """
+    check_alike(
+        run.ranks,
+        {
+            "recipe": run.recipe.model_dump(mode="json", by_alias=True),
+            "stages": [stage.name for stage in stages],
+            "force": list(force),
+            "encodery": __version__,
+        },
+    )
+    if not run.ranks.is_first:
+        _follow(run, stages)
+        return []
     _claim(run)
     done: list[Planned] = []
-    with _lock(run.folder):
+    with lock(run.folder):
         for planned in plan(run, stages):
             stage, name = planned.stage, planned.stage.name
             forced = any(name == target or name.startswith(f"{target}.") for target in force)
@@ -179,7 +193,18 @@ def run(run: Run, stages: Sequence[Stage], force: Sequence[str] = ()) -> list[Pl
                 run.console.print(f"[bold]{planned.state:6}[/] {name}  [dim]({planned.reason})[/]", soft_wrap=True)
                 _build(run, stage, planned.key, {p.stage.name: p.key for p in done if p.stage.name in stage.parents})
             done.append(planned)
+    run.ranks.tell(None)
     return done
+
+
+def _follow(run: Run, stages: Sequence[Stage]) -> None:
+    """What the other ranks do: wait until the first one calls them to a training, until it is done."""
+    by_name = {stage.name: stage for stage in stages}
+    quiet = replace(run, console=Console(quiet=True))
+    while call := run.ranks.listen():
+        work = Path(call["work"])
+        with suppress(Dismissed):  # what follows training is the first rank's
+            by_name[call["stage"]].build(quiet, work, work)
 
 
 def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None:
@@ -192,6 +217,11 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
         "config": _settings(stage),
         "metrics": metrics,
     }
+    if stage.distributed:
+        run.ranks.tell({"stage": stage.name, "work": str(work)})
+    else:
+        run = replace(run, ranks=ALONE)
+    reset_peak_memory()
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
     for stale in work.parent.glob(f"{stage.name}-*"):
@@ -211,11 +241,15 @@ def _claim(run: Run) -> None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder; the system lets go of the lock when the process ends, however it ends."""
+def lock(folder: Path, verb: str = "run") -> Iterator[None]:
+    """One run at a time in a folder; the system lets go of the lock when the process ends, however it ends.
+
+    Raises:
+        UserError: another process has it.
+    """
     with (folder / RUN_FILE).open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder}: another `encodery run` is at work here; wait for it or stop it") from None
+            raise UserError(f"{folder}: another `encodery {verb}` is at work here; wait for it or stop it") from None
         yield

@@ -11,7 +11,7 @@ from encodery.errors import UserError
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.marks import Mark, Marked, shortened, window_start
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
-from encodery.stages.evaluation import Evaluation
+from encodery.stages.evaluation import COMPARISON, Evaluation, comparison_rows
 from encodery.stages.slicing import LABEL, LANGUAGE, LENGTH, SOURCE, Slices, labels_of, languages_of, lengths_of
 from encodery.tasks.judging import Doubt, Judgement, Judging, Matrix
 from encodery.tasks.metrics import rows_of
@@ -86,22 +86,11 @@ def _comparison(evaluation: Evaluation) -> list[Section]:
     against = evaluation.against
     if not against:
         return []
-    header = ("figure", "this model", "the other", "difference", "95 %", "p (bootstrap)", "p (randomization)")
-    rows = [
-        (
-            _spoken(name),
-            f"{found['model']:.4f}",
-            f"{found['against']:.4f}",
-            f"{found['difference']:+.4f}",
-            f"{found['interval'][0]:+.4f} to {found['interval'][1]:+.4f}",
-            f"{found['p_bootstrap']:.3f}",
-            f"{found['p_randomization']:.3f}",
-        )
-        for name, found in against.items()
-        if name != "model"
-    ]
+    rows = [(_spoken(name), *figures) for name, *figures in comparison_rows(against)]
     words = "Both models on the same examples. Above 0: this model is higher."
-    return [Section("Comparison", [words], tables=[Table(f"Against {against['model']}", header, rows)])]
+    return [
+        Section("Comparison", [words], tables=[Table(f"Against {against['model']}", ("figure", *COMPARISON), rows)])
+    ]
 
 
 def _confusion(matrices: Sequence[Matrix]) -> list[Section]:

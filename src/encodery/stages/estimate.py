@@ -36,7 +36,7 @@ def pretrain_cost(run: Run) -> Cost:
     assert table is not None
     assert recipe.tokenizer is not None
     config = recipe.model.encoder(recipe.tokenizer.vocab_size)
-    tokens = table.steps * table.tokens_per_step
+    tokens = table.total_tokens
     micro = min(table.tokens_per_step, table.micro_batch_tokens)
     again = table.activation_checkpointing
     flops = tokens * flops_per_token(config, table.max_seqlen) * (4 / 3 if again else 1)

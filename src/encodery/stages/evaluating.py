@@ -1,14 +1,15 @@
 """`encodery evaluate`: scores as JSON for machines, tables and a page of errors for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from encodery.stages.error_page import check_place, write_error_page
-from encodery.stages.evaluation import Evaluation, evaluate
+from encodery.stages.evaluation import COMPARISON, Evaluation, comparison_rows, evaluate
 from encodery.stages.group_table import group_table
 
 
@@ -35,7 +36,7 @@ def run_evaluation(
     for name, slices in evaluation.slices.items():
         console.print(group_table(f"by {name}", slices, _figures(evaluation, name)))
     if evaluation.against:
-        console.print(_comparison(evaluation))
+        console.print(_comparison(evaluation.against))
     if errors:
         write_error_page(evaluation, model, errors)
         console.print(f"errors: {errors.resolve()}", soft_wrap=True, markup=False)
@@ -49,15 +50,10 @@ def _figures(evaluation: Evaluation, name: str) -> Sequence[str]:
     return headline if known & {*headline} else ("f1",)
 
 
-def _comparison(evaluation: Evaluation) -> Table:
-    against = evaluation.against
+def _comparison(against: Mapping[str, Any]) -> Table:
     table = Table(title=f"against {against['model']}", title_justify="left", box=None, pad_edge=False)
-    for column in ("", "this model", "the other", "difference", "95 %", "p (bootstrap)", "p (randomization)"):
+    for column in ("", *COMPARISON):
         table.add_column(column, justify="right" if column else "left")
-    for name, found in against.items():
-        if name != "model":
-            low, high = found["interval"]
-            figures = [f"{found[key]:.4f}" for key in ("model", "against")]
-            chances = [f"{found[key]:.3f}" for key in ("p_bootstrap", "p_randomization")]
-            table.add_row(name, *figures, f"{found['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", *chances)
+    for row in comparison_rows(against):
+        table.add_row(*row)
     return table

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from encodery.tasks.metrics import Measurement, average_scores, difference, grou
 from encodery.tasks.task import Trainable
 
 AVERAGE = "average"
+COMPARISON = ("this model", "the other", "difference", "95 %", "p (bootstrap)", "p (randomization)")
 Read = Callable[[str, Record, Any], Any]
 """A task's `read`."""
 
@@ -41,7 +43,7 @@ class Evaluation:
     against: Mapping[str, Any] = field(default_factory=dict)
     """The comparison with another model."""
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, Any]:
         """Everything in numbers, as JSON has it."""
         slices = {"slices": self.slices} if self.slices else {}
@@ -163,3 +165,20 @@ def _compared(predictor: Predictor, ours: Measurement, examples: Sequence[Any], 
         if name in found
     }
     return {"model": str(other), **figures}
+
+
+def comparison_rows(against: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """`Evaluation.against` as a table: the name of each figure, and what `COMPARISON` names, in words."""
+    return [
+        (
+            name,
+            f"{found['model']:.4f}",
+            f"{found['against']:.4f}",
+            f"{found['difference']:+.4f}",
+            f"{found['interval'][0]:+.4f} to {found['interval'][1]:+.4f}",
+            f"{found['p_bootstrap']:.3f}",
+            f"{found['p_randomization']:.3f}",
+        )
+        for name, found in against.items()
+        if name != "model"
+    ]

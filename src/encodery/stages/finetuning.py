@@ -2,44 +2,98 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from encodery.data.epochs import Epochs
-from encodery.data.splits import files_by_name
+from encodery.data.splits import SPLITS, files_by_name
 from encodery.errors import UserError
-from encodery.families import FAMILIES
-from encodery.families.folder import ModelFolder, load_folder
+from encodery.families.folder import ModelFolder
 from encodery.model.heads import Model
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
-from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.stages.engine import Metrics, Run
 from encodery.stages.evaluation import read_labelled, trust
 from encodery.stages.group_table import group_table
-from encodery.stages.provenance import SPLITS, data_of, data_of_card, limits_of, run_command
+from encodery.stages.provenance import data_of, data_of_card, limits_of, run_command
 from encodery.stages.saving import save_model, training_facts
+from encodery.stages.starting import check_positions, starting_point
+from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
 from encodery.tasks.windows import Encoded, Reading
-from encodery.text.tokenizer import Tokenizer
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
 
 LOSS = "loss"
 DEV_BATCH_TOKENS = 4096
-UNNAMED_LABELS = 2
-"""The size of a head whose task names no labels, where it has one: that of `transformers`."""
 PREDICTIONS = "predictions.jsonl"
+
+
+Predictions = dict[str, list[dict[str, Any]]]
+"""What the model said last of a split's examples."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a `finetune.NAME.SEED` stage works on, read and checked."""
+
+    run: Run
+    name: str
+    seed: int
+    start: ModelFolder
+    learned: Any
+    """What the task's config learned of the training data."""
+    task: Trainable
+    examples: Mapping[str, list[Any]]
+    """Of each split that the recipe names."""
+    encoded: list[Encoded]
+    """The training examples."""
+
+    @property
+    def table(self) -> FinetuneTable:
+        return self.run.recipe.finetune[self.name]
+
+    @property
+    def stage(self) -> str:
+        return f"finetune.{self.name}.{self.seed}"
+
+    def predict(self, split: str) -> list[dict[str, Any]]:
+        """What the model says of a split, as it is now."""
+        return Predictor(self.start, self.task).predict_examples(self.examples[split])
 
 
 def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Metrics:
     """A `finetune.NAME.SEED` stage: a model folder with a task head, its scores and its test predictions."""
+    job = prepare(run, name, seed)
+    said: Predictions = {}
+    metrics = train(job, said, work)
+    if "dev" in job.examples and isinstance(job.task, Tunable):
+        job = replace(job, task=_tuned(job, job.task))
+        metrics["dev"] |= evaluate_dev(job, said)
+    job.start.model.cpu()
+    metrics |= finish_adapter(run, job.table, job.start, into)
+    evaluate_splits(job, said, metrics)
+    if "test" in said:
+        write_predictions(into / PREDICTIONS, job.task, job.examples["test"], said["test"])
+    metrics["data"] = data_of(run, job.table)
+    save(job, metrics, into, work)
+    return metrics
+
+
+def prepare(run: Run, name: str, seed: int) -> Job:
+    """Data, task and the model to begin with.
+
+    Raises:
+        UserError: one of them is not as it must be, or they do not fit together.
+    """
     table = run.recipe.finetune[name]
     examples = {split: read_split(table, run.base, split) for split in SPLITS if getattr(table, split)}
     config: TaskConfig = table.task
@@ -47,15 +101,11 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
     if weights := describe(learned):
         run.console.print(f"class weights: {weights}", markup=False)
     start = starting_point(run, table, learned.labels, seed)
-    positions = start.model.config.num_positions
-    if table.task.max_seqlen > positions:
-        raise UserError(
-            f"finetune.{name}.task.max_seqlen = {table.task.max_seqlen} is longer than the positions of "
-            f"{table.source}; at most {positions} is allowed"
-        )
+    check_positions(table, start.model, f"finetune.{name}")
     languages = Languages(start.languages, table.task.language)
     languages.check_default(f"finetune.{name}.task.language")
     task = config.task(start.tokenizer, learned, languages)
+    check_best_metric(table, task.headline, f"finetune.{name}")
     languages.check_training(examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
     for split in examples.keys() - {"train"}:
@@ -63,59 +113,84 @@ def build_finetune(run: Run, into: Path, work: Path, name: str, seed: int) -> Me
             task.encode(example)  # a label that train lacks is found now, not after training
     if note := length_note(encoded, task.reading):
         run.console.print(note)
-    sequences = [sequence for item in encoded for sequence in item.sequences]
-    epochs = Epochs(sequences, table.tokens_per_step, table.epochs, seed)
-    begin_adapter(run, table, start, seed, f"finetune.{name}")
-    predictor = Predictor(start, task)
+    return Job(run, name, seed, start, learned, task, examples, encoded)
 
-    check_best_metric(table, task.headline, f"finetune.{name}")
 
-    latest: dict[str, list[dict[str, Any]]] = {}
-
-    def evaluate() -> Mapping[str, float]:
-        if "dev" not in examples:
-            return {}
-        latest["dev"] = predictor.predict_examples(examples["dev"])
-        scores = task.score(latest["dev"], examples["dev"])
-        loss = dev_loss(task, start.model, examples["dev"]) if table.best_metric == LOSS else {}
-        return {key: scores[key] for key in task.headline if key in scores} | loss
-
+def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
+    """Train the model; what it says of the dev data goes into `said`, its last scores into the metrics."""
+    run, table = job.run, job.table
+    sequences = [sequence for item in job.encoded for sequence in item.sequences]
+    epochs = Epochs(sequences, table.tokens_per_step, table.epochs, job.seed)
+    begin_adapter(run, table, job.start, job.seed, f"finetune.{job.name}")
+    lesson = lesson_of(run, job.name, job.task, job.start, job.learned, epochs, job.seed)
     trainer = Trainer(
-        start.model, task, epochs, table, len(epochs), seed, work, evaluate, run.console, f"finetune.{name}.{seed}"
+        job.start.model,
+        lesson.loss,
+        lesson.batches,
+        table,
+        lesson.steps,
+        job.seed,
+        work,
+        partial(evaluate_dev, job, said),
+        run.console,
+        job.stage,
+        run.ranks,
     )
-    metrics: dict[str, Any] = {"dev": trainer.fit(), **training_facts(trainer)}
-    if "dev" in examples and isinstance(task, Tunable):
-        task = task.tuned(lambda like, some: Predictor(start, like).predict_examples(some), examples["dev"])
-        predictor = Predictor(start, task)
-        metrics["dev"] |= evaluate()
-    start.model.cpu()
-    metrics |= finish_adapter(run, table, start, into)
+    metrics = {"dev": trainer.fit(), **training_facts(trainer)}
+    run.ranks.dismiss_others()
+    return metrics
+
+
+def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:
+    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data."""
+    if "dev" not in job.examples:
+        return {}
+    said["dev"] = job.predict("dev")
+    scores = job.task.score(said["dev"], job.examples["dev"])
+    loss = dev_loss(job.task, job.start.model, job.examples["dev"]) if job.table.best_metric == LOSS else {}
+    return {key: scores[key] for key in job.task.headline if key in scores} | loss
+
+
+def _tuned(job: Job, task: Tunable) -> Trainable:
+    """The task with what is chosen on the dev data after training."""
+    tuned: Trainable = task.tuned(
+        lambda like, some: Predictor(job.start, like).predict_examples(some), job.examples["dev"]
+    )
+    return tuned
+
+
+def evaluate_splits(job: Job, said: Predictions, metrics: dict[str, Any]) -> None:
+    """Add the scores of the test data, and of each split how far they can be trusted."""
+    task, examples = job.task, job.examples
     if "test" in examples:
-        latest["test"] = predictor.predict_examples(examples["test"])
-        metrics["test"] = task.score(latest["test"], examples["test"])
-        write_predictions(into / PREDICTIONS, task, examples["test"], latest["test"])
-    for split, predictions in latest.items():  # of dev the last ones: the trainer ends with the weights that it keeps
+        said["test"] = job.predict("test")
+        metrics["test"] = task.score(said["test"], examples["test"])
+    for split, predictions in said.items():  # of dev the last ones: the trainer ends with the weights that it keeps
         metrics[split] |= trust(task.headline, task.measure(predictions, examples[split]), examples[split])
         if "languages" in metrics[split]:
-            run.console.print(group_table(f"{split}, by language", metrics[split]["languages"], task.headline))
-    metrics["data"] = data_of(run, table)
-    folder = replace(start, labels=learned.labels or start.labels, info=task.info, problem_type=learned.problem_type)
+            table = group_table(f"{split}, by language", metrics[split]["languages"], task.headline)
+            job.run.console.print(table)
+
+
+def save(job: Job, metrics: dict[str, Any], into: Path, work: Path) -> None:
+    """Write the model folder with its card."""
+    task, start, table, labels = job.task, job.start, job.table, job.learned.labels
+    folder = replace(start, labels=labels or start.labels, info=task.info, problem_type=job.learned.problem_type)
     card = ModelCard(
-        f"{run.recipe.name}-{name}",
+        f"{job.run.recipe.name}-{job.name}",
         start.family.model_type,
         task.name,
         training_data=data_of_card(metrics["data"])[:1],
         evaluation_data=data_of_card(metrics["data"])[1:],
-        limits=limits_of(task, examples["train"], encoded),
-        command=run_command(run, f"finetune.{name}.{seed}"),
-        labels=learned.labels,
-        takes_pairs=any(task.record(example).get("text_pair") for example in examples["train"]),
+        limits=limits_of(task, job.examples["train"], job.encoded),
+        command=run_command(job.run, job.stage),
+        labels=labels,
+        takes_pairs=any(task.record(example).get("text_pair") for example in job.examples["train"]),
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
     )
     save_model(into, work, folder, metrics, card)
     if isinstance(task, Saved):
         task.save(into, start.model.config.hidden_size)
-    return metrics
 
 
 def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
@@ -153,26 +228,6 @@ def dev_loss(task: Trainable, model: Model, examples: Sequence[Any]) -> dict[str
     sequences = [sequence for example in examples for sequence in task.encode(example).sequences]
     batches = Epochs(sequences, DEV_BATCH_TOKENS, 1, 0)
     return {LOSS: mean_metrics(task, model, map(batches, range(len(batches))))[LOSS]}
-
-
-def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
-    """The model that fine-tuning starts from: of an earlier stage, fresh, or from a folder."""
-    if table.source == SCRATCH:
-        tokenizer = Tokenizer.load(run.artifact("tokenizer"))
-        family = FAMILIES[run.recipe.model.family]
-        config = run.recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-        model = family.model(config, table.task.kind.heads, len(labels) or UNNAMED_LABELS)
-        model.initialize(seed)
-        return ModelFolder(family, model, tokenizer, tuple(labels))
-    folder = load_folder(base_folder(run, table.source), table.task.kind.heads, labels or None, seed)
-    try:
-        folder.model.reinitialize(table.reinit_pooler, table.reinit_layers, seed)
-    except ValueError as error:
-        raise UserError(
-            f"finetune: reinit_pooler = {str(table.reinit_pooler).lower()}, reinit_layers = {table.reinit_layers}: "
-            f"{error} ({table.source})"
-        ) from None
-    return folder
 
 
 def write_predictions(

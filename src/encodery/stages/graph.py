@@ -1,7 +1,7 @@
 """From a recipe to its stages: what each depends on, and nothing else."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, FinetuneTable
+from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.pretraining import build_pretrain
@@ -20,17 +21,20 @@ from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.vocabulary import build_extend, build_trim
+from encodery.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable
 
 NOT_IN_KEY = {
     "activation_checkpointing",
+    "asynchronous_checkpoints",
     "checkpoint_every",
     "device",
     "evaluate_every",
     "keep_checkpoints",
     "log_every",
     "max_skipped_steps",
+    "parallel",
 }
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
 evaluations decide which weights these are)."""
@@ -50,14 +54,16 @@ def stages_of(run: Run) -> list[Stage]:
         inputs = _fingerprints(input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base), run.base)
         spec = {"tokenizer": _settings(recipe.tokenizer), **corpus}
         stages.append(Stage("tokenizer", build_tokenizer, spec, inputs))
-        stages.append(Stage("shards", build_shards, corpus, inputs, ("tokenizer",)))
+        stages.append(Stage(SHARDS, build_shards, corpus, inputs, ("tokenizer",)))
     if recipe.pretrain:
         config = {"pretrain": _settings(recipe.pretrain), **model}
-        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain"))
+        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, ("tokenizer", "shards"), "pretrain", True))
     if recipe.trim:
         stages.append(_revise(run, TRIM, recipe.trim, build_trim))
     if recipe.extend:
         stages.append(_revise(run, EXTEND, recipe.extend, build_extend))
+    if recipe.distill:
+        stages += _distill(run, recipe.distill)
     if recipe.search:
         stages.append(_search(run, recipe.search))
     for name, table in recipe.finetune.items():
@@ -87,13 +93,36 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
 
 
 def _revise(run: Run, name: str, table: TrimTable | ExtendTable, build: Build) -> Stage:
-    files, parents = _base(run, name, table.source)
+    files, parents = _base(run, f"{name}.from", table.source)
     files += input_files(table.inputs, run.base)
     return Stage(name, build, {name: _settings(table)}, _fingerprints(files, run.base), parents)
 
 
-def _base(run: Run, table: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
-    """What a stage depends on through its `from`: the files of a model folder, or a stage of this run.
+def _distill(run: Run, table: DistillTable) -> list[Stage]:
+    """The student, and before it the shards of its tokenizer where these are not those of `[tokenizer]`."""
+    recipe = run.recipe
+    assert recipe.corpus is not None
+    teacher, parents = _base(run, "distill.teacher", table.teacher)
+    vocabulary: list[Path] = []
+    vocabulary_parents: tuple[str, ...] = (TOKENIZER,)
+    if table.vocabulary != TOKENIZER:
+        vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
+    check_vocabulary(run, table)
+    stages = []
+    if (shards := shards_of(table)) != SHARDS:
+        inputs = input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base)
+        config = {"corpus": _settings(recipe.corpus)}
+        build = partial(build_shards, folder=base_folder(run, table.vocabulary))
+        prints = _fingerprints([*inputs, *vocabulary], run.base)
+        stages.append(Stage(shards, build, config, prints, vocabulary_parents))
+    settings = {DISTILL: _settings(table), "model": _settings(recipe.student), "seed": recipe.seed}
+    prints = _fingerprints(dict.fromkeys([*teacher, *vocabulary]), run.base)
+    parents = tuple(dict.fromkeys((*parents, *vocabulary_parents, shards)))
+    return [*stages, Stage(DISTILL, build_distill, settings, prints, parents, DISTILL, True)]
+
+
+def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
+    """What a stage depends on through a key such as `from`: the files of a model folder, or a stage of this run.
 
     Raises:
         UserError: there is no such folder.
@@ -102,7 +131,7 @@ def _base(run: Run, table: str, source: str) -> tuple[list[Path], tuple[str, ...
         return [], (source,)
     folder = base_folder(run, source)
     if not folder.is_dir():
-        raise UserError(f"{table}.from = {source!r}: {folder} is no folder; name a model folder")
+        raise UserError(f"{key} = {source!r}: {folder} is no folder; name a model folder")
     return sorted(path for path in folder.iterdir() if path.is_file()), ()
 
 
@@ -114,12 +143,29 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
         config["model"] = _settings(run.recipe.model)
         parents: tuple[str, ...] = ("tokenizer",)
     else:
-        base, parents = _base(run, f"finetune.{name}", table.source)
+        base, parents = _base(run, f"finetune.{name}.from", table.source)
         files += base
+    if table.teacher:
+        taught, teachers = _teacher(run, f"finetune.{name}.teacher", table.teacher)
+        files += [*taught, *([run.base / table.unlabelled] if table.unlabelled else [])]
+        parents = (*parents, *teachers)
     build = partial(build_finetune, name=name, seed=seed)
-    return Stage(
-        f"finetune.{name}.{seed}", build, config, _fingerprints(files, run.base), parents, f"finetune.{name}"
-    )
+    inputs, training = _fingerprints(files, run.base), f"finetune.{name}"
+    return Stage(f"{training}.{seed}", build, config, inputs, parents, training, _takes_pieces(table))
+
+
+def _takes_pieces(table: FinetuneTable) -> bool:
+    """Whether a step can be cut at all: a loss that compares all texts of a step is computed by one rank."""
+    try:
+        table.task.check_step(tokens_per_step=2, micro_batch_tokens=1)
+    except ValueError:
+        return False
+    return True
+
+
+def _teacher(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
+    """As `_base`; another fine-tuning of this run can teach, too."""
+    return ([], (run.recipe.artifact_of(source),)) if source.startswith(FINETUNE) else _base(run, key, source)
 
 
 def _search(run: Run, search: SearchTable) -> Stage:
@@ -127,7 +173,7 @@ def _search(run: Run, search: SearchTable) -> Stage:
     table = run.recipe.finetune[search.finetune].model_copy(update={"test": None})
     tried = _finetune(run, search.finetune, table, table.seeds[0])
     config = {**tried.config, SEARCH: _settings(search), "recipe_seed": run.recipe.seed}
-    return replace(tried, name=SEARCH, build=build_search, config=config, training="")
+    return replace(tried, name=SEARCH, build=build_search, config=config, training="", distributed=False)
 
 
 def _settings(table: Config, *without: str) -> dict[str, Any]:
@@ -135,7 +181,7 @@ def _settings(table: Config, *without: str) -> dict[str, Any]:
     return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without} - decides)
 
 
-def _fingerprints(files: Sequence[Path], base: Path) -> dict[str, str]:
+def _fingerprints(files: Iterable[Path], base: Path) -> dict[str, str]:
     """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing.
 
     Raises:

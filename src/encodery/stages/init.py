@@ -3,25 +3,18 @@
 import json
 import math
 import os
-import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from encodery.data.formats import detect, read_labelled
-from encodery.data.validation.rows import KINDS, Kind, kind_of
+from encodery.corpus.inputs import format_of
+from encodery.data.validation.rows import KINDS, Kind
 from encodery.errors import UserError
 from encodery.families.folder import load_folder
-from encodery.files.records import Record
 from encodery.recipe import SCRATCH, load_recipe
+from encodery.stages.looking import CORPUS_FORMATS, SAMPLE, Look, look_at, text_field
 
-SAMPLE = 5_000
-"""Records of the training file that are looked at."""
 SHORT_NAMES: Mapping[str, Kind] = {
     "classification": "text-classification",
     "ner": "token-classification",
@@ -29,24 +22,7 @@ SHORT_NAMES: Mapping[str, Kind] = {
 }
 _TOKENS_PER_WORD = 1.5
 _LARGEST = 512
-_FEW_LABELS = 200
 _MANY_TIMES = 10
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a sample of a file's records showed."""
-
-    kind: Kind
-    file_format: str
-    records: int
-    fields: Mapping[str, str]
-    """Our names of columns that are called otherwise in the file."""
-    words: int
-    """So many words have 95 % of the texts at most, pairs taken together."""
-    labels: Counter[str]
-    numbers: bool
-    """Labels are quantities."""
 
 
 def write_recipe(
@@ -79,77 +55,6 @@ def _kind_named(task: str | None) -> Kind | None:
         if kind == named:
             return kind
     raise UserError(f"--task {task}: one of {', '.join([*SHORT_NAMES, *KINDS])} is allowed")
-
-
-def look_at(path: Path, kind: Kind | None) -> Look:
-    """A sample of a labelled file; its task is what most records look like if `kind` is not given.
-
-    Raises:
-        UserError: as `read_labelled`; or no column can be the text or the label.
-    """
-    records = [record for _, record in islice(read_labelled(path), SAMPLE)]
-    found = kind or Counter(map(kind_of, records)).most_common(1)[0][0]
-    fields = _columns(path, records, found)
-    seen = [{ours: record.get(fields.get(ours, ours)) for ours in _TEXTS[found]} for record in records]
-    lengths = sorted(sum(_words(value) for value in record.values()) for record in seen)
-    labels = [label for record in records for label in _labels(record, found, fields)]
-    return Look(
-        found,
-        detect(path),
-        len(records),
-        fields,
-        lengths[math.ceil(0.95 * len(lengths)) - 1],
-        Counter(map(str, labels)),
-        numbers=bool(labels) and all(isinstance(label, float) for label in labels),
-    )
-
-
-_TEXTS: Mapping[Kind, tuple[str, ...]] = {
-    "text-classification": ("text", "text_pair"),
-    "token-classification": ("text", "tokens"),
-    "question-answering": ("question", "context"),
-    "multiple-choice": ("text", "choices"),
-}
-
-
-def _words(value: Any) -> int:
-    """Words of a text, or of the longest of some texts; a list of words as many as it has."""
-    if isinstance(value, str):
-        return len(value.split())
-    parts = [part for part in value if isinstance(part, str)] if isinstance(value, list) else []
-    return max(len(parts), *(len(part.split()) for part in parts)) if parts else 0
-
-
-def _labels(record: Record, kind: Kind, fields: Mapping[str, str]) -> list[Any]:
-    if kind == "token-classification":
-        tags = [str(tag).partition("-")[2] for tag in record.get("tags") or () if tag != "O"]
-        spans = [entity.get("label") for entity in record.get("entities") or () if isinstance(entity, dict)]
-        return [*filter(None, tags), *filter(None, spans)]
-    label = record.get(fields.get("label", "label"))
-    return label if isinstance(label, list) else [] if label is None else [label]
-
-
-def _columns(path: Path, records: Sequence[Record], kind: Kind) -> dict[str, str]:
-    """Text and label of a table with other names: the longest text, and the column with few different values."""
-    names = list(dict.fromkeys(name for record in records for name in record))
-    if kind != "text-classification" or {"text", "label"} <= {*names}:
-        return {}
-    texts = {name: [record.get(name) for record in records] for name in names}
-    lengths = {
-        name: statistics.mean(len(value) for value in values if isinstance(value, str))
-        for name, values in texts.items()
-        if any(isinstance(value, str) for value in values)
-    }
-    few = {name: len({str(value) for value in values}) for name, values in texts.items()}
-    text = "text" if "text" in names else max(lengths, key=lambda name: lengths[name], default=None)
-    labels = [name for name in names if name != text and 1 < few[name] <= min(_FEW_LABELS, max(2, len(records) // 2))]
-    label = "label" if "label" in names else min(labels, key=lambda name: few[name], default=None)
-    if text is None or label is None:
-        raise UserError(
-            f"{path}: no column looks like a {'label' if text else 'text'} (columns: {', '.join(names)}); write the "
-            "recipe by hand and name it in fields, for examples see recipes/"
-        )
-    return {ours: theirs for ours, theirs in (("text", text), ("label", label)) if ours != theirs}
 
 
 def recipe_text(to: Path, look: Look, files: Mapping[str, Path | None], model: str | None) -> str:
@@ -196,19 +101,33 @@ def recipe_text(to: Path, look: Look, files: Mapping[str, Path | None], model: s
 
 def _scratch(to: Path, look: Look, train: Path | None) -> list[str]:
     """A small model on a vocabulary of the labelled texts."""
-    text = look.fields.get("text", "context" if look.kind == "question-answering" else "text")
-    source = f"{{ path = {_quoted(_relative(train, to))}, text_field = {_quoted(text)} }}" if train else ""
+    assert train is not None
+    if look.vocab_size is None:
+        raise UserError(
+            f"{train}: a model from nothing takes its vocabulary from a column of text in "
+            f"{', '.join(CORPUS_FORMATS)}, and this is {look.file_format}{_without_text(look)}; "
+            "name a pretrained model with --model"
+        )
+    source = f"{{ path = {_quoted(_relative(train, to))}, text_field = {_quoted(text_field(look.kind, look.fields))}"
+    if format_of(train.name) != look.file_format:
+        source += f", format = {_quoted(look.file_format)}"
     return [
         "[model]",
         'preset = "mini"',
         "",
         "[corpus]",
-        f"inputs = [{source}]  # add raw text and a [pretrain] table: labelled text alone teaches little",
+        f"valid_inputs = [{source} }}]  # text for [pretrain] to be judged by: name some that is not in inputs",
+        f"inputs = [{source} }}]  # add raw text and a [pretrain] table: labelled text alone teaches little",
         "",
         "[tokenizer]",
-        "vocab_size = 8000",
+        f"vocab_size = {look.vocab_size}  # the text has words enough for it; more text, more words",
+        "min_frequency = 1",
         "",
     ]
+
+
+def _without_text(look: Look) -> str:
+    return " without one" if look.file_format in CORPUS_FORMATS else ""
 
 
 def _about_labels(look: Look) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from encodery.report.page import Example
+from encodery.tasks.class_errors import error_of, in_words
 from encodery.tasks.metrics import AnswerRules, compare_answers
 
 AROUND = 120
@@ -27,12 +28,12 @@ def mistakes(path: Path, most: int) -> list[Example]:
 
 def wrong_labels(records: Records, most: int) -> list[Example]:
     """Labels that are not the right ones, and numbers that are far from them."""
-    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -_error(r))
+    wrong = sorted((r for r in records if r["label"] != r["true"]), key=lambda r: -error_of(r, r["true"]))
     return [
         Example(
             " / ".join(filter(None, (r["text"], r["text_pair"]))),
-            _shown(r["label"]),
-            _shown(r["true"]),
+            in_words(r["label"]),
+            in_words(r["true"]),
             {} if isinstance(r["true"], float) else r["scores"],
         )
         for r in wrong[:most]
@@ -47,7 +48,9 @@ def wrong_entities(records: Records, most: int) -> list[Example]:
 def wrong_pairs(records: Records, most: int) -> list[Example]:
     """Pairs that are less or more similar than they should be."""
     return [
-        Example(f"{r['text']} / {r['text_pair']}", _shown(r["similarity"]), _shown(r["true"]) if r["true"] else None)
+        Example(
+            f"{r['text']} / {r['text_pair']}", in_words(r["similarity"]), in_words(r["true"]) if r["true"] else None
+        )
         for r in _misjudged_pairs(records, most)
     ]
 
@@ -118,21 +121,6 @@ def _places(record: Mapping[str, Any], key: str) -> set[tuple[int, int, str]]:
 def _spans(record: Mapping[str, Any], key: str) -> str:
     found = (f"{record['text'][start:end]} ({label})" for start, end, label in sorted(_places(record, key)))
     return ", ".join(found) or "none"
-
-
-def _error(record: Mapping[str, Any]) -> float:
-    """How far off a number is; of labels, the probability that was given to the worst decision."""
-    label, true, scores = record["label"], record["true"], record["scores"]
-    if isinstance(true, float):
-        return float(abs(label - true))
-    said, right = ({value} if isinstance(value, str) else set(value) for value in (label, true))
-    return max(float(scores[name]) if name in said else 1 - scores[name] for name in said ^ right)
-
-
-def _shown(label: Any) -> str:
-    if isinstance(label, float):
-        return f"{label:.3g}"
-    return label if isinstance(label, str) else ", ".join(label) or "none"
 
 
 _BY_KEY: Mapping[str, Callable[[Records, int], list[Example]]] = {

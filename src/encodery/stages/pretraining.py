@@ -32,7 +32,8 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
 
     family = FAMILIES[recipe.model.family]
     config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-    lang2id = number_languages(run, config) if config.has_language_embeddings else None
+    shards = run.artifact("shards") / "train"
+    lang2id = number_languages(run, config, shards) if config.has_language_embeddings else None
 
     def objective_over(split: str, max_seqlen: int) -> Pretraining:
         return Pretraining(
@@ -64,12 +65,14 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         lambda: mean_metrics(valid, model, valid_batches),
         run.console,
         "pretrain",
+        run.ranks,
     )
     metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
+    run.ranks.dismiss_others()
     if table.objective.nsp:
         metrics["nsp_majority"] = nsp_majority(valid_batches)
     folder = ModelFolder(
-        family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=_settings(lang2id)
+        family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings_of(lang2id)
     )
     inputs = [source.path for source in recipe.corpus.inputs]
     mask_token = tokenizer.id_to_token(tokenizer.mask_token_id)
@@ -78,7 +81,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     return metrics
 
 
-def number_languages(run: Run, config: EncoderConfig) -> dict[str, int] | None:
+def number_languages(run: Run, config: EncoderConfig, shards: Path, table: str = "model") -> dict[str, int] | None:
     """A number for each language of the training text, in the order of their names, as XLM has them.
 
     None where the text names none: then no vector of a language is added, nor learned.
@@ -86,7 +89,7 @@ def number_languages(run: Run, config: EncoderConfig) -> dict[str, int] | None:
     Raises:
         UserError: there are more languages than the model has vectors.
     """
-    languages = sorted(filter(None, Shards.open(run.artifact("shards") / "train").languages))
+    languages = sorted(filter(None, Shards.open(shards).languages))
     if not languages:
         run.console.print(
             "corpus.inputs name no language, or the token shards are older than these: the model's "
@@ -95,13 +98,13 @@ def number_languages(run: Run, config: EncoderConfig) -> dict[str, int] | None:
         return None
     if len(languages) > config.num_languages:
         raise UserError(
-            f"model.config.num_languages = {config.num_languages}, but the corpus has {len(languages)} languages "
+            f"{table}.config.num_languages = {config.num_languages}, but the corpus has {len(languages)} languages "
             f"({', '.join(languages)}); raise num_languages"
         )
     return {language: number for number, language in enumerate(languages)}
 
 
-def _settings(lang2id: Mapping[str, int] | None) -> dict[str, Any]:
+def settings_of(lang2id: Mapping[str, int] | None) -> dict[str, Any]:
     """What `config.json` says of languages, as XLM's does."""
     if lang2id is None:
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from encodery.artifact.disk import sha256
-from encodery.data.splits import files_by_name
+from encodery.data.splits import SPLITS, files_by_name
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable, load_recipe
 from encodery.stages.engine import Run
@@ -16,7 +16,6 @@ from encodery.tasks.judging import Judging
 from encodery.tasks.task import Trainable
 from encodery.tasks.windows import Encoded
 
-SPLITS = ("train", "dev", "test")
 FEW = 50
 """Examples of a label below which a card warns."""
 NAMED = 12

@@ -19,6 +19,7 @@ from encodery.stages.group_table import cells
 from encodery.stages.mistakes import mistakes
 from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
+from encodery.teaching import DISTILL
 from encodery.train.log import read_log
 
 REPORT = "report.html"
@@ -44,9 +45,12 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
         sections.append(_pretrain_section(run))
     if revisions := _revisions(run):
         sections.append(_vocabulary_section(revisions))
+    if recipe.distill:
+        sections.append(_distill_section(run))
     sections += [_finetune_section(run, name) for name in recipe.finetune]
     pretrained = _pretrain_results(run) if recipe.pretrain else []
-    results = [*_finetune_results(run), *pretrained, *_revision_results(run)]
+    distilled = _distill_results(run) if recipe.distill else []
+    results = [*_finetune_results(run), *pretrained, *distilled, *_revision_results(run)]
     page = RunReport(
         title=recipe.name,
         summary=_summary(recipe, results),
@@ -109,6 +113,30 @@ def _pretrain_results(run: Run) -> list[Fact]:
         note = f"accuracy; always the commoner answer: {majority:.1%}"
         facts.append(Fact("next sentence", f"{valid['nsp_accuracy']:.1%}", note))
     return facts
+
+
+def _distill_results(run: Run) -> list[Fact]:
+    metrics = metrics_of(run, DISTILL)
+    share = metrics["parameters"] / metrics["teacher"]["parameters"]
+    accuracy = f"masked LM accuracy {metrics['valid']['mlm_accuracy']:.1%}"
+    return [Fact("student", f"{share:.1%}", f"of its teacher's parameters; {accuracy}")]
+
+
+def _distill_section(run: Run) -> Section:
+    metrics = metrics_of(run, DISTILL)
+    log = read_log(run.artifact(DISTILL) / LOG)
+    titles = {"ce": "Soft targets (KL, nats)", "mlm": "Masked LM (nats)", "cos": "Hidden states (1 - cosine)"}
+    charts = [
+        line_chart(
+            [_series(log, "step", f"{term}_loss", "training"), _series(log, "eval", f"{term}_loss", "held out")],
+            title,
+            "step",
+            "per token",
+        )
+        for term, title in titles.items()
+        if f"{term}_loss" in metrics["valid"]
+    ]
+    return Section("Distillation", facts=_training_facts(metrics, log), charts=[Chart(chart) for chart in charts])
 
 
 def _pretrain_section(run: Run) -> Section:

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice, tee
 from pathlib import Path
 
@@ -73,11 +74,12 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
     }
 
 
-def build_shards(run: Run, into: Path, work: Path) -> Metrics:
-    """The `shards` stage: every document as ids of sentences, the training and the held-out part."""
+def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -> Metrics:
+    """The `shards` stage: every document as ids of sentences, the training and the held-out part; with the tokenizer
+    of that stage, or of a model's `folder`."""
     corpus = run.recipe.corpus
     assert corpus is not None
-    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    tokenizer = Tokenizer.load(folder or run.artifact("tokenizer"))
     metrics = {}
     for split, documents in (
         ("train", train_documents(corpus, run.base)),
@@ -85,6 +87,8 @@ def build_shards(run: Run, into: Path, work: Path) -> Metrics:
     ):
         folder = into / split
         folder.mkdir()
+        size = _Size()
+        documents = size.measured(documents)
         documents, again = tee(documents)
         languages = (document.language for document in again) if names_languages(corpus.inputs) else None
         write_shards(encode_documents(tokenizer, documents), folder, tokenizer.vocab_size, languages=languages)
@@ -98,9 +102,23 @@ def build_shards(run: Run, into: Path, work: Path) -> Metrics:
             "documents": shards.num_documents,
             "sentences": shards.num_sentences,
             "tokens": shards.num_tokens,
+            "characters": size.characters,
             "unigram_entropy": shards.unigram_entropy(),
         }
     return metrics
+
+
+@dataclass
+class _Size:
+    """How much text passed by: what tokens of different vocabularies have in common."""
+
+    characters: int = 0
+
+    def measured(self, documents: Iterator[Document]) -> Iterator[Document]:
+        """The documents as they are."""
+        for document in documents:
+            self.characters += len(document.text)
+            yield document
 
 
 def encode_documents(tokenizer: Tokenizer, documents: Iterator[Document]) -> Iterator[list[np.ndarray]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from encodery.data.formats import read_labelled
-from encodery.data.splits import files_by_name
+from encodery.data.splits import SPLITS, files_by_name
 from encodery.data.validation.copies import copy_of, write_copy
 from encodery.data.validation.printing import Report
 from encodery.data.validation.repairs import repair
@@ -24,7 +24,6 @@ from encodery.stages.engine import Run, base_folder, open_run
 from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 
-SPLITS = ("train", "dev", "test")
 SEPARATOR = "label_separator"
 OK, FOUND = 0, 1
 AT_MOST = 5

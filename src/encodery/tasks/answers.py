@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from encodery.config import Config
-from encodery.data.scripts import is_mark
+from encodery.data.scripts import whole
 from encodery.tasks.spans import Logits, TokenSpan, best_spans, null_score
 from encodery.tasks.windows import Encoded
 
@@ -65,10 +65,6 @@ def find_answers(context: str, encoded: Encoded, outputs: Sequence[Logits], rule
 
 
 def _characters(context: str, encoded: Encoded, span: TokenSpan) -> tuple[int, int]:
-    """The characters of a span, without white space at its ends; empty if there is nothing else."""
+    """The characters of a span; empty if there is nothing but white space."""
     offsets = encoded.offsets[span.first : span.last + 1]
-    start, end = offsets[0][0], max(end for _, end in offsets)
-    while end < len(context) and is_mark(context[end]):  # accents that normalisation removed
-        end += 1
-    text = context[start:end]
-    return start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+    return whole(context, offsets[0][0], max(end for _, end in offsets))

@@ -16,6 +16,7 @@ from encodery.tasks.class_errors import error_of, in_words
 from encodery.tasks.class_weights import ClassWeights, emphasised
 from encodery.tasks.judging import Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
+from encodery.tasks.losses import DECISIONS
 from encodery.tasks.metrics import Measurement
 from encodery.tasks.problems import PROBLEMS, Problem, infer_problem_type, make_problem
 from encodery.tasks.windows import Encoded, Reading, read_windows
@@ -87,9 +88,19 @@ class TextClassification:
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The problem's loss summed over the sequences."""
+        return self.loss_of(self.forward(model, batch), batch)
+
+    def loss_of(self, logits: Float[Tensor, "sequences labels"], batch: Batch) -> LossOutput:
+        """The same of logits that are there."""
         assert batch.sequence_labels is not None
-        loss, metrics = self.problem.loss(self.forward(model, batch), batch.sequence_labels)
+        loss, metrics = self.problem.loss(logits, batch.sequence_labels)
         return LossOutput({"classification": loss}, metrics)
+
+    def decisions(
+        self, logits: Float[Tensor, "sequences labels"], batch: Batch
+    ) -> Float[Tensor, "decisions outcomes"]:
+        """The class of each sequence, or of each class whether it holds; a number is no decision."""
+        return DECISIONS[self.problem.problem_type](logits)
 
     def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " labels"]]:
         """The logits of each sequence."""

@@ -17,9 +17,9 @@ from encodery.data.examples import Example, ExampleFields, input_example, read_e
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
-from encodery.model.heads import Model
+from encodery.model.heads import Model, mean_of_sequences
 from encodery.tasks.languages import Languages
-from encodery.tasks.metrics import Correlation, Measurement, cosine_similarity, pair_retrieval, scores
+from encodery.tasks.metrics import Correlation, Joint, Measurement, Sums, cosine_similarity, pair_retrieval, scores
 from encodery.tasks.pairs import EncodedPair, pairs_of
 from encodery.tasks.pooling import Mode, Pooling, write_pooling
 from encodery.tasks.similarity import Contrastive, LossName, PairLoss, learn_loss, similarity_of
@@ -101,8 +101,7 @@ class FeatureExtraction:
         if self.pooling.mode == "cls":
             pooled = model.encoder(batch, batch.first_tokens)
         else:
-            hidden = model.encoder(batch)
-            pooled = torch.stack([part.mean(0) for part in hidden.split(batch.seqlens())])
+            pooled = mean_of_sequences(model.encoder(batch), batch)
         vectors: Tensor = pooled.float()
         return vectors
 
@@ -137,24 +136,15 @@ class FeatureExtraction:
 
     def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> Measurement:
         """Of pairs with numbers, the correlation of these and the cosines; of pairs without, how well each text finds
-        its pair among all of them.
-
-        Raises:
-            UserError: some pairs have a number and others none; names the first of those without.
-        """
-        numbers = [similarity_of(example) for example in examples]
-        lacking = [example for example, number in zip(examples, numbers, strict=True) if number is None]
-        if not lacking:
-            cosines = np.array([prediction["similarity"] for prediction in predictions], np.float64)
-            return Correlation(cosines, np.array(numbers, np.float64), "_cosine")
-        if len(lacking) < len(examples):
-            raise UserError(
-                f"{lacking[0].source}: the number is missing, but other pairs have one; score the two kinds apart"
-            )
-        first, second = (
-            np.stack([prediction[key] for prediction in predictions]) for key in ("embedding", "embedding_pair")
+        its pair among all of them. Where there are both, each kind by itself."""
+        is_numbered = np.array([similarity_of(example) is not None for example in examples], bool)
+        kinds = ((np.flatnonzero(is_numbered), _correlation), (np.flatnonzero(~is_numbered), _retrieval))
+        parts = tuple(
+            (rows, measured([predictions[row] for row in rows.tolist()], [examples[row] for row in rows.tolist()]))
+            for rows, measured in kinds
+            if len(rows)
         )
-        return pair_retrieval(first, second, [(example.text, example.text_pair or "") for example in examples])
+        return parts[0][1] if len(parts) == 1 else Joint(len(examples), parts)
 
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> dict[str, Any]:
         """The figures of `measure`."""
@@ -164,6 +154,20 @@ class FeatureExtraction:
     def record(self, example: Example) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""
         return {"text": example.text, "text_pair": example.text_pair, "true": similarity_of(example)}
+
+
+def _correlation(predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> Correlation:
+    """Of pairs that have numbers."""
+    cosines = np.array([prediction["similarity"] for prediction in predictions], np.float64)
+    return Correlation(cosines, np.array([similarity_of(example) for example in examples], np.float64), "_cosine")
+
+
+def _retrieval(predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example]) -> Sums:
+    """Of pairs that have none."""
+    first, second = (
+        np.stack([prediction[key] for prediction in predictions]) for key in ("embedding", "embedding_pair")
+    )
+    return pair_retrieval(first, second, [(example.text, example.text_pair or "") for example in examples])
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ Lin et al. 2017, "Focal loss for dense object detection", section 3: an example 
 counts (1 - p)^gamma. gamma = 0 is cross entropy, bit for bit that of PyTorch.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+
+from encodery.families.folder import ProblemType
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -64,3 +67,17 @@ def _unsure(log_p: Float[Tensor, "*shape"], gamma: float) -> Float[Tensor, "*sha
     The slope of a power below 1 is infinite at 0: there it is cut off, as the loss is 0 anyway.
     """
     return (-torch.expm1(log_p)).clamp_min(TINY) ** gamma
+
+
+def yes_or_no(logits: Float[Tensor, "texts outputs"]) -> Float[Tensor, "decisions 2"]:
+    """Each sigmoid as a softmax: its logit beside 0."""
+    yes = logits.flatten()
+    return torch.stack([yes, torch.zeros_like(yes)], 1)
+
+
+DECISIONS: Mapping[ProblemType, Callable[[Tensor], Tensor]] = {
+    "single_label_classification": lambda logits: logits,
+    "multi_label_classification": yes_or_no,
+    "regression": lambda logits: logits[:0],
+}
+"""What the logits of texts decide: a softmax over each row is one decision. A number is none."""

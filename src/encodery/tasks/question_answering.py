@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
@@ -107,19 +109,30 @@ class QuestionAnswering:
         """Every window is scored."""
         return {"answers": batch.num_sequences}
 
+    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "tokens 2"]:
+        """Logits of each token: that the answer begins with it, and that it ends with it."""
+        return model.logits("span", batch).float()
+
+    def decisions(self, logits: Float[Tensor, "tokens 2"], batch: Batch) -> Float[Tensor, "decisions longest"]:
+        """Which token of each window is the first one and which the last, two rows for each window."""
+        return _padded(logits, batch).transpose(1, 2).flatten(0, 1)
+
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The mean of both cross entropies, that of the first and that of the last token, summed over the windows."""
+        return self.loss_of(self.forward(model, batch), batch)
+
+    def loss_of(self, logits: Float[Tensor, "tokens 2"], batch: Batch) -> LossOutput:
+        """The same of logits that are there."""
         targets = batch.sequence_labels
         assert targets is not None
-        logits = torch.split(model.logits("span", batch).float(), batch.seqlens())
-        padded = pad_sequence(list(logits), batch_first=True, padding_value=-torch.inf)
+        padded = _padded(logits, batch)
         loss = F.cross_entropy(padded, targets, reduction="sum") / 2
         hits, count = float((padded.argmax(1) == targets).all(1).sum()), float(len(targets))
         return LossOutput({"answers": loss}, {"loss": (loss.item(), count), "span_accuracy": (hits, count)})
 
     def outputs(self, model: Model, batch: Batch) -> list[Logits]:
         """The logits of each sequence's tokens."""
-        logits: np.ndarray = model.logits("span", batch).float().cpu().numpy()
+        logits: np.ndarray = self.forward(model, batch).cpu().numpy()
         return np.split(logits, batch.cu_seqlens[1:-1].tolist())
 
     def decode(self, example: QuestionExample, encoded: Encoded, outputs: Sequence[Logits]) -> dict[str, Any]:
@@ -160,6 +173,12 @@ class QuestionAnswering:
         named = {} if example.id is None else {"id": example.id}
         true = [answer._asdict() for answer in example.answers or ()]
         return {**named, "question": example.question, "context": example.context, "true": true}
+
+
+def _padded(logits: Float[Tensor, "tokens 2"], batch: Batch) -> Float[Tensor, "windows longest 2"]:
+    """Window by window, minus infinity where one is shorter than the longest."""
+    windows = torch.split(logits, batch.seqlens())
+    return pad_sequence(list(windows), batch_first=True, padding_value=-torch.inf)
 
 
 class _Undecided(QuestionAnswering):

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+import torch
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 
 from encodery.batch import IGNORE_INDEX, Batch, LossOutput
-from encodery.data.scripts import is_in_word, is_mark
+from encodery.data.scripts import is_in_word, whole
 from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, input_tagged, read_tagged, tags_of
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, ProblemType
@@ -119,18 +121,32 @@ class TokenClassification:
         assert batch.labels is not None
         return {"tokens": len(batch.labels)}
 
+    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "tokens tags"]:
+        """Logits of each token."""
+        return model.logits("token", batch).float()
+
+    def decisions(self, logits: Float[Tensor, "tokens tags"], batch: Batch) -> Float[Tensor, "decisions tags"]:
+        """The tag of each token that is scored; where nothing is labelled, of all but those that frame a text."""
+        if batch.label_index is not None:
+            return logits[batch.label_index]
+        frame = torch.tensor([self.tokenizer.cls_token_id, self.tokenizer.sep_token_id], device=logits.device)
+        return logits[torch.isin(batch.input_ids, frame, invert=True)]
+
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """Cross entropy of the tags, summed over the tokens."""
+        return self.loss_of(self.forward(model, batch), batch)
+
+    def loss_of(self, logits: Float[Tensor, "tokens tags"], batch: Batch) -> LossOutput:
+        """The same of logits that are there."""
         assert batch.labels is not None
-        assert batch.label_index is not None
-        logits = model.logits("token", batch).float()[batch.label_index]
+        logits = self.decisions(logits, batch)
         loss = F.cross_entropy(logits, batch.labels, reduction="sum")
         hits, count = float((logits.argmax(-1) == batch.labels).sum()), float(len(batch.labels))
         return LossOutput({"tokens": loss}, {"loss": (loss.item(), count), "tag_accuracy": (hits, count)})
 
     def outputs(self, model: Model, batch: Batch) -> list[Float32[np.ndarray, "tokens tags"]]:
         """The logits of each sequence's tokens."""
-        logits: np.ndarray = model.logits("token", batch).float().cpu().numpy()
+        logits: np.ndarray = self.forward(model, batch).cpu().numpy()
         return np.split(logits, batch.cu_seqlens[1:-1].tolist())
 
     def decode(
@@ -172,9 +188,9 @@ class TokenClassification:
         """Tokens of one entity after another, with the mean of their probabilities."""
         entities: list[dict[str, Any]] = []
         for first, last in _runs(path):
-            start, end = offsets[first][0], max(end for _, end in offsets[first:last])
-            while end < len(example.text) and is_mark(example.text[end]):  # accents that normalisation removed
-                end += 1
+            start, end = whole(example.text, offsets[first][0], max(end for _, end in offsets[first:last]))
+            if start == end:
+                continue
             entities.append(
                 {
                     "start": start,
@@ -184,7 +200,7 @@ class TokenClassification:
                     "text": example.text[start:end],
                 }
             )
-        return [entity for entity in entities if entity["text"].strip()]
+        return entities
 
     def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[TaggedExample]) -> Measurement:
         """Entities found at the right place with the right label, and nearly."""

@@ -16,7 +16,7 @@ from encodery.text.library import LibraryKind, enough
 from encodery.text.pieces import cut
 from encodery.text.revision import NewToken
 from encodery.text.stored import by_id, read_text, special_tokens, write_lines, write_settings
-from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, MAX_WORD_CHARS, train_vocabulary
+from encodery.text.wordpiece_vocabulary import CONTINUING_PREFIX, MAX_WORD_CHARS, fitting_size, train_vocabulary
 
 BERT_SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
@@ -55,6 +55,12 @@ class WordPieceSpec(BalancedSpec):
         )
         backend = build_backend(tokens, names, self.lowercase, self.strip_accents, self.split_cjk)
         return WordPiece(backend, BERT_SPECIAL_TOKENS)
+
+    def fitting_size(self, texts: Iterable[str]) -> int:
+        """A `vocab_size` that these texts support where `min_frequency` is 1."""
+        names = list(BERT_SPECIAL_TOKENS.values())
+        untrained = build_backend(names, names, self.lowercase, self.strip_accents, self.split_cjk)
+        return fitting_size(texts, untrained.normalizer, names, self.limit_alphabet)
 
 
 class WordPiece(LibraryKind):

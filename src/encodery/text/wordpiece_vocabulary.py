@@ -65,6 +65,21 @@ def train_vocabulary(
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
+def fitting_size(
+    texts: Iterable[str],
+    normalizer: tokenizers.normalizers.Normalizer,
+    special_tokens: list[str],
+    limit_alphabet: int,
+) -> int:
+    """A vocabulary size that these texts support where `min_frequency` is 1: special tokens, single characters and
+    four fifths of the words. The rest stays in pieces, of which a vocabulary for other texts is made, too."""
+    counts = count_words(texts, normalizer)
+    alphabet = _alphabet(counts, limit_alphabet)
+    reserved = special_tokens + _character_tokens(counts, alphabet)
+    whole = sum(len(word) > 1 and alphabet.issuperset(word) for word in counts)
+    return len(reserved) + whole * 4 // 5
+
+
 def count_words(
     texts: Iterable[str], normalizer: tokenizers.normalizers.Normalizer, weights: Iterable[float] = EVEN
 ) -> Counter[str]:

@@ -44,9 +44,10 @@ class FreedMemory:
         self._in_use: int | None = None
 
     def return_excess(self) -> bool:
-        """Return unused memory to the system if the process has grown by a quarter since training began; whether
-        it did. What a step needs is seen at the next call only: compared with the rest after a return, the next
-        steps' own blocks would look like growth and be returned, and faulted in again, forever."""
+        """Return unused memory to the system if the process has grown by a quarter since it was last measured: at
+        the first call, and at the one after each return; whether it did. Not right after a return: what a step needs
+        is not held then, so the next steps' own blocks would look like growth and be returned, and faulted in again,
+        forever."""
         resident = resident_bytes()
         if self._trim is None or self._in_use is None:
             self._in_use = resident

@@ -24,6 +24,7 @@ from encodery.artifact import (
     canonical_json,
     discard,
     publish,
+    read_manifest,
     recover,
     verify,
 )
@@ -31,6 +32,7 @@ from encodery.artifact.disk import RESTORE, explained, write_bytes
 from encodery.config import Config
 from encodery.errors import UserError
 from encodery.train.selection import Best
+from encodery.train.slices import laid_out_as
 
 MODEL, OPTIMIZER, STATE, BEST = "model.safetensors", "optimizer.safetensors", "state.json", "best.safetensors"
 
@@ -46,6 +48,8 @@ class TrainingState(Config):
     consecutive_skipped_steps: int = Field(default=0, ge=0)
     threads: int | None = None
     """How many threads share a sum, where a run must give the same bits."""
+    ranks: int | None = None
+    """How many ranks do, likewise."""
     best: Best | None = None
     """The best evaluation, where the run looks for it."""
 
@@ -160,6 +164,21 @@ def latest_checkpoint(folder: Path, notice: Callable[[str], None]) -> Checkpoint
     return None
 
 
+def checkpoint_at(path: Path) -> Checkpoint:
+    """A checkpoint that another rank has verified.
+
+    Raises:
+        UserError: it cannot be seen from here.
+    """
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise UserError(
+            f"{path}: this machine does not see the first rank's newest checkpoint; the run's folder must lie on a "
+            "disk that all machines share"
+        )
+    return Checkpoint(path, int(manifest.config["step"]), manifest)
+
+
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, named_parameters: Iterable[tuple[str, nn.Parameter]]
 ) -> dict[str, Tensor]:
@@ -210,7 +229,8 @@ _OTHER_MODEL = "resume with the model it was saved with, or delete the checkpoin
 def _placed(key: str, tensor: Tensor, parameter: nn.Parameter, group: Mapping[str, Any]) -> Tensor:
     """A copy where AdamW keeps such a tensor: in the layout of its parameter, the step on the CPU unless fused."""
     if key != "step":
-        return torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+        empty = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False)
+        return empty.copy_(laid_out_as(tensor, parameter))
     on_device = group.get("fused") or group.get("capturable")
     return tensor.to(parameter.device if on_device else "cpu", copy=True)
 

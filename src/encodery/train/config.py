@@ -20,6 +20,8 @@ class TrainerConfig(Config):
     activation_checkpointing: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """Keep the inputs of the layers alone and compute the rest again going backwards: a third more work, the same
     numbers, much less memory."""
+    parallel: Literal["ddp", "fsdp"] = Field(default="ddp", exclude_if=lambda strategy: strategy == "ddp")
+    """Under `torchrun`: a whole model on every rank, or (FSDP2) a slice of each weight for one that does not fit."""
     deterministic: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """The same bits from the same seed: slower kernels on a GPU, the same number of threads throughout on a CPU."""
     evaluate_every: PositiveInt | None = None
@@ -33,6 +35,8 @@ class TrainerConfig(Config):
     checkpoint_every: PositiveInt | None = None
     """Steps between checkpoints; ten times a run if not given."""
     keep_checkpoints: PositiveInt = 2
+    asynchronous_checkpoints: bool = Field(default=False, exclude_if=lambda switch: not switch)
+    """Write a checkpoint while training goes on from it: it costs a copy of weights and optimizer in memory."""
     log_every: PositiveInt = 10
     max_skipped_steps: NonNegativeInt = 3
     """Steps in a row with a non-finite loss or gradient before training stops."""

@@ -26,9 +26,9 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def step_seed(seed: int, step: int) -> int:
-    """A seed for torch's generator, another for every (seed, step)."""
-    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """A seed for torch's generator, another for every (seed, step, rank)."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB) % 2**63
 
 
 @contextmanager
@@ -49,6 +49,20 @@ def deterministic_kernels(wanted: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.backends.cudnn.benchmark = before[1]
+
+
+def check_ranks(before: int | None, now: int) -> int:
+    """How many ranks share a sum, which decides its last bits as threads do; `before` is what a run began with.
+
+    Raises:
+        UserError: it began with another number.
+    """
+    if before not in (None, now):
+        raise UserError(
+            f"deterministic = true, but this run began with {before} ranks and has {now} now, which changes the last "
+            f"bits; start it with {before}, or set deterministic = false"
+        )
+    return now
 
 
 def check_threads(before: int | None) -> int:

@@ -75,6 +75,21 @@ class TrainLog:
         self.write("resume", step)
 
 
+class NoLog:
+    """The log of a rank that is not the first: what it would say, the first one says."""
+
+    def __enter__(self) -> "NoLog":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def write(self, event: Event, step: int, **values: object) -> None:
+        """Nothing."""
+
+    def resume(self, step: int) -> None:
+        """Nothing."""
+
+
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The events of a log in the order they were written; a torn last line is left out.
 

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
 from encodery.model.heads import Model
+from encodery.train.distributed import Ranks
 
 
 @runtime_checkable
@@ -31,6 +32,13 @@ class Sums:
         for name, (total, count) in metrics.items():
             before = self.metrics.get(name, (0.0, 0.0))
             self.metrics[name] = (before[0] + total, before[1] + count)
+
+    def over(self, ranks: Ranks) -> "Sums":
+        """The metrics of all ranks together; tokens and seconds are those of whole steps already."""
+        together = Sums(tokens=self.tokens, seconds=self.seconds)
+        for metrics in ranks.gather({name: list(pair) for name, pair in self.metrics.items()}):
+            together.add({name: (pair[0], pair[1]) for name, pair in metrics.items()})
+        return together
 
     def means(self) -> dict[str, float]:
         return {name: total / count for name, (total, count) in self.metrics.items() if count}

@@ -11,6 +11,7 @@ from torch import nn
 
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.train.slices import norm_of
 
 
 class OptimizerConfig(Config):
@@ -125,7 +126,7 @@ def clip_gradients(model: nn.Module, max_norm: float) -> float:
     would read and write every gradient for nothing.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    norm = norm_of([parameter.grad for parameter in parameters if parameter.grad is not None])
     if not max_norm / (norm + 1e-6) >= 1.0:  # torch's factor; also where it is not a number
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
     return norm.item()

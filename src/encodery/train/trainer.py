@@ -21,27 +21,35 @@ from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
-from encodery.train.checkpoint import (
-    TrainingState,
-    latest_checkpoint,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    save_checkpoint,
-)
+from encodery.train.background import Background
+from encodery.train.checkpoint import TrainingState
 from encodery.train.config import TrainerConfig
-from encodery.train.device import autocast, check_threads, deterministic_kernels, pick_device, step_seed
-from encodery.train.log import TrainLog
+from encodery.train.continuing import load_weights, newest_checkpoint, restore, save_training, trained_weights
+from encodery.train.device import (
+    autocast,
+    check_ranks,
+    check_threads,
+    deterministic_kernels,
+    pick_device,
+    step_seed,
+)
+from encodery.train.distributed import ALONE, Ranks
+from encodery.train.log import NoLog, TrainLog
 from encodery.train.loss import Loss, Sums
 from encodery.train.optim import build_optimizer, clip_gradients, learning_rate
+from encodery.train.parallel import parallelize
 from encodery.train.progress import Progress, peak_memory_bytes
 from encodery.train.selection import choose
+from encodery.train.shares import pieces_of
 from encodery.train.signals import stop_signals
 
 
 class Trainer:
     """Trains `model` for `total_steps` steps, continuing from the newest verified checkpoint in `folder`.
 
-    `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name.
+    `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name. Where
+    `ranks` are several, each of them calls `fit` and computes its share of each step; the first one alone evaluates,
+    saves and writes, and has the weights afterwards.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class Trainer:
         evaluate: Callable[[], Mapping[str, float]] | None = None,
         console: Console | None = None,
         title: str = "train",
+        ranks: Ranks = ALONE,
     ) -> None:
         self.device = pick_device(config.device)
         self.model = model.to(self.device)
@@ -67,9 +76,11 @@ class Trainer:
         self.seed = seed
         self.folder = folder
         self.evaluate = evaluate
-        self.console = console or Console(stderr=True)
+        self.ranks = ranks
+        self.console = (console or Console(stderr=True)) if ranks.is_first else Console(quiet=True)
         self.title = title
-        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.parallel = parallelize(self.model, loss, config, ranks)
+        self.optimizer = build_optimizer(self.parallel.trained, config.optimizer)
         self.state = TrainingState()
         self.best: dict[str, Tensor] | None = None
         """The weights of the best evaluation, on the CPU, where they are asked for."""
@@ -93,19 +104,21 @@ class Trainer:
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
             deterministic_kernels(config.deterministic),
-            TrainLog(self.folder / "log.jsonl") as log,
+            TrainLog(self.folder / "log.jsonl") if self.ranks.is_first else NoLog() as log,
             self._resumed(log) as progress,
+            Background(config.asynchronous_checkpoints) as background,
             Loader(self.batches, self.state.step, self.state.step if self.is_done else self.total_steps) as loader,
         ):
             window, freed = Sums(), FreedMemory()
             for batch in loader:
+                background.check()
                 lr = learning_rate(config.optimizer, self.state.step + 1, self.total_steps)
                 grad_norm = self._step(batch, lr, window)
                 if not math.isfinite(grad_norm):
                     self._stop_if_hopeless(batch, log, progress)
                 step, last = self.state.step, self.is_done
                 if last or step % config.log_every == 0:
-                    values = self._values(window, lr, grad_norm)
+                    values = self._values(window.over(self.ranks), lr, grad_norm)
                     log.write("step", step, tokens=self.state.tokens, **values)
                     progress.update(step, values)
                     freed.return_excess()
@@ -113,9 +126,12 @@ class Trainer:
                 if not last and step % evaluate_every == 0:
                     self._evaluate(log, progress)
                     last = self.is_done
-                if last or stop.is_set() or step % checkpoint_every == 0:
-                    self._save(log)
-                if stop.is_set() and not last:
+                stopped = self.ranks.any(stop.is_set())
+                if last or stopped or step % checkpoint_every == 0:
+                    self._save(log, background)
+                if last or stopped:
+                    self.ranks.first(background.wait)
+                if stopped and not last:
                     raise Interrupted(
                         f"stopped at step {step} of {self.total_steps}, state saved in {self.folder}; "
                         "the same command continues"
@@ -137,19 +153,21 @@ class Trainer:
     def _step(self, batch: Batch, lr: float, window: Sums) -> float:
         """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
         started = time.perf_counter()
-        self.model.train()
-        torch.manual_seed(step_seed(self.seed, self.state.step))  # dropout, too, depends on (seed, step) alone
+        trained, rank = self.parallel.trained.train(), self.ranks.rank
+        torch.manual_seed(step_seed(self.seed, self.state.step, rank))  # dropout, too, depends on (seed, step) alone
         counts = self.loss.counts(batch)
         finite = True
         sums: list[Mapping[str, tuple[float, float]]] = []
-        for piece in batch.split(self.config.micro_batch_tokens):
-            with autocast(self.device, self.config.precision):
-                output = self.loss.loss(self.model, piece.to(self.device))
-            total = sum((loss / counts[name] for name, loss in output.losses.items()), start=torch.zeros(()))
-            total.backward()  # type: ignore[no-untyped-call]
+        pieces = pieces_of(batch, self.config.micro_batch_tokens, rank, self.ranks.world_size)
+        for number, piece in enumerate(pieces, start=1):
+            with self.parallel.reducing(number == len(pieces)):
+                with autocast(self.device, self.config.precision):
+                    total, metrics = self.parallel(piece.to(self.device), counts)
+                total.backward()  # type: ignore[no-untyped-call]
             finite = finite and math.isfinite(total.item())
-            sums.append(output.metrics)
-        norm = clip_gradients(self.model, self.config.optimizer.max_grad_norm)
+            sums.append(metrics)
+        norm = clip_gradients(trained, self.config.optimizer.max_grad_norm)
+        finite = not self.ranks.any(not finite)
         applied = finite and math.isfinite(norm)
         if applied:
             for group in self.optimizer.param_groups:
@@ -163,7 +181,7 @@ class Trainer:
         window.seconds += time.perf_counter() - started
         return norm if finite else math.nan
 
-    def _stop_if_hopeless(self, batch: Batch, log: TrainLog, progress: Progress) -> None:
+    def _stop_if_hopeless(self, batch: Batch, log: TrainLog | NoLog, progress: Progress) -> None:
         """Say that a step was left out; after a few in a row keep the batch for replay and stop."""
         step, in_a_row = self.state.step, self.state.consecutive_skipped_steps
         log.write("skip", step, skipped_steps=self.state.skipped_steps)
@@ -174,7 +192,8 @@ class Trainer:
             return
         path = self.folder / f"replay-step-{step:08d}.safetensors"
         tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
-        save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1)})
+        if self.ranks.is_first:
+            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1)})
         raise UserError(
             f"step {step}: loss or gradient not finite {in_a_row} times in a row (max_skipped_steps = "
             f"{self.config.max_skipped_steps}); the batch is in {path}; lower optimizer.lr = "
@@ -201,70 +220,60 @@ class Trainer:
         with torch.inference_mode(), autocast(self.device, self.config.precision):
             return dict(self.evaluate())
 
-    def _evaluate(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+    def _evaluate(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """Measure the weights of this step, and remember them if they are the best so far and to be kept."""
-        step, metrics = self.state.step, self._measure()
+        self.parallel.complete()
+        step, metrics = self.state.step, self.ranks.first(self._measure)
         log.write("eval", step, **metrics)
         progress.evaluation(step, metrics)
         if self.config.selects:
             best = choose(self.state.best, step, metrics, self.config.best_metric)
             self.state = self.state.model_copy(update={"best": best})
-            if self.config.keep == "best" and best and best.step == step:
-                self.best = {name: value.detach().to("cpu", copy=True) for name, value in self._weights().items()}
+            if self.config.keep == "best" and best and best.step == step and self.ranks.is_first:
+                weights = trained_weights(self.model)
+                self.best = {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
         return metrics
 
-    def _finish(self, log: TrainLog, progress: Progress) -> dict[str, float]:
+    def _finish(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """The last evaluation, then back to the best weights if asked to; what was measured of those it keeps."""
         stopped, metrics = self._is_out_of_patience, {}
         if stopped:
             assert self.config.early_stopping is not None
             waited = self.config.early_stopping.patience
             progress.notice(f"stopped early at step {self.state.step}: nothing better in {waited} evaluations")
+            self.parallel.complete()
         else:
             metrics = self._evaluate(log, progress)
         best = self.state.best
-        goes_back = best is not None and self.best is not None and best.step < self.state.step
-        if goes_back:
-            self._load(self.best or {})
+        has_best = self.ranks.first(lambda: self.best is not None)
+        goes_back = best is not None and has_best and best.step < self.state.step
+        if goes_back and self.best is not None:
+            load_weights(self.model, self.best)
         if goes_back or stopped:
-            metrics = self._measure()
+            metrics = self.ranks.first(self._measure)
         if best is not None:
             kept = best.step if goes_back else self.state.step
             progress.notice(f"best: {best}; the weights of step {kept} are kept")
             log.write("best", self.state.step, best_step=best.step, kept_step=kept, **{best.metric: best.value})
         return metrics
 
-    def _weights(self) -> dict[str, Tensor]:
-        """The weights that are trained."""
-        return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
-
-    def _load(self, weights: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self._weights().items():
-                parameter.copy_(weights[name])
-
-    def _save(self, log: TrainLog) -> None:
-        save_checkpoint(
-            self.folder / "checkpoints",
-            self.state.step,
-            self._weights(),
-            optimizer_tensors(self.optimizer, self.model.named_parameters()),
-            self.state.model_dump(),
-            keep=self.config.keep_checkpoints,
-            best=self.best,
-        )
+    def _save(self, log: TrainLog | NoLog, background: Background) -> None:
+        folder, keep = self.folder / "checkpoints", self.config.keep_checkpoints
+        save_training(self.ranks, background, self.parallel, self.optimizer, folder, self.state, keep, self.best)
         log.write("checkpoint", self.state.step)
 
-    def _resumed(self, log: TrainLog) -> Progress:
+    def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
-        checkpoint = latest_checkpoint(self.folder / "checkpoints", partial(self.console.print, markup=False))
+        notice = partial(self.console.print, markup=False)
+        checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
         if checkpoint is not None:
-            model_state, optimizer_state, state = checkpoint.load()
-            self._load(model_state)
-            self.best = checkpoint.load_best()
-            load_optimizer_tensors(self.optimizer, self.model.named_parameters(), optimizer_state)
-            self.state = TrainingState.parse(state, str(checkpoint.folder))
+            self.state = restore(self.parallel, self.optimizer, checkpoint)
+            self.best = checkpoint.load_best() if self.ranks.is_first else None
         if self.config.deterministic:
-            self.state = self.state.model_copy(update={"threads": check_threads(self.state.threads)})
+            same = {
+                "threads": check_threads(self.state.threads),
+                "ranks": check_ranks(self.state.ranks, self.ranks.world_size),
+            }
+            self.state = self.state.model_copy(update=same)
         log.resume(self.state.step)
         return Progress(self.title, self.total_steps, self.console, self.state.step)

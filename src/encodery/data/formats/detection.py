@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from encodery.data.formats.columns import DOCSTART, INDEX, OTHER_INDEX, cells
+from encodery.data.formats.conll import DOCSTART, INDEX, OTHER_INDEX, cells
 from encodery.data.formats.doccano import looks_like_doccano
 from encodery.data.formats.hugging_face import is_dataset_folder
 from encodery.data.formats.json_document import Document

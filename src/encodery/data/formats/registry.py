@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from encodery.data.formats import doccano, label_studio, prodigy, spacy
-from encodery.data.formats.columns import read_columns
-from encodery.data.formats.columns_writing import column_lines, prepare_columns
+from encodery.data.formats.conll import read_columns
+from encodery.data.formats.conll_writing import column_lines, prepare_columns
 from encodery.data.formats.hugging_face import arrow_table, read_dataset, write_dataset
 from encodery.data.formats.options import FormatOptions
 from encodery.data.formats.output import compressed, write_document, write_json_lines, write_lines

@@ -17,10 +17,12 @@ from encodery.tasks.metrics.correlation import Correlation, cosine_similarity, r
 from encodery.tasks.metrics.entities import entity_measurement, entity_scores
 from encodery.tasks.metrics.groups import average_scores, group_scores, rows_of
 from encodery.tasks.metrics.intervals import bootstrap, intervals
+from encodery.tasks.metrics.joint import Joint
 from encodery.tasks.metrics.label_noise import Suspect, label_suspects
 from encodery.tasks.metrics.measurement import Measurement, Sums, scores
 from encodery.tasks.metrics.no_answer import best_threshold, precision_recall, threshold_curve
 from encodery.tasks.metrics.retrieval import pair_retrieval, retrieval_measurement
+from encodery.tasks.metrics.seeds import Estimate, mean_interval, paired_difference
 from encodery.tasks.metrics.significance import Difference, difference, mcnemar
 from encodery.tasks.metrics.slices import length_slices, slice_scores
 from encodery.tasks.metrics.spread import spread
@@ -33,6 +35,8 @@ __all__ = [
     "Confusion",
     "Correlation",
     "Difference",
+    "Estimate",
+    "Joint",
     "Measurement",
     "Pair",
     "Sums",
@@ -55,9 +59,11 @@ __all__ = [
     "label_suspects",
     "length_slices",
     "mcnemar",
+    "mean_interval",
     "multi_label_measurement",
     "multi_label_scores",
     "pair_retrieval",
+    "paired_difference",
     "precision_recall",
     "regression_scores",
     "retrieval_measurement",

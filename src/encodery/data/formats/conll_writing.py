@@ -1,4 +1,4 @@
-"""Sentences written as columns, the inverse of `columns`."""
+"""Sentences written as columns, the inverse of `conll`."""
 
 from collections.abc import Iterator, Sequence
 

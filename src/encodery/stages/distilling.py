@@ -1,0 +1,166 @@
+"""The stage that distils: a smaller model learns from a larger one on the text of the run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder
+from encodery.model.config import EncoderConfig
+from encodery.model.heads import Model
+from encodery.model.inherit import check_layers, differing_fields, evenly_spaced, inherit
+from encodery.objectives.distill import Distillation, Teacher, add_projection, drop_projection
+from encodery.objectives.objective import Pretraining
+from encodery.recipe import BASES, PRETRAIN
+from encodery.report.model_card import ModelCard
+from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.stages.pretraining import number_languages, settings_of, vocabulary_of
+from encodery.stages.saving import save_model, training_facts
+from encodery.stages.teachers import load_teacher
+from encodery.teaching import TOKENIZER, DistillTable
+from encodery.text.shared import within
+from encodery.text.tokenizer import Tokenizer
+from encodery.train.device import pick_device
+from encodery.train.loss import mean_metrics
+from encodery.train.trainer import Trainer
+
+SHARDS, OWN_SHARDS = "shards", "distill_shards"
+ADVICE = "leave it out to take the teacher's tokenizer, or [trim] the teacher's vocabulary"
+
+
+def shards_of(table: DistillTable) -> str:
+    """The stage whose shards the student reads: those of `[tokenizer]`, or some of its own."""
+    return SHARDS if table.vocabulary in (TOKENIZER, PRETRAIN) else OWN_SHARDS
+
+
+def build_distill(run: Run, into: Path, work: Path) -> Metrics:
+    """The `distill` stage: a model folder with the head for masked LM."""
+    recipe, table = run.recipe, run.recipe.distill
+    assert table is not None
+    assert recipe.corpus is not None
+    of_this_run = table.vocabulary == TOKENIZER
+    tokenizer = Tokenizer.load(run.artifact(TOKENIZER) if of_this_run else base_folder(run, table.vocabulary))
+    keys = ("distill.teacher", "distill.tokenizer")
+    source = load_teacher(base_folder(run, table.teacher), ("mlm",), table.max_seqlen, tokenizer, keys, ADVICE)
+    family = FAMILIES[recipe.student.family]
+    config = recipe.student.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
+    lang2id = languages_of(run, table, source, config)
+    model = family.model(config, ("mlm",))
+    model.initialize(recipe.seed)
+    run.console.print(f"distill: {begin_with(model, source.model, table)}", markup=False)
+    if table.objective.alpha_cos:
+        add_projection(model, source.model.config.hidden_size, recipe.seed)
+
+    def text(split: str) -> Pretraining:
+        return Pretraining(
+            config=table.objective.text,
+            shards=Shards.open(run.artifact(shards_of(table)) / split),
+            vocabulary=vocabulary_of(tokenizer),
+            max_seqlen=table.max_seqlen,
+            tokens_per_step=table.tokens_per_step,
+            seed=recipe.seed,
+            lang2id=lang2id,
+        )
+
+    train, valid = text("train"), text("valid")
+    teacher = Teacher(source.model, table.teacher_precision, pick_device(table.device))
+    objective = Distillation(table.objective, teacher)
+    valid_batches = list(valid.validation_batches(table.valid_max_tokens))
+    trainer = Trainer(
+        model,
+        objective,
+        train.batch,
+        table,
+        table.steps,
+        recipe.seed,
+        work,
+        lambda: mean_metrics(objective, model, valid_batches),
+        run.console,
+        "distill",
+        run.ranks,
+    )
+    metrics: dict[str, Any] = {"valid": trainer.fit()}
+    run.ranks.dismiss_others()
+    drop_projection(model)
+    metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model)}
+    settings = settings_of(lang2id) if config.has_language_embeddings else {}
+    folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings)
+    card = ModelCard(
+        recipe.name,
+        recipe.student.family,
+        "fill-mask",
+        training_data=[source.path for source in recipe.corpus.inputs],
+        mask_token=tokenizer.id_to_token(tokenizer.mask_token_id),
+        base_model=table.teacher if table.teacher not in BASES else "",
+    )
+    save_model(into, work, folder, metrics, card)
+    return metrics
+
+
+def check_vocabulary(run: Run, table: DistillTable) -> None:
+    """Compare the student's tokenizer with its teacher's before anything runs, where both are in folders already.
+
+    Raises:
+        UserError: the one is not within the other.
+    """
+    if {table.vocabulary, table.teacher} & {*BASES, TOKENIZER} or table.vocabulary == table.teacher:
+        return
+    student, teacher = (Tokenizer.load(base_folder(run, source)) for source in (table.vocabulary, table.teacher))
+    within(student, teacher, "distill.tokenizer", ADVICE)
+
+
+def begin_with(student: Model, teacher: Model, table: DistillTable) -> str:
+    """Copy into the student what it begins with; in words.
+
+    Raises:
+        UserError: layers are named that cannot be copied.
+    """
+    layers = table.layers
+    if layers is None:
+        layers = evenly_spaced(student.config.num_hidden_layers, teacher.config.num_hidden_layers)
+    elif layers:
+        try:
+            check_layers(student.config, teacher.config, layers)
+        except ValueError as error:
+            raise UserError(f"distill.layers = {list(layers)}: {error}; name others, or leave layers out") from None
+    copied = inherit(student, teacher, layers) if layers else []
+    if not layers:
+        return "the student begins with fresh weights, as layers = [] asks"
+    differ = differing_fields(student.config, teacher.config)
+    note = f"; fresh is what cannot be: the student and it have {', '.join(differ)}" if differ else ""
+    return f"the student begins with {'; '.join(copied) or 'nothing'} of {table.teacher}{note}"
+
+
+def languages_of(
+    run: Run, table: DistillTable, teacher: ModelFolder, student: EncoderConfig
+) -> Mapping[str, int] | None:
+    """The numbers of the text's languages, which both models share: the teacher's, if it has vectors of languages.
+
+    None where neither has some, or the text names no language.
+
+    Raises:
+        UserError: the student has fewer vectors of languages than the text or the teacher has languages.
+    """
+    if teacher.languages is None:
+        shards = run.artifact(shards_of(table)) / "train"
+        return number_languages(run, student, shards, "distill.model") if student.has_language_embeddings else None
+    if not any(Shards.open(run.artifact(shards_of(table)) / "train").languages):
+        run.console.print(f"corpus.inputs name no language: {table.teacher} reads the text without one")
+        return None
+    if student.has_language_embeddings and student.num_languages < len(teacher.languages):
+        raise UserError(
+            f"distill.model.config.num_languages = {student.num_languages}, but the teacher has "
+            f"{len(teacher.languages)} languages, whose numbers the student shares; raise num_languages"
+        )
+    return teacher.languages
+
+
+def sizes_of(model: Model) -> dict[str, int]:
+    """What the student is compared with."""
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "num_hidden_layers": model.config.num_hidden_layers,
+        "hidden_size": model.config.hidden_size,
+    }

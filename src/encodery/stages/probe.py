@@ -1,0 +1,69 @@
+"""The `probe` stage of a comparison: the same held-out question for every model.
+
+A scheme's own validation loss is measured as it trains: with its mask rate, its pairs of sentences, its lengths, its
+seed. Hiding 30 % is harder than hiding 15 %, so such losses say nothing about which model is better. The probe hides
+the same 15 % (Devlin et al. 2019, 3.1) in the same text for all; with equal vocabularies these are the same tokens.
+"""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from encodery.artifact import read_manifest
+from encodery.config import Config
+from encodery.data.shards import Shards
+from encodery.families.folder import load_folder
+from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.stages.engine import Metrics, Run, Stage
+from encodery.stages.pretraining import vocabulary_of
+from encodery.train.device import pick_device
+from encodery.train.loss import mean_metrics
+
+PROBE = "probe"
+SHARDS = "shards"
+VALID = "valid"
+HEAD = "mlm"
+TOKENS_AT_ONCE = 4096
+LOSS, BITS = "mlm_loss", "bits_per_character"
+
+
+class Probe(Config):
+    """How the models are asked; all else is as `ObjectiveConfig` has it."""
+
+    max_seqlen: int
+    max_tokens: int
+    seed: int = 1
+    """Of the masks; it has nothing to do with the seeds of the models."""
+
+
+def probe_stage(trained: Stage, probe: Probe) -> Stage:
+    """The stage that asks the model of `trained`, a stage that trains on shards."""
+    shards = next(parent for parent in reversed(trained.parents) if parent.startswith(SHARDS))
+    build = partial(build_probe, model=trained.name, shards=shards, probe=probe)
+    return Stage(PROBE, build, {PROBE: probe.model_dump(mode="json")}, {}, (shards, trained.name))
+
+
+def build_probe(run: Run, into: Path, work: Path, model: str, shards: str, probe: Probe) -> Metrics:
+    """The loss per hidden token, the accuracy, and what the loss is in bits per character of the text; nothing of a
+    model that fills no masks. All of it is in the manifest, there is no other file."""
+    folder = load_folder(run.artifact(model))
+    text = read_manifest(run.artifact(shards))
+    if HEAD not in folder.model.heads or text is None:
+        return {}
+    objective = Pretraining(
+        config=ObjectiveConfig(nsp=False),
+        shards=Shards.open(run.artifact(shards) / VALID),
+        vocabulary=vocabulary_of(folder.tokenizer),
+        max_seqlen=probe.max_seqlen,
+        tokens_per_step=max(probe.max_seqlen, TOKENS_AT_ONCE),
+        seed=probe.seed,
+        lang2id=folder.languages or None,
+    )
+    held_out = folder.model.to(pick_device("auto")).eval()
+    with torch.inference_mode():
+        found = mean_metrics(objective, held_out, objective.validation_batches(probe.max_tokens))
+    sizes = text.metrics[VALID]
+    bits = found[LOSS] / math.log(2) * sizes["tokens"] / sizes["characters"]
+    return {**found, BITS: bits}

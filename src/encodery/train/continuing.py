@@ -1,0 +1,82 @@
+"""Saving a training and continuing it, however its ranks hold the weights: the files are those of one rank alone."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from encodery.train.background import Background
+from encodery.train.checkpoint import (
+    Checkpoint,
+    TrainingState,
+    checkpoint_at,
+    latest_checkpoint,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    save_checkpoint,
+)
+from encodery.train.distributed import Ranks
+from encodery.train.parallel import Parallel
+from encodery.train.slices import laid_out_as
+
+
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights that are trained, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy whole weights into those that are trained."""
+    with torch.no_grad():
+        for name, parameter in trained_weights(model).items():
+            parameter.copy_(laid_out_as(weights[name], parameter))
+
+
+def save_training(
+    ranks: Ranks,
+    background: Background,
+    parallel: Parallel,
+    optimizer: torch.optim.Optimizer,
+    folder: Path,
+    state: TrainingState,
+    keep: int,
+    best: Mapping[str, Tensor] | None,
+) -> None:
+    """Write a checkpoint from the first rank, while the others wait or, in the background, all go on.
+
+    See `save_checkpoint`.
+    """
+    weights = parallel.whole(trained_weights(parallel.trained))
+    tensors = parallel.whole(optimizer_tensors(optimizer, parallel.trained.named_parameters()))
+    if background.wanted and ranks.is_first:
+        weights, tensors = _copied(weights), _copied(tensors)
+
+    def save() -> None:
+        save_checkpoint(folder, state.step, weights, tensors, state.model_dump(), keep=keep, best=best)
+
+    ranks.first(lambda: background.run(save))
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As they are now, on the CPU."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+
+
+def newest_checkpoint(ranks: Ranks, folder: Path, notice: Callable[[str], None]) -> Checkpoint | None:
+    """The checkpoint to continue from, verified by the first rank, for all. See `latest_checkpoint`."""
+
+    def newest() -> str | None:
+        found = latest_checkpoint(folder, notice)
+        return found and str(found.folder)
+
+    path = ranks.first(newest)
+    return checkpoint_at(Path(path)) if path else None
+
+
+def restore(parallel: Parallel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> TrainingState:
+    """Put back weights and optimizer; the state they belong to."""
+    weights, tensors, state = checkpoint.load()
+    load_weights(parallel.trained, weights)
+    load_optimizer_tensors(optimizer, parallel.trained.named_parameters(), tensors)
+    return TrainingState.parse(state, str(checkpoint.folder))

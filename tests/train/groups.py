@@ -1,0 +1,51 @@
+"""Processes that are the ranks of a group, started without `torchrun`: it takes longer to start than they do."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
+
+
+def start_ranks(commands: Sequence[Sequence[str]], folder: Path) -> list[subprocess.Popen[str]]:
+    """One process per command: the rank of its place. Each command is what follows `python`."""
+    group = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(len(commands))}
+    return [
+        subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env={**environment(), **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank, command in enumerate(commands)
+    ]
+
+
+def end_of(processes: Sequence[subprocess.Popen[str]], timeout: float = 120.0) -> list[tuple[int, str]]:
+    """Exit code and all that was said, rank by rank; nobody may hang."""
+    ends = []
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=timeout)
+            ends.append((process.returncode, out + err))
+    finally:
+        for process in processes:
+            process.kill()
+    return ends
