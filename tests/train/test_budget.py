@@ -44,48 +44,60 @@ def test_what_is_no_time(written: object) -> None:
         Table.parse({"time": written}, "recipe.toml")
 
 
+def later(budget: Budget, clock: Clock, seconds: float) -> Budget:
+    clock.now += seconds
+    budget.look()
+    return budget
+
+
 def test_steps_are_those_of_the_pace_so_far(clock: Clock) -> None:
     budget = Budget(100.0, clock=clock)
     assert budget.total_steps(0, 997) == 997
-    clock.now += 20.0
+    later(budget, clock, 20.0)
     assert budget.total_steps(10, 997) == 50
     assert budget.total_steps(10, 31) == 31
-    clock.now += 60.0
-    assert budget.total_steps(20, 997) == 25
+    assert later(budget, clock, 60.0).total_steps(20, 997) == 25
+
+
+def test_while_there_is_time_there_is_another_step(clock: Clock) -> None:
+    budget = later(Budget(100.0, clock=clock), clock, 99.0)
+    assert not budget.is_spent
+    assert budget.total_steps(17, 997) == 18
+    assert budget.total_steps(17, 17) == 17
 
 
 def test_at_the_end_the_step_is_the_last(clock: Clock) -> None:
-    budget = Budget(100.0, clock=clock)
-    clock.now += 99.9
+    budget = later(Budget(100.0, clock=clock), clock, 99.9)
     assert not budget.is_spent
-    clock.now += 0.1
-    assert budget.is_spent
+    assert later(budget, clock, 0.1).is_spent
     assert budget.total_steps(17, 997) == 17
-    clock.now += 50.0
-    assert budget.total_steps(17, 997) == 17
+    assert later(budget, clock, 50.0).total_steps(17, 997) == 17
 
 
 def test_what_earlier_sittings_spent_counts(clock: Clock) -> None:
     budget = Budget(100.0, spent=60.0, clock=clock)
     assert budget.spent == 60.0
     assert budget.total_steps(30, 997) == 50
-    clock.now += 40.0
-    assert budget.is_spent
+    assert later(budget, clock, 40.0).is_spent
+
+
+def test_it_is_as_late_as_at_the_last_look(clock: Clock) -> None:
+    budget = Budget(100.0, clock=clock)
+    clock.now += 200.0
+    assert not budget.is_spent
+    budget.look(lambda now: now() / 4)  # the time of another process
+    assert budget.spent == 50.0
 
 
 def test_each_tenth_passes_once(clock: Clock) -> None:
     budget = Budget(100.0, spent=35.0, clock=clock)
-    passed = []
-    for _ in range(13):
-        clock.now += 5.0
-        passed.append(budget.passes_tenth())
+    passed = [later(budget, clock, 5.0).passes_tenth() for _ in range(13)]
     assert passed == [True, False, True, False, True, False, True, False, True, False, True, False, True]
     assert not budget.passes_tenth()
 
 
 def test_without_a_limit_there_is_all_the_time(clock: Clock) -> None:
-    budget = Budget(None, clock=clock)
-    clock.now += 1e9
+    budget = later(Budget(None, clock=clock), clock, 1e9)
     assert not budget.is_limited
     assert not budget.is_spent
     assert not budget.passes_tenth()

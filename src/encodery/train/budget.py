@@ -30,7 +30,10 @@ Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(lambda se
 
 
 class Budget:
-    """The time that a run has, over however many sittings; without `seconds` it has all there is."""
+    """The time that a run has, over however many sittings; without `seconds` it has all there is.
+
+    It knows the time of the last `look`, so that all it says of a step is about one moment.
+    """
 
     def __init__(
         self, seconds: float | None, spent: float = 0.0, clock: Callable[[], float] = time.monotonic
@@ -38,27 +41,31 @@ class Budget:
         self._seconds = seconds
         self._clock = clock
         self._started = clock() - spent
+        self.spent = spent
+        """Seconds so far, those of earlier sittings among them."""
         self._tenths = self._tenth()
+
+    def look(self, agreed: Callable[[Callable[[], float]], float] = lambda now: now()) -> None:
+        """See how late it is; `agreed` gives several processes the time of one."""
+        if self.is_limited:
+            self.spent = agreed(lambda: self._clock() - self._started)
 
     @property
     def is_limited(self) -> bool:
         return self._seconds is not None
 
     @property
-    def spent(self) -> float:
-        """Seconds so far, those of earlier sittings among them."""
-        return self._clock() - self._started
-
-    @property
     def is_spent(self) -> bool:
         return self._seconds is not None and self.spent >= self._seconds
 
     def total_steps(self, step: int, most: int) -> int:
-        """How many steps the run will have had, if it goes on as it went to `step`; at most `most`, and `step` where
-        the time is over."""
+        """How many steps the run will have had, if it goes on as it went to `step`: at most `most`, and one more than
+        `step` while there is time."""
         if self._seconds is None or step == 0:
             return most
-        return min(most, max(step, int(step * self._seconds / max(self.spent, 1e-9))))
+        if self.is_spent:
+            return step
+        return min(most, max(step + 1, int(step * self._seconds / max(self.spent, 1e-9))))
 
     def passes_tenth(self) -> bool:
         """Whether another tenth of the time is over since this was last asked."""
