@@ -289,6 +289,55 @@ def test_an_override_that_cannot_be(path: Path, override: str, expected: str) ->
     assert complaint(path, override) == expected
 
 
+SCALES = """
+[scales.large]
+seed = 23
+[scales.large.pretrain]
+steps = 19
+optimizer = { lr = 5e-4 }
+[scales.named]
+name = "big"
+"""
+
+
+@pytest.fixture
+def scaled(path: Path) -> Path:
+    path.write_text(path.read_text() + SCALES)
+    return path
+
+
+def test_a_scale_is_laid_over_the_recipe(scaled: Path) -> None:
+    plain, large = load_recipe(scaled), load_recipe(scaled, ["scale=large"])
+    assert plain.pretrain is not None
+    assert large.pretrain is not None
+    assert (plain.scale, large.scale) == ("", "large")
+    assert (large.name, large.seed, large.pretrain.steps) == (f"{plain.name}-large", 23, 19)
+    assert large.pretrain.optimizer == plain.pretrain.optimizer.model_copy(update={"lr": 5e-4})
+    untouched = {"scale", "name", "seed", "pretrain"}
+    assert large.model_dump(exclude=untouched) == plain.model_dump(exclude=untouched)
+    assert "scale" not in plain.model_dump()
+
+
+def test_an_override_wins_over_the_scale(scaled: Path) -> None:
+    recipe = load_recipe(scaled, ["pretrain.steps=17", "scale=large"])
+    assert recipe.pretrain is not None
+    assert (recipe.pretrain.steps, recipe.seed) == (17, 23)
+
+
+def test_a_scale_may_have_a_name_of_its_own(scaled: Path) -> None:
+    assert load_recipe(scaled, ["scale=named"]).name == "big"
+
+
+def test_a_scale_that_there_is_not(scaled: Path, path: Path) -> None:
+    have = "the recipe has large, named; leave it out for the recipe as it is"
+    assert complaint(scaled, "scale=huge") == f"run.toml: scale = 'huge': {have}"
+
+
+def test_scales_that_are_no_tables(path: Path) -> None:
+    path.write_text("scales = 3\n" + path.read_text())
+    assert complaint(path).startswith("run.toml: scales: each is a table of what differs")
+
+
 def test_a_finetune_table_is_written_with_from() -> None:
     table = FinetuneTable.parse({"train": "a.csv"}, "run.toml")
     assert table.source == "pretrain"

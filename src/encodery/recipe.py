@@ -168,6 +168,8 @@ class Recipe(Config):
     """A whole run. Each table is a stage; a table that is missing is a stage that does not run."""
 
     name: Name
+    scale: str = Field(default="", exclude_if=lambda name: not name)
+    """Which of the file's `[scales.NAME]` was laid over it, if any."""
     seed: int = 1
     output: str = "runs"
     """The run's folder is `output/name`, relative to the current directory."""
@@ -317,7 +319,7 @@ def _too_long(key: str, value: int, positions: int) -> str:
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file and apply `a.b=c` overrides.
+    """Read a recipe file, lay the scale it names over it and apply `a.b=c` overrides.
 
     Raises:
         UserError: the file is missing or no TOML, a key is unknown, or a value is not allowed.
@@ -328,9 +330,46 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
+    scales = values.pop("scales", {})
+    named = [override for override in overrides if override.partition("=")[0].strip() == "scale"]
+    for override in named:
+        apply_override(values, override)
+    values = _scaled(values, scales, str(path))
     for override in overrides:
         apply_override(values, override)
     return Recipe.parse(values, str(path))
+
+
+def _scaled(values: Mapping[str, Any], scales: Any, source: str) -> dict[str, Any]:
+    """The recipe's values with those of its scale laid over them; a scale without a `name` adds its own to it.
+
+    Raises:
+        UserError: there is no such scale, or `scales` are no tables.
+    """
+    if not isinstance(scales, Mapping) or not all(isinstance(table, Mapping) for table in scales.values()):
+        raise UserError(
+            f"{source}: scales: each is a table of what differs, as [scales.paper.pretrain] steps = 500_000"
+        )
+    scale = values.get("scale")
+    if not scale:
+        return dict(values)
+    if scale not in scales:
+        have = ", ".join(scales) or "none"
+        raise UserError(
+            f"{source}: scale = {scale!r:.80}: the recipe has {have}; leave it out for the recipe as it is"
+        )
+    named = {"name": f"{values.get('name', '')}-{scale}"}
+    return _laid_over(values, {**named, **scales[scale]})
+
+
+def _laid_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with the `changes`, table by table; anything but a table is replaced whole."""
+    result = dict(values)
+    for key, change in changes.items():
+        before = result.get(key)
+        is_table = isinstance(change, Mapping) and isinstance(before, Mapping)
+        result[key] = _laid_over(before, change) if is_table else change
+    return result
 
 
 def resolve(path: str, base: Path) -> Path:

@@ -1,13 +1,14 @@
 """The learning rate at every corner of its schedule, and which weights decay."""
 
 import math
+import sys
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
@@ -139,7 +140,10 @@ def test_bert_is_the_default() -> None:
         ({"lr": 0.0}, "lr = 0.0: input should be greater than 0"),
         ({"betas": [0.9, 1.0]}, "betas = (0.9, 1.0); each must be in [0, 1)"),
         ({"betas": [-0.1, 0.9]}, "betas = (-0.1, 0.9); each must be in [0, 1)"),
-        ({"schedule": "cosine"}, "schedule = 'cosine': input should be 'linear' or 'constant'"),
+        (
+            {"schedule": "square"},
+            "schedule = 'square': input should be 'linear', 'constant', 'cosine' or 'inverse-sqrt'",
+        ),
         ({"warmup_ratio": 1.5}, "warmup_ratio = 1.5: input should be less than or equal to 1"),
         ({"warmup_steps": -1}, "warmup_steps = -1: input should be greater than or equal to 0"),
         ({"weight_decya": 0.1}, "unknown key 'weight_decya'; did you mean 'weight_decay'?"),
@@ -214,3 +218,55 @@ def test_weights_without_a_gradient_are_passed_over() -> None:
     assert clip_gradients(model, 1.0) == pytest.approx(2 * 35**0.5)
     assert model.bias.grad is None
     assert float(model.weight.grad.norm()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_half_a_wave_down() -> None:
+    half = [(1 + math.cos(math.pi * k / 4)) / 2 for k in (1, 2, 3)]
+    assert rates(6, warmup_steps=3, schedule="cosine") == pytest.approx([1 / 3, 2 / 3, 1, *half])
+
+
+def test_one_over_the_root_of_the_step() -> None:
+    falling = [math.sqrt(3 / step) for step in (4, 5, 6, 7)]
+    assert rates(7, warmup_steps=3, schedule="inverse-sqrt") == pytest.approx([1 / 3, 2 / 3, 1, *falling])
+    assert rates(3, warmup_steps=0, schedule="inverse-sqrt") == pytest.approx([1, 2**-0.5, 3**-0.5])
+
+
+def lamb_by_the_paper(weights: list[Tensor], gradients: list[list[Tensor]], decay: float) -> list[Tensor]:
+    """You et al. 2020, algorithm 2 (no bias correction, a length of at most 10), in float64 with plain loops."""
+    lr, beta1, beta2, eps = 0.01, 0.9, 0.99, 1e-6
+    result = []
+    for number, weight in enumerate(weights):
+        w, m, v = weight.double(), torch.zeros(()), torch.zeros(())
+        for step in gradients:
+            g = step[number].double()
+            m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+            matrix = w.ndim > 1
+            update = m / (v.sqrt() + eps) + (decay * w if matrix else 0.0)
+            ratio = min(w.norm().item(), 10.0) / (update.norm().item() + eps) if matrix else 1.0
+            w = w - lr * ratio * update
+        result.append(w)
+    return result
+
+
+def test_lamb_is_that_of_the_paper() -> None:
+    generator = torch.Generator().manual_seed(3)
+    model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 3))
+    with torch.no_grad():
+        model[0].weight.normal_(0.0, 4.0, generator=generator)  # longer than the paper's bound of 10
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    config = OptimizerConfig.parse({"type": "lamb", "lr": 0.01, "betas": [0.9, 0.99], "weight_decay": 0.1}, "x")
+    optimizer = build_optimizer(model, config)
+    gradients = [[torch.randn(w.shape, generator=generator) for w in before] for _ in range(5)]
+    for step in gradients:
+        for parameter, gradient in zip(model.parameters(), step, strict=True):
+            parameter.grad = gradient.clone()
+        optimizer.step()
+    assert before[0].norm() > 10
+    for parameter, expected in zip(model.parameters(), lamb_by_the_paper(before, gradients, 0.1), strict=True):
+        torch.testing.assert_close(parameter.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_lamb_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer.optimizer.lamb", None)
+    with pytest.raises(UserError, match=r'needs the package pytorch-optimizer; pip install "encodery\[lamb\]"'):
+        build_optimizer(nn.Linear(3, 2), OptimizerConfig(type="lamb"))

@@ -16,10 +16,12 @@ from encodery.errors import Interrupted, UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.train import trainer as module
-from encodery.train.config import TrainerConfig
+from encodery.train.budget import Budget
+from encodery.train.config import UNBOUNDED, TrainerConfig
 from encodery.train.device import pick_device, step_seed
 from encodery.train.log import read_log
 from encodery.train.loss import mean_metrics
+from encodery.train.optim import learning_rate
 from encodery.train.trainer import Trainer
 
 CONFIG = EncoderConfig(
@@ -287,3 +289,85 @@ def test_recomputing_layers_changes_no_bit(tmp_path: Path) -> None:
     recomputing.fit()
     assert recomputing.model.encoder.activation_checkpointing
     assert same(plain, recomputing)
+
+
+class Ticks:
+    """A clock on which every look takes a second."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are timed by such a clock: a step is a second."""
+    monkeypatch.setattr(module, "Budget", lambda seconds, spent=0.0: Budget(seconds, spent, Ticks()))
+
+
+def steps_of(folder: Path) -> list[dict[str, Any]]:
+    return [record for record in read_log(folder / "log.jsonl") if record["event"] == "step"]
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_run_ends_when_its_time_is_over_and_the_rate_with_it(tmp_path: Path) -> None:
+    settings = {"lr": 1.0, "warmup_ratio": 0.0}
+    trainer = make(tmp_path, total_steps=UNBOUNDED, time="29s", optimizer=settings)
+    trainer.fit()
+    assert trainer.state.step == 29
+    assert trainer.state.seconds == 29.0
+    rates = [record["lr"] for record in steps_of(tmp_path)]
+    steady = [learning_rate(trainer.config.optimizer, step, 29) for step in range(2, 30)]
+    assert rates[1:] == pytest.approx(steady)  # before the first step the pace is not known
+
+
+@pytest.mark.usefixtures("ticking")
+def test_steps_may_end_before_the_time(tmp_path: Path) -> None:
+    trainer = make(tmp_path, total_steps=7, time="2m")
+    trainer.fit()
+    assert trainer.state.step == 7
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_tenth_of_the_time_is_between_evaluations_and_checkpoints(tmp_path: Path) -> None:
+    trainer = make(tmp_path, total_steps=UNBOUNDED, time="30s", keep_checkpoints=20)
+    trainer.evaluate = lambda: {"loss": 1.0}
+    trainer.fit()
+    events = [(record["event"], record["step"]) for record in read_log(tmp_path / "log.jsonl")]
+    tenths = list(range(3, 31, 3))
+    assert [step for event, step in events if event == "eval"] == tenths
+    assert [step for event, step in events if event == "checkpoint"] == tenths
+
+
+@pytest.mark.usefixtures("ticking")
+def test_the_time_of_earlier_sittings_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make(tmp_path, total_steps=UNBOUNDED, time="20s", checkpoint_every=6)
+    step = Trainer._step
+
+    def killed(self: Trainer, *arguments: Any) -> float:
+        if self.state.step == 8:
+            raise KeyboardInterrupt
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", killed)
+        with pytest.raises((KeyboardInterrupt, Interrupted)):
+            first.fit()
+    second = make(tmp_path, total_steps=UNBOUNDED, time="20s", checkpoint_every=6)
+    second.fit()
+    assert [record["step"] for record in steps_of(tmp_path)] == list(range(1, 21))
+    assert second.state.seconds == 20.0
+
+
+@pytest.mark.usefixtures("ticking")
+def test_what_a_person_reads_of_the_time(tmp_path: Path) -> None:
+    console = Console(record=True, width=200)
+    trainer = make(tmp_path, total_steps=UNBOUNDED, time="5s")
+    trainer.console = console
+    trainer.fit()
+    text = console.export_text()
+    assert "train: 5s\n" in text
+    assert "step 5/5" in text
+    assert str(UNBOUNDED) not in text

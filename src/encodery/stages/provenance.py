@@ -68,8 +68,11 @@ def _few(task: Trainable, train: Sequence[Any]) -> str:
 def run_command(run: Run, stage: str) -> str:
     """What makes this model again."""
     command = f"encodery run {shlex.quote(run.path.name)} {stage}"
+    scale = [f"scale={run.recipe.scale}"] if run.recipe.scale else []
+    if scale:
+        command += f" --set {shlex.quote(scale[0])}"
     try:
-        written = load_recipe(run.path)
+        written = load_recipe(run.path, scale)
     except UserError:  # the file is not valid without what the command line changed
         written = None
     if written and written.model_copy(update={"output": run.recipe.output}) == run.recipe:

@@ -43,6 +43,8 @@ class TrainingState(Config):
     step: int = Field(default=0, ge=0)
     """Optimizer steps done, skipped ones included."""
     tokens: int = Field(default=0, ge=0)
+    seconds: float = Field(default=0.0, ge=0.0)
+    """Time spent, where that is limited."""
     skipped_steps: int = Field(default=0, ge=0)
     """Steps that were not applied because loss or gradient was not finite."""
     consecutive_skipped_steps: int = Field(default=0, ge=0)

@@ -5,14 +5,20 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from encodery.config import Config
+from encodery.train.budget import Duration
 from encodery.train.optim import OptimizerConfig
 from encodery.train.selection import EarlyStopping
+
+UNBOUNDED = 10**9
+"""The steps of a run that ends by the clock alone."""
 
 
 class TrainerConfig(Config):
     """How to train, whatever is trained."""
 
     optimizer: OptimizerConfig = OptimizerConfig()
+    time: Duration | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Stop when this time is over, as "2h", the learning rate then at its end; evaluations and checkpoints count."""
     precision: Literal["fp32", "bf16"] = "bf16"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     micro_batch_tokens: PositiveInt = 32_768

@@ -1,26 +1,33 @@
-"""AdamW with the right groups, and the learning rate as a function of the step and of a weight's depth."""
+"""AdamW or LAMB with the right groups, and the learning rate as a function of the step and of a weight's depth."""
 
+import math
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, model_validator
 from torch import nn
 
 from encodery.config import Config
+from encodery.errors import UserError
 from encodery.train.slices import norm_of
 
 
 class OptimizerConfig(Config):
     """AdamW (Loshchilov & Hutter 2019) under linear warm-up and decay, BERT's constants as defaults."""
 
+    type: Literal["adamw", "lamb"] = Field(default="adamw", exclude_if=lambda value: value == "adamw")
+    """`lamb`: each matrix moves by a share of its own length, for batches of tens of thousands of texts (You et al.
+    2020, algorithm 2); without bias correction, which a warm-up makes needless."""
     lr: float = Field(default=1e-4, gt=0.0)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-6, gt=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
     max_grad_norm: float = Field(default=1.0, gt=0.0)
-    schedule: Literal["linear", "constant"] = "linear"
+    schedule: Literal["linear", "constant", "cosine", "inverse-sqrt"] = "linear"
+    """What follows the warm-up: down to zero in a line or in half a wave, staying, or falling with one over the root
+    of the step, as in Vaswani et al. 2017 and in XLM's code."""
     warmup_steps: NonNegativeInt | None = None
     """Steps of linear warm-up; `warmup_ratio` of all steps if not given."""
     warmup_ratio: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -35,18 +42,21 @@ class OptimizerConfig(Config):
 
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
-    """The rate of the update that ends step `step` (1 to `total_steps`): up linearly, then down to zero or flat."""
+    """The rate of the update that ends step `step` (1 to `total_steps`): up linearly, then as the schedule says."""
     warmup = round(config.warmup_ratio * total_steps) if config.warmup_steps is None else config.warmup_steps
     if step <= warmup:
         return config.lr * step / warmup
     if config.schedule == "constant":
         return config.lr
-    return config.lr * max(0, total_steps + 1 - step) / max(1, total_steps + 1 - warmup)
+    if config.schedule == "inverse-sqrt":
+        return config.lr * math.sqrt(max(1, warmup) / step)
+    left = max(0, total_steps + 1 - step) / max(1, total_steps + 1 - warmup)
+    return config.lr * (left if config.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
 
 def parameter_groups(
     named_parameters: Iterable[tuple[str, nn.Parameter]], weight_decay: float, layer_decay: float = 1.0
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Matrices and embeddings decay; biases and norm scales, which have one dimension, do not.
 
     `lr_scale` is the share of the learning rate that a group has: the whole one for what stands on the encoder, a
@@ -76,15 +86,37 @@ def _depth(name: str) -> int | None:
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """One fused AdamW over all parameters of `model` that are trained."""
-    return torch.optim.AdamW(
-        parameter_groups(model.named_parameters(), config.weight_decay, config.layer_decay),
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """One optimizer over all parameters of `model` that are trained: a fused AdamW, or LAMB.
+
+    Raises:
+        UserError: LAMB is asked for and its package is not installed.
+    """
+    groups = parameter_groups(model.named_parameters(), config.weight_decay, config.layer_decay)
+    if config.type == "lamb":
+        return _lamb(groups, config)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+
+
+def _lamb(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Biases and norm scales move as under Adam: the paper's code adapts matrices and embeddings alone."""
+    try:
+        from pytorch_optimizer.optimizer.lamb import Lamb
+    except ImportError:
+        raise UserError(
+            'optimizer.type = "lamb" needs the package pytorch-optimizer; pip install "encodery[lamb]"'
+        ) from None
+    flat = [{**group, "adam": all(parameter.ndim < 2 for parameter in group["params"])} for group in groups]
+    lamb: torch.optim.Optimizer = Lamb(
+        flat,
         lr=config.lr,
         betas=config.betas,
         eps=config.eps,
-        fused=True,
+        weight_decouple=False,  # the decay is part of what is scaled
+        max_grad_norm=0.0,  # gradients come clipped
+        adam_debias=True,  # its name for leaving the bias as it is: no step count, so nothing else to save
     )
+    return lamb
 
 
 def clip_gradients(model: nn.Module, max_norm: float) -> float:

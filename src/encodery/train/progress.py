@@ -45,8 +45,11 @@ class Progress:
         console: Console,
         start_step: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        length: str = "",
     ) -> None:
+        """`length` is how a person is told of the `total_steps` where these are only expected."""
         self._title = title
+        self._length = length or f"{total_steps:,} steps"
         self._total_steps = total_steps
         self._console = console
         self._clock = clock
@@ -66,7 +69,7 @@ class Progress:
             self._draw()
         else:
             resumed = f", from step {self._step}" if self._step else ""
-            self._print(f"{self._title}: {self._total_steps:,} steps{resumed}")
+            self._print(f"{self._title}: {self._length}{resumed}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,9 +78,12 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def update(self, step: int, values: Metrics) -> None:
-        """`step` (an optimizer step, counted from 1) is done; `values` are its metrics. Drawn when it is time to."""
+    def update(self, step: int, values: Metrics, total_steps: int | None = None) -> None:
+        """`step` (an optimizer step, counted from 1) is done; `values` are its metrics. Drawn when it is time to.
+
+        `total_steps` is what is now known of the end, where it is only expected."""
         now = self._clock()
+        self._total_steps = total_steps or self._total_steps
         self._pace.append((step, now))
         self._step, self._values = step, dict(values)
         interval = DRAW_SECONDS if self._live else LINE_SECONDS

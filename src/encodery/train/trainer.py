@@ -22,8 +22,9 @@ from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
 from encodery.train.background import Background
+from encodery.train.budget import Budget
 from encodery.train.checkpoint import TrainingState
-from encodery.train.config import TrainerConfig
+from encodery.train.config import UNBOUNDED, TrainerConfig
 from encodery.train.continuing import load_weights, newest_checkpoint, restore, save_training, trained_weights
 from encodery.train.device import (
     autocast,
@@ -38,14 +39,15 @@ from encodery.train.log import NoLog, TrainLog
 from encodery.train.loss import Loss, Sums
 from encodery.train.optim import build_optimizer, clip_gradients, learning_rate
 from encodery.train.parallel import parallelize
-from encodery.train.progress import Progress, peak_memory_bytes
+from encodery.train.progress import Progress, format_duration, peak_memory_bytes
 from encodery.train.selection import choose
 from encodery.train.shares import pieces_of
 from encodery.train.signals import stop_signals
 
 
 class Trainer:
-    """Trains `model` for `total_steps` steps, continuing from the newest verified checkpoint in `folder`.
+    """Trains `model` for `total_steps` steps, or fewer if `config.time` is over before, continuing from the newest
+    verified checkpoint in `folder`.
 
     `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name. Where
     `ranks` are several, each of them calls `fit` and computes its share of each step; the first one alone evaluates,
@@ -82,6 +84,7 @@ class Trainer:
         self.parallel = parallelize(self.model, loss, config, ranks)
         self.optimizer = build_optimizer(self.parallel.trained, config.optimizer)
         self.state = TrainingState()
+        self.budget = Budget(config.time)
         self.best: dict[str, Tensor] | None = None
         """The weights of the best evaluation, on the CPU, where they are asked for."""
 
@@ -98,8 +101,10 @@ class Trainer:
             bound_kernel_caches()
             # still fp32 throughout, but by the kernels of oneDNN, which are faster than those of "highest"
             torch.set_float32_matmul_precision("medium")
-        evaluate_every = config.evaluate_every or max(1, self.total_steps // 10)
-        checkpoint_every = config.checkpoint_every or max(1, self.total_steps // 10)
+        # a tenth of the run: of its steps or, where the time is given, of that
+        tenth = None if self.budget.is_limited else max(1, self.total_steps // 10)
+        evaluate_every = config.evaluate_every or tenth
+        checkpoint_every = config.checkpoint_every or tenth
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
@@ -112,28 +117,31 @@ class Trainer:
             window, freed = Sums(), FreedMemory()
             for batch in loader:
                 background.check()
-                lr = learning_rate(config.optimizer, self.state.step + 1, self.total_steps)
+                total_steps = self.budget.total_steps(self.state.step, self.total_steps)
+                lr = learning_rate(config.optimizer, self.state.step + 1, total_steps)
                 grad_norm = self._step(batch, lr, window)
                 if not math.isfinite(grad_norm):
                     self._stop_if_hopeless(batch, log, progress)
+                self._look_at_clock()
+                passed = self.budget.passes_tenth()
                 step, last = self.state.step, self.is_done
                 if last or step % config.log_every == 0:
                     values = self._values(window.over(self.ranks), lr, grad_norm)
                     log.write("step", step, tokens=self.state.tokens, **values)
-                    progress.update(step, values)
+                    progress.update(step, values, self.budget.total_steps(step, self.total_steps))
                     freed.return_excess()
                     window = Sums()
-                if not last and step % evaluate_every == 0:
+                if not last and (step % evaluate_every == 0 if evaluate_every else passed):
                     self._evaluate(log, progress)
                     last = self.is_done
                 stopped = self.ranks.any(stop.is_set())
-                if last or stopped or step % checkpoint_every == 0:
+                if last or stopped or (step % checkpoint_every == 0 if checkpoint_every else passed):
                     self._save(log, background)
                 if last or stopped:
                     self.ranks.first(background.wait)
                 if stopped and not last:
                     raise Interrupted(
-                        f"stopped at step {step} of {self.total_steps}, state saved in {self.folder}; "
+                        f"stopped at step {step} of {total_steps}, state saved in {self.folder}; "
                         "the same command continues"
                     )
                 if last:
@@ -142,13 +150,19 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Whether all steps are done, or patience is at its end."""
-        return self.state.step == self.total_steps or self._is_out_of_patience
+        """Whether all steps are done, or time or patience is at its end."""
+        return self.state.step == self.total_steps or self.budget.is_spent or self._is_out_of_patience
 
     @property
     def _is_out_of_patience(self) -> bool:
         rule, best = self.config.early_stopping, self.state.best
         return rule is not None and best is not None and best.waited >= rule.patience
+
+    def _look_at_clock(self) -> None:
+        """All ranks go by the first one's."""
+        self.budget.look(self.ranks.first)
+        if self.budget.is_limited:
+            self.state = self.state.model_copy(update={"seconds": self.budget.spent})
 
     def _step(self, batch: Batch, lr: float, window: Sums) -> float:
         """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
@@ -276,4 +290,11 @@ class Trainer:
             }
             self.state = self.state.model_copy(update=same)
         log.resume(self.state.step)
-        return Progress(self.title, self.total_steps, self.console, self.state.step)
+        self.budget = Budget(self.config.time, self.state.seconds)
+        return Progress(self.title, self.total_steps, self.console, self.state.step, length=self._length())
+
+    def _length(self) -> str:
+        """How long the run is, for a person."""
+        steps = f"{self.total_steps:,} steps" if self.total_steps < UNBOUNDED else ""
+        time = "" if self.config.time is None else format_duration(self.config.time)
+        return " or ".join(filter(None, (time, steps)))
