@@ -7,12 +7,13 @@ import importlib.util
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config, apply_override
 from encodery.corpus.readers import CorpusInput
+from encodery.data.alpha import AS_IT_IS, Alpha
 from encodery.data.columns import Fields
 from encodery.data.splits import Files
 from encodery.errors import UserError
@@ -65,7 +66,12 @@ class PretrainTable(TrainerConfig):
     tokens_per_step: PositiveInt = 8192
     steps: PositiveInt
     valid_max_tokens: PositiveInt = 100_000
-    """The validation loss is taken over at most this many tokens."""
+    """The validation loss is taken over at most this many tokens, which languages share evenly."""
+    alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
+    """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
+    `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
+    on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
+    """`skip` goes on without token shards that are missing or truncated, and counts them."""
 
     @model_validator(mode="after")
     def _warmup_is_shorter(self) -> "PretrainTable":
@@ -191,6 +197,17 @@ class Recipe(Config):
         except (AttributeError, KeyError, TypeError):
             return values  # a table is missing or is none: said by the checks of the tables
 
+    @model_validator(mode="before")
+    @classmethod
+    def _alpha_is_the_familys(cls, values: Any) -> Any:
+        """Where the text names languages, they are sampled as in the family's paper."""
+        try:
+            family = FAMILIES[values.get("model", {}).get("family", "bert")]
+            named = any({"language", "language_field"} & set(entry) for entry in values["corpus"]["inputs"])
+            return {**values, "pretrain": {"alpha": family.alpha, **values["pretrain"]}} if named else values
+        except (AttributeError, KeyError, TypeError):
+            return values  # a table is missing or is none: said by the checks of the tables
+
     @model_validator(mode="after")
     def _the_family_has_the_heads(self) -> "Recipe":
         if self.pretrain and self.pretrain.objective.nsp and "nsp" not in FAMILIES[self.model.family].heads:
@@ -209,6 +226,16 @@ class Recipe(Config):
         if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not names_languages(self.corpus.inputs):
             raise ValueError(
                 f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
+                "each input a language or a language_field"
+            )
+        if (
+            self.pretrain
+            and self.corpus
+            and self.pretrain.alpha != AS_IT_IS
+            and not names_languages(self.corpus.inputs)
+        ):
+            raise ValueError(
+                f"pretrain.alpha = {self.pretrain.alpha!r:.80} samples languages, but corpus.inputs name none; give "
                 "each input a language or a language_field"
             )
         for name, table in self.finetune.items():

@@ -69,13 +69,29 @@ class Windows:
         begin = index * self.span
         if self.jitter:
             begin -= below(keyed_uint64(self.seed, _JITTER, epoch), self.span)
-        whole = self._cut_at_documents(place, begin)
+        return self.pieces_at(place, begin, 0, self.shards.num_tokens)
+
+    def pieces_at(
+        self,
+        place: Int64[np.ndarray, " windows"],
+        begin: Int64[np.ndarray, " windows"],
+        low: int | Int64[np.ndarray, " windows"],
+        high: int | Int64[np.ndarray, " windows"],
+    ) -> Pieces:
+        """The pieces of windows that begin at the tokens `begin`, each a part of the range `low : high`, in which
+        sentences start and end."""
+        whole = self._cut_at_documents(place, np.maximum(begin, low), np.minimum(begin + self.span, high))
         return self._cut_some_short(whole) if self.short_sequence_probability else whole
 
-    def _cut_at_documents(self, place: Int64[np.ndarray, " windows"], begin: Int64[np.ndarray, " windows"]) -> Pieces:
-        """The sentences that start in `begin : begin + span`, a piece for each document they belong to."""
+    def _cut_at_documents(
+        self,
+        place: Int64[np.ndarray, " windows"],
+        begin: Int64[np.ndarray, " windows"],
+        end: Int64[np.ndarray, " windows"],
+    ) -> Pieces:
+        """The sentences that start in `begin : end`, a piece for each document they belong to."""
         sentences, documents = self.shards.sentences, self.shards.documents
-        stop = sentences.search(begin + self.span, "left")
+        stop = sentences.search(end, "left")
         # a window inside one long sentence would be empty: it takes that sentence, so that no batch is ever empty
         start = np.minimum(sentences.search(begin, "left"), stop - 1)
         first_document = self.shards.document_of(start)

@@ -17,7 +17,9 @@ from pydantic import Field
 
 from encodery.batch import Batch, LossOutput
 from encodery.config import Config
+from encodery.data.alpha import AS_IT_IS, Knots, alpha_at
 from encodery.data.keyed_random import keyed_uint64
+from encodery.data.languages import LanguageTokens, LanguageWindows, OneByOne, SampledWindows, order_to_sample
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows, whole_segments
@@ -32,6 +34,7 @@ _BLOCKS_PER_PLAN = 8
 _PROBE_WINDOWS = 512
 _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
+_AS_THE_TEXT_COMES: Knots = ((0, AS_IT_IS),)
 
 
 class ObjectiveConfig(Config):
@@ -48,7 +51,7 @@ class ObjectiveConfig(Config):
 class _Stream:
     """One endless, fixed order of text: training has one, validation another."""
 
-    windows: Windows
+    windows: Windows | SampledWindows | LanguageWindows
     seed: int
     """Names the draws within the sequences."""
 
@@ -87,13 +90,15 @@ class Pretraining:
         tokens_per_step: int,
         seed: int,
         lang2id: Mapping[str, int] | None = None,
+        alpha: Knots = _AS_THE_TEXT_COMES,
+        steps: int = 1,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
-        text if `lang2id` numbers them.
+        text if `lang2id` numbers them; languages sampled with `alpha` over a training of `steps`.
 
         Raises:
-            UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
-                lengths leave no room for text.
+            UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, the lengths
+                leave no room for text, or languages are to be sampled and the shards are not sorted by them.
         """
         self._special_tokens = num_special_tokens(2 if config.nsp else 1)
         _check(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
@@ -104,11 +109,19 @@ class Pretraining:
         self._masked_lm = MaskedLM(config.mlm, vocabulary)
         self._next_sentence = NextSentence(shards) if config.nsp else None
         windows = Windows(shards, self._span, 0, config.short_sequence_probability)
-        self._training = _stream(windows, seed, _TRAINING)
-        self._validation = _stream(replace(windows, jitter=False), seed, _VALIDATION)
+        self._windows = _seeded(windows, seed, _TRAINING)
+        self._held_out = _seeded(replace(windows, jitter=False), seed, _VALIDATION)
+        self._training = _stream(self._windows, seed, _TRAINING)
+        self._validation = probe = _stream(self._held_out, seed, _VALIDATION)
+        if languages := order_to_sample(self._windows, alpha):
+            middle = ((0, alpha_at(alpha, steps / 2)),)
+            probe = replace(self._training, windows=SampledWindows(languages, middle, 1, 1))
         self._windows_per_step = 1  # until it is known how many tokens a window becomes
-        self._tokens_per_window = self._measure_window()
+        self._tokens_per_window = self._measure_window(probe)
         self._windows_per_step = max(1, round(tokens_per_step / self._tokens_per_window))
+        if languages:
+            sampled = SampledWindows(languages, alpha, self._windows_per_step, steps)
+            self._training = replace(self._training, windows=sampled)
         self._steps_per_block = max(1, _BLOCK_TOKENS // tokens_per_step)
         self._plan = lru_cache(maxsize=1)(self._make_plan)
         self._block = lru_cache(maxsize=1)(self._make_block)
@@ -118,6 +131,15 @@ class Pretraining:
         """Steps in which every window of the corpus comes up once."""
         return self._training.windows.num_windows / self._windows_per_step
 
+    def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
+        """How often the steps `start : stop` read the text of each language; empty where shards are not sorted by
+        language."""
+        text = LanguageTokens.of(self._windows)
+        order, size = self._training.windows, self._windows_per_step
+        if isinstance(order, SampledWindows):
+            return order.epochs(start * size, stop * size)
+        return dict.fromkeys(text.names if text else (), (stop - start) / self.steps_per_epoch)
+
     def batch(self, step: int) -> Batch:
         """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
         number, place = divmod(step, self._steps_per_block)
@@ -125,9 +147,24 @@ class Pretraining:
 
     def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
         """About `max_tokens` of the corpus (or all of it), always the same ones with the same masks."""
+        return self._first_of(self._validation, max_tokens)
+
+    def validation_batches_by_language(self, max_tokens: int) -> dict[str, Iterator[Batch]]:
+        """The same for each language, which share `max_tokens` evenly; empty where shards are not sorted by it."""
+        text = LanguageTokens.of(self._held_out)
+        if text is None:
+            return {}
+        order, share = OneByOne(self._held_out, text), max_tokens // len(text.names)
+        return {
+            name: self._first_of(replace(self._validation, windows=LanguageWindows(order, number)), share)
+            for number, name in enumerate(text.names)
+        }
+
+    def _first_of(self, stream: _Stream, max_tokens: int) -> Iterator[Batch]:
+        """About the first `max_tokens` of a stream, or an epoch of it."""
         wanted = max(1, round(max_tokens / self._tokens_per_window))
-        stop = min(wanted, self._validation.windows.num_windows)
-        sequences = self._sequences(self._validation, 0, stop)
+        stop = min(wanted, stream.windows.num_windows)
+        sequences = self._sequences(stream, 0, stop)
         for step in range(len(sequences.steps) - 1):
             yield from self._read(sequences.of_steps(step, step + 1))
 
@@ -154,10 +191,10 @@ class Pretraining:
             metrics[f"{name}_accuracy"] = (float(num_correct), float(count))
         return LossOutput({name: loss_sum for name, (loss_sum, _) in terms.items()}, metrics)
 
-    def _measure_window(self) -> float:
+    def _measure_window(self, stream: _Stream) -> float:
         """Mean tokens that a window becomes, special tokens and random next sentences included."""
-        num_windows = min(_PROBE_WINDOWS, self._validation.windows.num_windows)
-        lengths = self._sequences(self._validation, 0, num_windows).segments.lengths
+        num_windows = min(_PROBE_WINDOWS, stream.windows.num_windows)
+        lengths = self._sequences(stream, 0, num_windows).segments.lengths
         return float(lengths.sum() + self._special_tokens * len(lengths)) / num_windows
 
     def _sequences(self, stream: _Stream, start: int, stop: int) -> _Sequences:
@@ -230,12 +267,14 @@ def _language_ids(shards: Shards, lang2id: Mapping[str, int]) -> Int64[np.ndarra
     return np.array([lang2id[language] for language in shards.languages], np.int64)
 
 
+def _seeded(windows: Windows, seed: int, purpose: int) -> Windows:
+    """The windows in an order for one purpose."""
+    return replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS)))
+
+
 def _stream(windows: Windows, seed: int, purpose: int) -> _Stream:
     """The order of text for one purpose."""
-    return _Stream(
-        windows=replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS))),
-        seed=int(keyed_uint64(seed, purpose, _SEQUENCES)),
-    )
+    return _Stream(windows, seed=int(keyed_uint64(seed, purpose, _SEQUENCES)))
 
 
 def _check(

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from encodery.config import Config
+from encodery.corpus.inputs import InputFile
 from encodery.corpus.readers import input_files
+from encodery.corpus.remote import RemoteFile
 from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
@@ -31,9 +33,10 @@ NOT_IN_KEY = {
     "keep_checkpoints",
     "log_every",
     "max_skipped_steps",
+    "on_missing_shard",
 }
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
-evaluations decide which weights these are)."""
+evaluations decide which weights these are). A training that a vanished shard stopped continues without that shard."""
 
 
 def stages_of(run: Run) -> list[Stage]:
@@ -88,8 +91,8 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
 
 def _revise(run: Run, name: str, table: TrimTable | ExtendTable, build: Build) -> Stage:
     files, parents = _base(run, name, table.source)
-    files += input_files(table.inputs, run.base)
-    return Stage(name, build, {name: _settings(table)}, _fingerprints(files, run.base), parents)
+    read = [*files, *input_files(table.inputs, run.base)]
+    return Stage(name, build, {name: _settings(table)}, _fingerprints(read, run.base), parents)
 
 
 def _base(run: Run, table: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
@@ -135,14 +138,18 @@ def _settings(table: Config, *without: str) -> dict[str, Any]:
     return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without} - decides)
 
 
-def _fingerprints(files: Sequence[Path], base: Path) -> dict[str, str]:
-    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing.
+def _fingerprints(files: Sequence[InputFile], base: Path) -> dict[str, str]:
+    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing. Of a
+    file in an object store, what the store says of it.
 
     Raises:
         UserError: a file is missing.
     """
     prints = {}
     for path in files:
+        if isinstance(path, RemoteFile):
+            prints[str(path)] = path.fingerprint
+            continue
         if not path.is_file():
             raise UserError(f"{path}: no such file; paths in a recipe are relative to the recipe's folder")
         status = path.stat()

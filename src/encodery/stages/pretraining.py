@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from encodery.batch import Batch
+from encodery.data.alpha import knots_of
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -17,9 +18,10 @@ from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
-from encodery.stages.saving import save_model, training_facts
+from encodery.stages.languages import HeldOut, by_language, exposure
+from encodery.stages.saving import LOG, save_model, training_facts
+from encodery.stages.skipping import log_skipped, open_shards, skipped
 from encodery.text.tokenizer import Tokenizer
-from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
 
 
@@ -34,25 +36,16 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
     lang2id = number_languages(run, config) if config.has_language_embeddings else None
 
-    def objective_over(split: str, max_seqlen: int) -> Pretraining:
-        return Pretraining(
-            config=table.objective,
-            shards=Shards.open(run.artifact("shards") / split),
-            vocabulary=vocabulary_of(tokenizer),
-            max_seqlen=max_seqlen,
-            tokens_per_step=table.tokens_per_step,
-            seed=recipe.seed,
-            lang2id=lang2id,
-        )
-
-    objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))
+    shards = {split: open_shards(run, split) for split in ("train", "valid")}
+    objective, short = training_objectives(run, tokenizer, shards["train"], lang2id)
+    valid = objective_over(run, tokenizer, shards["valid"], table.max_seqlen, lang2id)
     batches: Callable[[int], Batch] = objective.batch
-    if warmup := table.seqlen_warmup:
-        short = objective_over("train", warmup.max_seqlen)
+    if (warmup := table.seqlen_warmup) and short:
         batches = warmed_up(short.batch, batches, warmup.steps, table.max_seqlen, recipe.seed)
     model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
     model.initialize(recipe.seed)
-    valid_batches = list(valid.validation_batches(table.valid_max_tokens))
+    held_out = HeldOut(valid, model, table.valid_max_tokens)
+    log_skipped(work / LOG, shards)
     trainer = Trainer(
         model,
         objective,
@@ -61,13 +54,15 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         table.steps,
         recipe.seed,
         work,
-        lambda: mean_metrics(valid, model, valid_batches),
+        held_out.measure,
         run.console,
         "pretrain",
     )
-    metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
+    metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer), **skipped(shards)}
+    if rows := exposure(objective, short, table, shards["train"]):
+        metrics["languages"] = rows
     if table.objective.nsp:
-        metrics["nsp_majority"] = nsp_majority(valid_batches)
+        metrics["nsp_majority"] = nsp_majority(held_out.batches)
     folder = ModelFolder(
         family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=_settings(lang2id)
     )
@@ -78,6 +73,45 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     return metrics
 
 
+def objective_over(
+    run: Run,
+    tokenizer: Tokenizer,
+    shards: Shards,
+    max_seqlen: int,
+    lang2id: Mapping[str, int] | None = None,
+    **sampling: Any,
+) -> Pretraining:
+    """The recipe's objective over some shards; `sampling` is how `Pretraining` samples languages."""
+    table = run.recipe.pretrain
+    assert table is not None
+    return Pretraining(
+        config=table.objective,
+        shards=shards,
+        vocabulary=vocabulary_of(tokenizer),
+        max_seqlen=max_seqlen,
+        tokens_per_step=table.tokens_per_step,
+        seed=run.recipe.seed,
+        lang2id=lang2id,
+        **sampling,
+    )
+
+
+def training_objectives(
+    run: Run, tokenizer: Tokenizer, shards: Shards, lang2id: Mapping[str, int] | None = None
+) -> tuple[Pretraining, Pretraining | None]:
+    """What training reads, and what its first steps read if they are short."""
+    table = run.recipe.pretrain
+    assert table is not None
+    sampling = {"alpha": knots_of(table.alpha, table.steps), "steps": table.steps}
+    warmup = table.seqlen_warmup
+    full, short = (
+        objective_over(run, tokenizer, shards, max_seqlen, lang2id, **sampling) if max_seqlen else None
+        for max_seqlen in (table.max_seqlen, warmup and warmup.max_seqlen)
+    )
+    assert full is not None
+    return full, short
+
+
 def number_languages(run: Run, config: EncoderConfig) -> dict[str, int] | None:
     """A number for each language of the training text, in the order of their names, as XLM has them.
 
@@ -86,7 +120,7 @@ def number_languages(run: Run, config: EncoderConfig) -> dict[str, int] | None:
     Raises:
         UserError: there are more languages than the model has vectors.
     """
-    languages = sorted(filter(None, Shards.open(run.artifact("shards") / "train").languages))
+    languages = sorted(filter(None, open_shards(run, "train").languages))
     if not languages:
         run.console.print(
             "corpus.inputs name no language, or the token shards are older than these: the model's "

@@ -16,6 +16,7 @@ from encodery.report.page import Chart, Fact, RunReport, Section, Table, render_
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
+from encodery.stages.languages import HEADER, PERPLEXITY, exposure_rows
 from encodery.stages.mistakes import mistakes
 from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
@@ -137,8 +138,22 @@ def _pretrain_section(run: Run) -> Section:
     )
     rate = line_chart([_series(log, "step", "lr", "lr")], "Learning rate", "step", "lr")
     return Section(
-        "Pretraining", facts=_training_facts(metrics, log), charts=[Chart(c) for c in (loss, accuracy, rate)]
+        "Pretraining",
+        facts=_training_facts(metrics, log),
+        charts=[Chart(c) for c in (loss, accuracy, rate)],
+        tables=_pretrained_languages(metrics),
     )
+
+
+def _pretrained_languages(metrics: Mapping[str, Any]) -> list[Table]:
+    """How often each language was read, and how well the model knows it; nothing where no language is named."""
+    held_out = metrics["valid"].get("languages", {})
+    rows = [
+        (*row, *(f"{held_out[row[0]][name]:.3f}" if row[0] in held_out else "" for name in ("mlm_loss", PERPLEXITY)))
+        for row in exposure_rows(metrics.get("languages", {}))
+    ]
+    header = (*HEADER, "held-out loss (nats)", "perplexity")
+    return [Table("Languages: the text, how it was read, and held-out text", header, rows)] if rows else []
 
 
 def _finetune_section(run: Run, name: str) -> Section:
@@ -249,6 +264,8 @@ def _training_facts(metrics: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
     if steps:
         facts.append(Fact("tokens/s", f"{statistics.median(speeds):,.0f}", "median"))
         facts.append(Fact("peak memory", f"{max(r['peak_memory_bytes'] for r in steps) / 1e6:,.0f} MB"))
+    for split, entry in metrics.get("skipped_shards", {}).items():
+        facts.append(Fact("shards left out", f"{entry['count']}", f"{split}: missing or truncated"))
     if metrics["skipped_steps"]:
         facts.append(Fact("skipped steps", f"{metrics['skipped_steps']}", "loss or gradient not finite"))
     return facts
