@@ -44,11 +44,12 @@ def test_shares_are_those_of_the_formula() -> None:
 
 @pytest.mark.parametrize("alpha", [1.5, -0.1, "low", True, {"start": 1.0}, {"start": 2, "end": 0.3}, [[0, 1.5]], []])
 def test_what_is_no_alpha(alpha: object) -> None:
+    between = ":" if isinstance(alpha, dict) else " ="
     with pytest.raises(UserError) as error:
         Holder.parse({"alpha": alpha}, "recipe.toml")
     assert str(error.value) == (
-        f"recipe.toml: alpha{':' if isinstance(alpha, dict) else ' ='} {alpha!r}: a number from 0 to 1, {{ start, end }} or [[step, alpha], ...] of such "
-        "numbers is allowed"
+        f"recipe.toml: alpha{between} {alpha!r}: a number from 0 to 1, {{ start, end }} or [[step, alpha], ...] of "
+        "such numbers is allowed"
     )
 
 

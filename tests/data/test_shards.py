@@ -217,7 +217,7 @@ def test_a_failed_write_of_a_language_is_said_in_a_line_and_leaves_no_spool(
 def test_shards_that_are_gone_or_cut_off_may_be_left_out(tmp_path: Path, kind: str) -> None:
     corpus, languages = documents(31, 5), [("de", "sw", "ur")[index % 3] for index in range(31)]
     folder = tmp_path / "shards"
-    whole = stored(folder, corpus, max_tokens_per_shard=301, languages=languages)
+    whole = stored(folder, corpus, max_tokens_per_shard=151, languages=languages)
     texts, bounds = read_back(whole), whole.first_documents()
     assert bounds is not None
     manifest = json.loads((folder / "shards.json").read_text())
