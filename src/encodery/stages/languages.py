@@ -66,7 +66,7 @@ def by_language(metrics: Mapping[str, float]) -> dict[str, Any]:
 
 def exposure(
     full: Pretraining, short: Pretraining | None, table: PretrainTable, shards: Shards
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, int | float]]:
     """Of each language, its tokens, their share, its share of what is read, and how often its text is read; empty
     where shards are not sorted by language."""
     begin = table.seqlen_warmup.steps if short and table.seqlen_warmup else 0
