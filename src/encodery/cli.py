@@ -107,9 +107,13 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     """What would run, what is fresh and why; tokens, FLOPs, memory, time."""
     from encodery.stages import plan as plan_stages
     from encodery.stages.estimate import plan_table
+    from encodery.stages.exposure import planned_exposure
 
     console, opened, stages = _open(recipe, overrides or [])
-    console.print(plan_table(opened, plan_stages(opened, stages)))
+    planned = plan_stages(opened, stages)
+    console.print(plan_table(opened, planned))
+    if (languages := planned_exposure(opened, planned)) is not None:
+        console.print(languages)
 
 
 @app.command()

@@ -22,7 +22,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def found(base: Path, path: str, **options: Any) -> list[str]:
-    return [str(file.relative_to(base)) for file in input_files([CorpusInput(path=path, **options)], base)]
+    return [str(Path(str(file)).relative_to(base)) for file in input_files([CorpusInput(path=path, **options)], base)]
 
 
 def fails(base: Path, path: str, **options: Any) -> str:

@@ -1,5 +1,7 @@
 """Small corpora of made-up ids, for tests that need token shards."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +47,16 @@ def stored(
     folder.mkdir()
     write_shards(corpus, folder, vocab_size, max_tokens_per_shard, languages)
     return Shards.open(folder, verify=True)
+
+
+def in_format_2(folder: Path, languages: list[str]) -> Path:
+    """One shard without languages, made one of format 2, in which documents of all languages lie as they come."""
+    path, names = folder / "languages-00000.bin", list(dict.fromkeys(languages))
+    path.write_bytes(np.array([names.index(language) for language in languages], "<u2").tobytes())
+    manifest = folder / "shards.json"
+    table = json.loads(manifest.read_text())
+    assert table["format_version"] == 1
+    table |= {"format_version": 2, "languages": names}
+    table["shards"][0]["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(table))
+    return path

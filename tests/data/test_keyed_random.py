@@ -112,3 +112,16 @@ def test_orders_of_two_seeds_have_nothing_in_common() -> None:
     assert (first == second).sum() < 10
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.05
     assert abs(np.corrcoef(first[1:], first[:-1])[0, 1]) < 0.05
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**12), st.integers(0, 2**62)), min_size=1, max_size=7))
+def test_elements_of_several_permutations_are_those_of_each(sizes: list[tuple[int, int]]) -> None:
+    index = np.array([size - 1 for size, _ in sizes])
+    together = permute(index, np.array([size for size, _ in sizes]), np.array([seed for _, seed in sizes]))
+    alone = [permute(np.array([size - 1]), size, seed).item() for size, seed in sizes]
+    assert together.tolist() == alone
+
+
+def test_a_permutation_is_the_one_it_always_was() -> None:
+    """A changed order would change every training: these are from the first version."""
+    assert permute(np.arange(11), 11, 7).tolist() == [0, 7, 8, 4, 9, 10, 6, 1, 2, 3, 5]

@@ -54,5 +54,6 @@ def test_each_part_is_in_the_language_of_its_document(tmp_path: Path) -> None:
     segments = Segments(starts=np.array([[3, 21], [60, 0]]), lengths=np.array([[2, 3], [1, 1]]))
     text = lay_out(shards, segments, CLS, SEP, np.array([7, 11]))
     assert text.language_ids is not None
-    assert text.language_ids.tolist() == [7] * 4 + [11] * 4 + [7] * 5
+    # "de" lies before "en": its document is the first
+    assert text.language_ids.tolist() == [7] * 8 + [11] * 3 + [7] * 2
     assert lay_out(shards, segments, CLS, SEP).language_ids is None

@@ -10,7 +10,7 @@ import pytest
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from tests.data.synthetic import VOCAB_SIZE, documents
+from tests.data.synthetic import VOCAB_SIZE, documents, in_format_2
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_a_manifest_that_cannot_be_read(folder: Path, text: str, message: str) -
 
 
 def test_a_manifest_of_another_version(folder: Path) -> None:
-    edit_manifest(folder, format_version=3)
-    refused(folder, "shards.json: format_version = 3: input should be 1 or 2")
+    edit_manifest(folder, format_version=4)
+    refused(folder, "shards.json: format_version = 4: input should be 1, 2 or 3")
 
 
 @pytest.mark.parametrize("kind", ["ids", "sentences", "documents"])
@@ -133,14 +133,23 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_language_that_is_not_named(tmp_path: Path) -> None:
-    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
-    path = tmp_path / "languages-00000.bin"
+    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE)
+    path = in_format_2(tmp_path, ["en", "de", "en"])
     rewrite(path, 2, 2, "<u2")
     refused(tmp_path, f"{path}: record 2 is id 2, must be below the languages = 2; write", verify=True)
 
 
 def test_languages_that_are_cut_off(tmp_path: Path) -> None:
-    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
-    path = tmp_path / "languages-00000.bin"
+    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE)
+    path = in_format_2(tmp_path, ["en", "de", "en"])
     path.write_bytes(path.read_bytes()[:-2])
     refused(tmp_path, f"{path}: ends in record 2 (4 bytes), shards.json says 3 records (6 bytes); write")
+
+
+@pytest.mark.parametrize("counts", [[2, 2], [3], [1, 1, 1]])
+def test_languages_that_are_counted_wrongly(tmp_path: Path, counts: list[int]) -> None:
+    write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
+    table = json.loads((tmp_path / "shards.json").read_text())
+    assert table["language_documents"] == [1, 2]
+    (tmp_path / "shards.json").write_text(json.dumps(table | {"language_documents": counts}))
+    refused(tmp_path, "language_documents must have a count for each of languages, 3 documents in all; write")

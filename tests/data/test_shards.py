@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encodery.data import shard_writer
+from encodery.data.language_spool import LanguageSpool
 from encodery.data.shard_writer import Document, ShardStats, write_shards
 from encodery.data.shards import Offsets, Shards, flat_ranges
 from encodery.errors import UserError
-from tests.data.synthetic import VOCAB_SIZE, documents, stored
+from tests.data.synthetic import VOCAB_SIZE, documents, in_format_2, stored
 
 
 def read_back(shards: Shards) -> list[list[list[int]]]:
@@ -144,19 +146,103 @@ def test_unigram_entropy_is_that_of_the_token_frequencies(tmp_path: Path, max_to
     assert shards.unigram_entropy() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("waiting", [1, 83, 1 << 20])
 @pytest.mark.parametrize("max_tokens_per_shard", [61, 2**27])
-def test_every_token_knows_the_language_of_its_document(tmp_path: Path, max_tokens_per_shard: int) -> None:
+def test_documents_lie_by_language_and_every_token_knows_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_tokens_per_shard: int, waiting: int
+) -> None:
+    monkeypatch.setattr(shard_writer, "_WAITING_TOKENS", waiting)
     corpus = documents(29, 5)
     corpus[3] = [np.zeros(0, np.int64)]  # left out, and its language with it
     languages = [("sw", "", "de")[index % 3] for index in range(29)]
     languages[3] = "ur"
     shards = stored(tmp_path / "shards", corpus, max_tokens_per_shard=max_tokens_per_shard, languages=languages)
-    assert shards.languages == ("sw", "", "de")
-    written = [(document, language) for document, language in zip(corpus, languages, strict=True) if language != "ur"]
-    want = [language for document, language in written for _ in range(sum(map(len, document)))]
+    assert shards.languages == ("", "de", "sw")
+    order = sorted((index for index in range(29) if index != 3), key=lambda index: (languages[index], index))
+    assert read_back(shards) == [[sentence.tolist() for sentence in corpus[index]] for index in order]
+    want = [languages[index] for index in order for _ in range(sum(map(len, corpus[index])))]
     numbers = shards.language_of(np.arange(shards.num_tokens).reshape(1, -1))
     assert [shards.languages[number] for number in numbers[0]] == want
-    assert json.loads((tmp_path / "shards" / "shards.json").read_text())["format_version"] == 2
+    assert shards.tokens_by_language() == {name: want.count(name) for name in ("", "de", "sw")}
+    assert json.loads((tmp_path / "shards" / "shards.json").read_text())["format_version"] == 3
+    assert {path.name.split("-")[0] for path in (tmp_path / "shards").iterdir()} == {
+        "ids",
+        "sentences",
+        "documents",
+        "shards.json",
+    }
+
+
+def test_shards_of_format_2_are_still_read(tmp_path: Path) -> None:
+    corpus = documents(7, 5)
+    stored(tmp_path / "shards", corpus)
+    languages = ["sw", "de", "sw", "sw", "ur", "de", "ur"]
+    in_format_2(tmp_path / "shards", languages)
+    shards = Shards.open(tmp_path / "shards", verify=True)
+    assert shards.languages == ("sw", "de", "ur")
+    want = [language for document, language in zip(corpus, languages, strict=True) for _ in np.concatenate(document)]
+    assert [shards.languages[number] for number in shards.language_of(np.arange(shards.num_tokens))] == want
+    assert shards.first_documents() is None
+    assert shards.tokens_by_language() == {}
+
+
+def test_hundreds_of_languages_take_few_open_files(tmp_path: Path) -> None:
+    names = [f"l{number:03}" for number in range(307)]
+    corpus = documents(1009, 3, max_tokens=7)
+    languages = [names[index % 307] for index in range(1009)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 23, limits[1]))
+    try:
+        shards = stored(tmp_path / "shards", corpus, languages=languages)
+        again = [Shards.open(tmp_path / "shards") for _ in range(2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(again[0].tokens_by_language()) == 307
+    assert sum(shards.tokens_by_language().values()) == shards.num_tokens
+
+
+def test_a_failed_write_of_a_language_is_said_in_a_line_and_leaves_no_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LanguageSpool, "add", full)
+    with pytest.raises(UserError, match="cannot write token shards: No space left on device; free some space"):
+        write_shards(documents(3, 5), tmp_path, VOCAB_SIZE, languages=["en", "de", "en"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["ids", "sentences", "documents"])
+def test_shards_that_are_gone_or_cut_off_may_be_left_out(tmp_path: Path, kind: str) -> None:
+    corpus, languages = documents(31, 5), [("de", "sw", "ur")[index % 3] for index in range(31)]
+    folder = tmp_path / "shards"
+    whole = stored(folder, corpus, max_tokens_per_shard=151, languages=languages)
+    texts, bounds = read_back(whole), whole.first_documents()
+    assert bounds is not None
+    manifest = json.loads((folder / "shards.json").read_text())
+    sizes = [shard["num_documents"] for shard in manifest["shards"]]
+    assert len(sizes) > 5
+    gone, cut = folder / f"{kind}-00001.bin", folder / f"{kind}-00004.bin"
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-2])
+    with pytest.raises(UserError, match=f"{kind}-00001.bin: missing, though shards.json lists it; write the token"):
+        Shards.open(folder)
+    left = Shards.open(folder, skip_missing=True)
+    assert [text.split(": ")[0] for text in left.skipped] == [str(gone), str(cut)]
+    shard = np.repeat(np.arange(len(sizes)), sizes)
+    there = np.flatnonzero((shard != 1) & (shard != 4))
+    assert read_back(left) == [texts[document] for document in there]
+    starts = left.sentences.at(left.documents.at(np.arange(left.num_documents)))
+    want = (np.searchsorted(bounds, there, "right") - 1).tolist()
+    assert left.language_of(starts).tolist() == want
+
+
+def test_shards_that_are_all_gone_cannot_be_left_out(tmp_path: Path) -> None:
+    stored(tmp_path / "shards", documents(3, 5))
+    (tmp_path / "shards" / "ids-00000.bin").unlink()
+    with pytest.raises(UserError, match=r"^none of 1 shards is whole; the first: .*ids-00000.bin: missing, though"):
+        Shards.open(tmp_path / "shards", skip_missing=True)
 
 
 def test_without_languages_the_format_is_the_first(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from encodery.batch import Batch
+from encodery.data.alpha import Knots
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
@@ -382,3 +383,94 @@ def test_text_in_a_language_that_the_model_lacks(tmp_path: Path, languages: list
         f"corpus: some text {what}, but the model's languages are en, de; give each input one of these as its "
         "language"
     )
+
+
+@pytest.fixture(scope="module")
+def three_languages(tmp_path_factory: pytest.TempPathFactory) -> Shards:
+    names = ["de"] * 150 + ["sw"] * 40 + ["ur"] * 12
+    return stored(tmp_path_factory.mktemp("corpus") / "shards", documents(202, 17), languages=names)
+
+
+def sampling(shards: Shards, alpha: Knots, steps: int = 200, nsp: bool = False) -> Pretraining:
+    config = ObjectiveConfig(nsp=nsp)
+    numbers = {"de": 0, "sw": 1, "ur": 2}
+    return Pretraining(config, shards, vocabulary(), MAX_SEQLEN, TOKENS_PER_STEP, SEED, numbers, alpha, steps)
+
+
+def languages_of(batch: Batch) -> set[int]:
+    """The languages of each sequence, which must be one."""
+    assert batch.language_ids is not None
+    parts = np.split(batch.language_ids.numpy(), batch.cu_seqlens[1:-1].numpy())
+    assert all(len(set(part.tolist())) == 1 for part in parts)
+    return {int(part[0]) for part in parts}
+
+
+@pytest.mark.parametrize("nsp", [True, False])
+def test_sampled_batches_have_the_shares_of_alpha_and_what_epochs_say(three_languages: Shards, nsp: bool) -> None:
+    objective, steps = sampling(three_languages, ((0, 0.3),), nsp=nsp), 400
+    counts = np.zeros(3)
+    for step in range(steps):
+        batch = objective.batch(step)
+        languages_of(batch)
+        assert batch.language_ids is not None
+        text = original_ids(batch).numpy() >= NUM_SPECIAL
+        counts += np.bincount(batch.language_ids.numpy()[text], minlength=3)
+    sizes = np.array(list(three_languages.tokens_by_language().values()))
+    raised = (sizes / sizes.sum()) ** 0.3
+    assert np.abs(counts / counts.sum() - raised / raised.sum()).max() < 0.03
+    epochs = objective.epochs_by_language(0, steps)
+    assert list(epochs) == ["de", "sw", "ur"]
+    # what a full sequence leaves out and, with pairs, what is drawn at random come on top
+    assert np.abs(counts / sizes / list(epochs.values()) - 1).max() < 0.12
+    assert abs(counts.sum() / steps / TOKENS_PER_STEP - 0.95) < 0.06
+
+
+def test_a_sampled_batch_is_the_same_whatever_was_asked_for_before(three_languages: Shards) -> None:
+    annealed = ((0, 1.0), (100, 0.3))
+    in_order = sampling(three_languages, annealed, 100)
+    batches = {step: in_order.batch(step) for step in range(120)}
+    jumping = sampling(three_languages, annealed, 100)
+    for step in (99, 5, 1_000_003, 100, 0, 63, 64, 119):
+        assert_same(jumping.batch(step), batches.get(step) or in_order.batch(step))
+
+
+def test_an_alpha_of_one_reads_the_text_as_it_comes(three_languages: Shards) -> None:
+    plain = Pretraining(
+        ObjectiveConfig(nsp=False),
+        three_languages,
+        vocabulary(),
+        MAX_SEQLEN,
+        TOKENS_PER_STEP,
+        SEED,
+        {"de": 0, "sw": 1, "ur": 2},
+    )
+    one = sampling(three_languages, ((0, 1.0), (50, 1.0)))
+    for step in range(7):
+        assert_same(plain.batch(step), one.batch(step))
+    assert one.epochs_by_language(10, 60) == dict.fromkeys(("de", "sw", "ur"), 50 / one.steps_per_epoch)
+
+
+def test_an_order_of_text_without_languages_is_the_one_it_always_was(folder: Path) -> None:
+    """A changed order would change every training; these figures are from before languages were sampled."""
+    objective = pretraining(Shards.open(folder))
+    digests = [hashlib.sha256(objective.batch(step).input_ids.numpy().tobytes()).hexdigest()[:16] for step in (0, 97)]
+    assert digests == ["15b4db85eca395ab", "fafc119e690ec226"]
+
+
+def test_each_language_has_held_out_text_of_its_own(three_languages: Shards) -> None:
+    objective = sampling(three_languages, ((0, 1.0),))
+    found = {name: list(batches) for name, batches in objective.validation_batches_by_language(1500).items()}
+    assert list(found) == ["de", "sw", "ur"]
+    for number, batches in enumerate(found.values()):
+        assert {language for batch in batches for language in languages_of(batch)} == {number}
+        assert abs(sum(batch.num_tokens for batch in batches) / 500 - 1) < 0.3
+    again = sampling(three_languages, ((0, 1.0),)).validation_batches_by_language(1500)
+    for name, batches in again.items():
+        for one, other in zip(found[name], batches, strict=True):
+            assert_same(one, other)
+
+
+def test_text_without_languages_has_none_to_measure(folder: Path) -> None:
+    objective = pretraining(Shards.open(folder))
+    assert objective.validation_batches_by_language(1000) == {}
+    assert objective.epochs_by_language(0, 10) == {}

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encodery.batch import Batch
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.objectives.phases import Phase, Stretch, in_phases, stretches, total_tokens
+from encodery.objectives.phases import Course, Phase, Stretch, stretches, total_tokens
 from tests.objectives.test_objective import MAX_SEQLEN, assert_same, folder, pretraining
 
 __all__ = ["folder"]
@@ -52,20 +51,8 @@ def test_a_phase_that_is_none(values: dict[str, float], message: str) -> None:
 
 def asked(parts: list[Stretch], steps: int) -> list[tuple[int, int, int]]:
     """What each step asks of whom: (max_seqlen, tokens_per_step, step of that kind)."""
-    seen: list[tuple[int, int, int]] = []
-
-    def batches(max_seqlen: int, tokens_per_step: int):  # type: ignore[no-untyped-def]
-        def batch(step: int) -> Batch:
-            seen.append((max_seqlen, tokens_per_step, step))
-            raise LookupError
-
-        return batch
-
-    batch = in_phases(parts, batches)
-    for step in range(steps):
-        with pytest.raises(LookupError):
-            batch(step)
-    return seen
+    course = Course(parts, lambda max_seqlen, tokens_per_step: (max_seqlen, tokens_per_step))
+    return [(*kind, own) for kind, own in map(course.at, range(steps))]
 
 
 def test_a_larger_batch_goes_on_where_the_smaller_ones_ended() -> None:
@@ -80,10 +67,19 @@ def test_other_lengths_alone_count_the_steps_on() -> None:
     assert asked(parts, 6) == [(32, 100, 0), (32, 100, 1), (32, 100, 2), (64, 100, 3), (64, 100, 4), (64, 100, 5)]
 
 
+def test_the_runs_of_a_stretch_of_steps_are_those_of_its_steps() -> None:
+    parts = stretches([Phase(start=0.5, tokens_per_step=300), Phase(start=0.8, tokens_per_step=400)], 10, 32, 100)
+    course = Course(parts, lambda _, tokens_per_step: tokens_per_step)
+    for start, stop in ((0, 10), (3, 9), (6, 7), (4, 4), (0, 5)):
+        steps = [(made, own) for made, low, high in course.runs(start, stop) for own in range(low, high)]
+        assert steps == [course.at(step) for step in range(start, stop)]
+
+
 def test_real_batches_in_any_order(folder: Path) -> None:
     shards = Shards.open(folder)
     parts = stretches([Phase(start=0.5, max_seqlen=MAX_SEQLEN)], 14, 17, 521)
     short, full = (pretraining(shards, max_seqlen=length) for length in (17, MAX_SEQLEN))
-    batch = in_phases(parts, lambda max_seqlen, _: pretraining(shards, max_seqlen=max_seqlen).batch)
+    course = Course(parts, lambda max_seqlen, _: pretraining(shards, max_seqlen=max_seqlen))
     for step in np.random.default_rng(0).permutation(14).tolist():
-        assert_same(batch(step), (short if step < 7 else full).batch(step))
+        objective, own = course.at(step)
+        assert_same(objective.batch(own), (short if step < 7 else full).batch(step))

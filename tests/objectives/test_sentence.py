@@ -116,3 +116,22 @@ def test_pairs_are_truncated_as_in_bert(a_length: int, b_length: int, max_tokens
         else:
             b_length -= 1
     assert (int(a_kept[0]), int(b_kept[0])) == (a_length, b_length)
+
+
+def test_a_random_next_is_in_the_same_language(tmp_path: Path) -> None:
+    names = [("de", "sw", "ur")[number % 3] for number in range(210)] + ["yo"]
+    shards = stored(tmp_path / "shards", documents(211, 13), languages=names)
+    pieces, segments, labels = prepare(shards, 1511)
+    random = labels == IS_RANDOM
+    own = shards.language_of(shards.sentences.at(pieces.first))
+    other = shards.language_of(segments.starts[:, 1])
+    alone = own == shards.languages.index("yo")
+    assert (random & ~alone).sum() > 500
+    assert (own[~alone] == other[~alone]).all()
+    assert (document_at(shards, segments.starts[random, 1]) != pieces.document[random]).all()
+    # a language of one document has no other of its own
+    assert (random & alone).any()
+    assert (own[random & alone] != other[random & alone]).all()
+    for number in range(3):
+        low, high = shards.first_documents()[number : number + 2]  # type: ignore[index]
+        assert set(document_at(shards, segments.starts[random & (own == number), 1])) <= set(range(low, high))

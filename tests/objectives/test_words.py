@@ -11,7 +11,7 @@ from encodery.data.layout import PackedText, lay_out
 from encodery.data.spans import Segments
 from encodery.objectives.masked import MaskedConfig, MaskedLM
 from encodery.objectives.words import find_words
-from encodery.stages.pretraining import vocabulary_of
+from encodery.stages.reading import vocabulary_of
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import Tokenizer, TokenizerSpec, train_tokenizer

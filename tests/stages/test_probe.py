@@ -14,7 +14,7 @@ from encodery.data.shards import Shards
 from encodery.families.folder import load_folder
 from encodery.objectives.objective import ObjectiveConfig, Pretraining
 from encodery.recipe import load_recipe
-from encodery.stages.pretraining import vocabulary_of
+from encodery.stages.reading import vocabulary_of
 from encodery.stages.text import valid_documents
 
 

@@ -4,18 +4,21 @@ import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from encodery.config import Config
+from encodery.corpus.remote import RemoteFile, is_remote, remote_files
 from encodery.errors import UserError
 from encodery.files.records import RECORD_SUFFIXES
 from encodery.files.streams import COMPRESSIONS, EncodingErrors, inner_suffix, reading
 
+InputFile = Path | RemoteFile
 Format = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
 
 _SUFFIXES: dict[str, Format] = {".txt": "txt", **RECORD_SUFFIXES}
+File = TypeVar("File", Path, RemoteFile)
 _CONTAINERS = (".zip", ".tar", ".tgz")
 
 
@@ -25,7 +28,8 @@ def _absent(value: str | None) -> bool:
 
 
 class CorpusInput(Config):
-    """Text to learn from: a file, a folder (with all below it) or a glob, `**` included.
+    """Text to learn from: a file, a folder (with all below it) or a glob, `**` included; on disk, or at an address
+    that fsspec knows (`s3://bucket/folder`).
 
     `format = "auto"` goes by the suffix. Any other value is the format of every file named or globbed, whatever its
     suffix, and limits folders and archives to the files of that format.
@@ -51,29 +55,25 @@ class CorpusInput(Config):
         return self
 
 
-def input_files(inputs: Sequence[CorpusInput], base: Path) -> list[Path]:
+def input_files(inputs: Sequence[CorpusInput], base: Path) -> list[InputFile]:
     """Every file that the inputs name, once, sorted. Relative paths start at `base`.
 
     Raises:
         UserError: a path that does not exist, a glob without a match, a folder or file that holds no known format.
     """
-    return sorted({path for entry in inputs for path in files_of(entry, base)})
+    return sorted({path for entry in inputs for path in files_of(entry, base)}, key=str)
 
 
-def files_of(entry: CorpusInput, base: Path) -> list[Path]:
+def files_of(entry: CorpusInput, base: Path) -> Sequence[InputFile]:
     """The files of one input, sorted; raises as `input_files` does."""
+    if is_remote(entry.path):
+        return _remote_files(entry)
     target = base / entry.path
     with reading(str(target)):
         if target.is_dir():
             return _readable(_below(target), str(target), entry)
         if target.is_file():
-            if entry.format == "auto" and not is_container(target.name) and format_of(target.name) is None:
-                suffix = inner_suffix(target.name) or target.suffix or target.name
-                raise UserError(
-                    f'{target}: "{suffix}" is not a text format; {_allowed(entry)}; '
-                    'if it holds text, set format = "txt"'
-                )
-            return [target]
+            return [_one_readable(target, entry)]
         if target.exists():
             raise UserError(f"{target}: neither a file nor a folder; name one of these")
         if not glob.has_magic(entry.path):
@@ -82,6 +82,28 @@ def files_of(entry: CorpusInput, base: Path) -> list[Path]:
     if not files:
         raise UserError(f"{target.absolute()}: no file matches the pattern; check path = {entry.path!r}")
     return files if entry.format != "auto" else _readable(files, str(target), entry)
+
+
+def _remote_files(entry: CorpusInput) -> Sequence[InputFile]:
+    """The same for an address."""
+    with reading(entry.path):
+        files, named = remote_files(entry.path)
+    if named:
+        return [_one_readable(files[0], entry)]
+    if not files and glob.has_magic(entry.path):
+        raise UserError(f"{entry.path}: no file matches the pattern; check path = {entry.path!r}")
+    is_folder = not glob.has_magic(entry.path)
+    return files if entry.format != "auto" and not is_folder else _readable(files, entry.path, entry)
+
+
+def _one_readable(file: File, entry: CorpusInput) -> File:
+    """A file that was named outright, if its format is known."""
+    if entry.format == "auto" and not is_container(file.name) and format_of(file.name) is None:
+        suffix = inner_suffix(file.name) or PurePosixPath(file.name).suffix or file.name
+        raise UserError(
+            f'{file}: "{suffix}" is not a text format; {_allowed(entry)}; if it holds text, set format = "txt"'
+        )
+    return file
 
 
 def _matches(pattern: str, base: Path) -> Iterable[Path]:
@@ -98,7 +120,7 @@ def _below(folder: Path) -> list[Path]:
     )
 
 
-def _readable(files: list[Path], place: str, entry: CorpusInput) -> list[Path]:
+def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> Sequence[File]:
     readable = [path for path in files if is_container(path.name) or accepts(entry, path.name)]
     if not readable:
         raise nothing_readable(place, [path.name for path in files], entry)

@@ -16,6 +16,7 @@ from typing import Any
 from encodery.corpus.inputs import (
     CorpusInput,
     Format,
+    InputFile,
     accepts,
     files_of,
     format_of,
@@ -63,7 +64,7 @@ def read_documents(inputs: Sequence[CorpusInput], base: Path) -> Iterator[Docume
     return _read_all(found)
 
 
-def _read_all(found: Sequence[tuple[CorpusInput, Sequence[Path]]]) -> Iterator[Document]:
+def _read_all(found: Sequence[tuple[CorpusInput, Sequence[InputFile]]]) -> Iterator[Document]:
     empty = True
     for entry, files in found:
         for path in files:
@@ -76,7 +77,7 @@ def _read_all(found: Sequence[tuple[CorpusInput, Sequence[Path]]]) -> Iterator[D
         raise UserError(f"the corpus is empty: no text in {count} file(s) ({paths}); add text")
 
 
-def _read_file(path: Path, entry: CorpusInput) -> Iterator[Document]:
+def _read_file(path: InputFile, entry: CorpusInput) -> Iterator[Document]:
     if is_container(path.name):
         yield from _read_archive(path, entry)
         return
@@ -87,7 +88,7 @@ def _read_file(path: Path, entry: CorpusInput) -> Iterator[Document]:
         yield from _read_stream(stream, str(path), chosen, entry)
 
 
-def _read_archive(path: Path, entry: CorpusInput) -> Iterator[Document]:
+def _read_archive(path: InputFile, entry: CorpusInput) -> Iterator[Document]:
     """Members of a known format, in the archive's order. Their paths are only names: nothing is unpacked to disk."""
     members = _zip_members if inner_suffix(path.name) == ".zip" else _tar_members
     skipped: list[str] = []
@@ -118,14 +119,14 @@ def _read_member(source: str, open_member: OpenMember, chosen: Format, entry: Co
         yield from _read_stream(stream, source, chosen, entry)
 
 
-def _zip_members(path: Path) -> Generator[tuple[str, OpenMember], None, None]:
-    with reading(str(path)), zipfile.ZipFile(path) as archive:
+def _zip_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
+    with reading(str(path)), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 yield info.filename, partial(archive.open, info)
 
 
-def _tar_members(path: Path) -> Generator[tuple[str, OpenMember], None, None]:
+def _tar_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
     with (
         open_bytes(path) as stream,
         reading(str(path)),

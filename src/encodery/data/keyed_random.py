@@ -6,10 +6,8 @@ seek, so there is no generator to save, to split among workers or to get out of 
 The mixing function is splitmix64's (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 """
 
-import math
-
 import numpy as np
-from jaxtyping import Float64, Integer, UInt64
+from jaxtyping import Float64, Int64, Integer, UInt64
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ROOT = np.uint64(0x243F6A8885A308D3)
@@ -50,30 +48,43 @@ def below(
 
 
 def permute(
-    index: Integer[np.ndarray, " indices"], size: int, seed: int | Integer[np.ndarray, " indices"]
+    index: Integer[np.ndarray, " indices"],
+    size: int | Int64[np.ndarray, " indices"],
+    seed: int | Integer[np.ndarray, " indices"],
 ) -> Integer[np.ndarray, " indices"]:
-    """Element `index` of a pseudo-random permutation of `range(size)`, without building the permutation.
+    """Element `index` of a pseudo-random permutation of `range(size)`, without building the permutation. Each element
+    may be one of another permutation, with a size and a seed of its own.
 
     A Feistel network over the smallest near-square grid that holds `size` cells, walked until it lands inside
     (Black, Rogaway, "Ciphers with arbitrary finite domains", 2002, sec. 5 and 4). Memory and time per element are
     constant.
     """
-    assert size > 0
-    assert index.size == 0 or (index.min() >= 0 and index.max() < size)
-    rows = math.isqrt(size - 1) + 1
-    columns = -(-size // rows)
+    sizes: Int64[np.ndarray, " indices"] = np.broadcast_to(np.asarray(size, np.int64), index.shape)
+    assert index.size == 0 or (index.min() >= 0 and (index < sizes).all())
+    rows = _square_root(sizes - 1) + 1
+    columns = -(-sizes // rows)
     state = np.broadcast_to(keyed_uint64(seed), index.shape)
     cells = _feistel(index.astype(np.uint64), state, rows, columns)
-    while (outside := np.flatnonzero(cells >= size)).size:
-        cells[outside] = _feistel(cells[outside], state[outside], rows, columns)
+    while (outside := np.flatnonzero(cells >= sizes.astype(np.uint64))).size:
+        cells[outside] = _feistel(cells[outside], state[outside], rows[outside], columns[outside])
     return cells.astype(np.int64)
 
 
+def _square_root(values: Int64[np.ndarray, " values"]) -> Int64[np.ndarray, " values"]:
+    """The whole part of each square root, where floating point may be one off."""
+    root = np.sqrt(values.astype(np.float64)).astype(np.int64)
+    root -= root * root > values
+    return np.asarray(root + ((root + 1) ** 2 <= values))
+
+
 def _feistel(
-    cells: UInt64[np.ndarray, " cells"], state: UInt64[np.ndarray, " cells"], rows: int, columns: int
+    cells: UInt64[np.ndarray, " cells"],
+    state: UInt64[np.ndarray, " cells"],
+    rows: Int64[np.ndarray, " cells"],
+    columns: Int64[np.ndarray, " cells"],
 ) -> UInt64[np.ndarray, " cells"]:
     """One pass over the grid: rows shift by a function of the column, then columns by one of the row."""
-    num_rows, num_columns = np.uint64(rows), np.uint64(columns)
+    num_rows, num_columns = rows.astype(np.uint64), columns.astype(np.uint64)
     row, column = np.divmod(cells, num_columns)
     for turn in np.arange(2 * _ROUNDS, dtype=np.uint64).reshape(_ROUNDS, 2) << np.uint64(56):
         row = (row + extend(state, turn[0] + column) % num_rows) % num_rows

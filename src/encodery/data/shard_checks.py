@@ -23,8 +23,9 @@ def check_contents(
     _check_ids(folder / file_name("ids", index), arrays["ids"], manifest.vocab_size)
     _check_offsets(folder / file_name("sentences", index), arrays["sentences"], shard.num_tokens, "token")
     _check_offsets(folder / file_name("documents", index), arrays["documents"], shard.num_sentences, "sentence")
-    if manifest.languages is not None:
-        _check_ids(folder / file_name(LANGUAGES, index), arrays[LANGUAGES], len(manifest.languages), "the languages")
+    if LANGUAGES in manifest.kinds:
+        count = len(manifest.languages or ())
+        _check_ids(folder / file_name(LANGUAGES, index), arrays[LANGUAGES], count, "the languages")
     for kind in manifest.kinds:
         path = folder / file_name(kind, index)
         with path.open("rb") as file:

@@ -6,14 +6,19 @@ so that item `k` is `offsets[k]:offsets[k + 1]`:
     ids-0000i.bin        uint16 (uint32 above 65,536 ids)   token ids, every sentence after the other
     sentences-0000i.bin  uint64   first token of each sentence
     documents-0000i.bin  uint64   first sentence of each document
-    languages-0000i.bin  uint16   language of each document, a place in `languages`; only where the corpus names any
+
+Where the corpus names languages, documents of one language lie together (format 3): `language_documents` counts them,
+in the order of `languages`. In format 2, which is still read, they lie as they came, and a fourth file names each
+one's:
+
+    languages-0000i.bin  uint16   language of each document, a place in `languages`
 """
 
 import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from encodery.config import Config
 from encodery.errors import UserError
@@ -52,19 +57,34 @@ class ShardFiles(Config):
 class ShardsManifest(Config):
     """The table in `shards.json`."""
 
-    format_version: Literal[1, 2] = 1
-    """2 where there are languages."""
+    format_version: Literal[1, 2, 3] = 1
+    """3 where there are languages; 2 where they are not grouped."""
     dtype: Literal["uint16", "uint32"]
     vocab_size: int = Field(gt=0)
     shards: tuple[ShardFiles, ...]
     """None, where the corpus has no text."""
     languages: tuple[str, ...] | None = Field(default=None, max_length=MAX_LANGUAGES, exclude_if=_absent)
     """Their names, "" for what no input names."""
+    language_documents: tuple[NonNegativeInt, ...] | None = Field(default=None, exclude_if=_absent)
+    """How many documents each has; they lie in this order."""
+
+    @model_validator(mode="after")
+    def _languages_are_counted(self) -> "ShardsManifest":
+        if (self.format_version == 3) != (self.language_documents is not None):
+            raise ValueError("language_documents belongs to format_version 3, and to no other")
+        if self.language_documents is None:
+            return self
+        total = sum(shard.num_documents for shard in self.shards)
+        if len(self.language_documents) != len(self.languages or ()) or sum(self.language_documents) != total:
+            raise ValueError(
+                f"language_documents must have a count for each of languages, {total} documents in all; {REWRITE}"
+            )
+        return self
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The files of a shard."""
-        return KINDS if self.languages is None else (*KINDS, LANGUAGES)
+        return (*KINDS, LANGUAGES) if self.format_version == 2 else KINDS
 
     def record_type(self, kind: str) -> str:
         """The dtype of a record, as NumPy spells it."""

@@ -4,6 +4,7 @@ Several shards read exactly as one: every index and every offset here counts ove
 `shard_format` describes the files, `shard_writer` writes them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,8 @@ from jaxtyping import Float64, Int, Int64, UInt
 
 from encodery.data.shard_checks import check_contents
 from encodery.data.shard_format import LANGUAGES, ShardsManifest, read_manifest
+from encodery.data.shard_languages import GroupedLanguages, Languages, ScatteredLanguages
+from encodery.errors import UserError
 
 _COUNT_TOKENS = 1 << 22
 
@@ -66,39 +69,52 @@ class Shards:
         ids: list[UInt[np.ndarray, " _"]],
         sentences: Offsets,
         documents: Offsets,
-        languages: tuple[str, ...] = (),
-        languages_of_documents: list[UInt[np.ndarray, " _"]] | None = None,
+        languages: Languages | None = None,
+        skipped: tuple[str, ...] = (),
     ) -> None:
         self.vocab_size = vocab_size
         self.sentences = sentences
         """First token of each sentence."""
         self.documents = documents
         """First sentence of each document."""
-        self.languages = languages
+        self.languages = languages.names if languages else ()
         """The names of the languages; none where the corpus names none."""
-        self._languages_of_documents = np.concatenate(languages_of_documents or [np.zeros(0, np.uint16)])
+        self.skipped = skipped
+        """What is wrong with each shard that was left out."""
+        self._languages = languages
         self._ids = ids
         self._first_token = np.cumsum([0, *map(len, ids)])
 
     @classmethod
-    def open(cls, folder: Path, verify: bool = False) -> "Shards":
+    def open(cls, folder: Path, verify: bool = False, skip_missing: bool = False) -> "Shards":
         """Map a folder of shards; `verify` also reads every byte and compares it with its recorded hash.
+        `skip_missing` leaves out shards of which a file is missing or truncated, and notes them in `skipped`.
 
         Raises:
-            UserError: a file is missing, truncated or (with `verify`) altered; names the file and the record.
+            UserError: a file is missing, truncated or (with `verify`) altered; names the file and the record. With
+                `skip_missing`: no shard is whole.
         """
         manifest = read_manifest(folder)
-        arrays = [_map_shard(folder, manifest, index) for index in range(len(manifest.shards))]
-        if verify:
-            for index, shard in enumerate(arrays):
-                check_contents(folder, manifest, index, shard)
+        arrays, skipped = {}, []
+        for index in range(len(manifest.shards)):
+            try:
+                arrays[index] = _map_shard(folder, manifest, index)
+            except UserError as error:
+                if not skip_missing:
+                    raise
+                skipped.append(str(error))
+            else:
+                if verify:
+                    check_contents(folder, manifest, index, arrays[index])
+        if skipped and not arrays:
+            raise UserError(f"none of {len(skipped)} shards is whole; the first: {skipped[0]}")
         return cls(
             manifest.vocab_size,
-            [shard["ids"] for shard in arrays],
-            Offsets([shard["sentences"].view(np.int64) for shard in arrays]),
-            Offsets([shard["documents"].view(np.int64) for shard in arrays]),
-            manifest.languages or (),
-            [shard[LANGUAGES] for shard in arrays if LANGUAGES in shard],
+            [shard["ids"] for shard in arrays.values()],
+            Offsets([shard["sentences"].view(np.int64) for shard in arrays.values()]),
+            Offsets([shard["documents"].view(np.int64) for shard in arrays.values()]),
+            _languages(manifest, arrays),
+            tuple(skipped),
         )
 
     @property
@@ -119,8 +135,13 @@ class Shards:
 
     def language_of(self, tokens: Int[np.ndarray, "*places"]) -> Int64[np.ndarray, "*places"]:
         """The place in `languages` of each token's document."""
+        assert self._languages is not None
         documents = self.document_of(self.sentences.search(tokens.ravel(), "right") - 1)
-        return np.asarray(self._languages_of_documents[documents].astype(np.int64).reshape(tokens.shape))
+        return self._languages.of_documents(documents).reshape(tokens.shape)
+
+    def first_documents(self) -> Int64[np.ndarray, " bounds"] | None:
+        """Where the documents of each language begin, with the end of the last; None where they are not grouped."""
+        return self._languages.bounds if isinstance(self._languages, GroupedLanguages) else None
 
     def take_ranges(
         self, starts: Int[np.ndarray, " ranges"], lengths: Int[np.ndarray, " ranges"]
@@ -138,6 +159,14 @@ class Shards:
         places = np.empty_like(lengths)
         places[order] = np.cumsum(lengths[order]) - lengths[order]
         return np.asarray(np.concatenate(parts)[flat_ranges(places, lengths)])
+
+    def tokens_by_language(self) -> dict[str, int]:
+        """How many tokens each language has; empty where documents are not grouped by it."""
+        bounds = self.first_documents()
+        if bounds is None:
+            return {}
+        sizes = np.diff(self.sentences.at(self.documents.at(bounds)))
+        return dict(zip(self.languages, sizes.tolist(), strict=True))
 
     def token_counts(self) -> Int64[np.ndarray, " vocab_size"]:
         """How often each id occurs, in bounded memory."""
@@ -173,6 +202,18 @@ def _by_shard(
     order = np.argsort(shard, kind="stable")
     numbers, first = np.unique(shard[order], return_index=True)
     return list(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
+
+
+def _languages(
+    manifest: ShardsManifest, arrays: Mapping[int, Mapping[str, UInt[np.ndarray, " _"]]]
+) -> Languages | None:
+    """The languages of the documents of those shards that there are."""
+    if manifest.languages is None:
+        return None
+    if manifest.language_documents is None:
+        return ScatteredLanguages(manifest.languages, [shard[LANGUAGES] for shard in arrays.values()])
+    sizes = [shard.num_documents for shard in manifest.shards]
+    return GroupedLanguages.of_shards(manifest.languages, manifest.language_documents, sizes, list(arrays))
 
 
 def _map_shard(folder: Path, manifest: ShardsManifest, index: int) -> dict[str, UInt[np.ndarray, " _"]]:

@@ -81,12 +81,28 @@ class Windows:
         place = np.arange(start, stop)
         epoch, index = np.divmod(place, self.num_windows)
         index = permute(index, self.num_windows, keyed_uint64(self.seed, _ORDER, epoch))
-        copy = epoch % self.num_copies if self.num_copies else epoch
+        copy = self.copy_of(epoch)
         begin = index * self.span
         if self.jitter:
             begin -= below(keyed_uint64(self.seed, _JITTER, copy), self.span)
         key = copy * self.num_windows + index if self.num_copies else place
-        pieces = self._whole(place, key, begin)
+        return self.pieces_at(place, key, begin, 0, self.shards.num_tokens)
+
+    def copy_of(self, epoch: Int64[np.ndarray, " windows"]) -> Int64[np.ndarray, " windows"]:
+        """Which of the different epochs each one is."""
+        return epoch % self.num_copies if self.num_copies else epoch
+
+    def pieces_at(
+        self,
+        place: Int64[np.ndarray, " windows"],
+        key: Int64[np.ndarray, " windows"],
+        begin: Int64[np.ndarray, " windows"],
+        low: int | Int64[np.ndarray, " windows"],
+        high: int | Int64[np.ndarray, " windows"],
+    ) -> Pieces:
+        """The pieces of windows that begin at the tokens `begin`, each a part of the range `low : high`, in which
+        sentences start and end; `key` names the draws within them."""
+        pieces = self._whole(place, key, np.maximum(begin, low), np.minimum(begin + self.span, high))
         if not self.crosses_documents:
             pieces = self._cut_at_documents(pieces)
         if self.max_sentences:
@@ -98,10 +114,11 @@ class Windows:
         place: Int64[np.ndarray, " windows"],
         key: Int64[np.ndarray, " windows"],
         begin: Int64[np.ndarray, " windows"],
+        end: Int64[np.ndarray, " windows"],
     ) -> Pieces:
-        """The sentences that start in `begin : begin + span`, across documents."""
+        """The sentences that start in `begin : end`, across documents."""
         sentences = self.shards.sentences
-        last = sentences.search(begin + self.span, "left")
+        last = sentences.search(end, "left")
         # a window inside one long sentence would be empty: it takes that sentence, so that no batch is ever empty
         first = np.minimum(sentences.search(begin, "left"), last - 1)
         return Pieces(place, self.shards.document_of(first), first, last, key)

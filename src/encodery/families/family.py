@@ -100,6 +100,8 @@ class Family:
     """Defaults of the tokenizer that the family's papers use, as `TokenizerSpec` fields."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of its pretraining objective, as `ObjectiveConfig` fields."""
+    alpha: float = 1.0
+    """How its pretraining samples languages, where the text names any (`data.alpha`)."""
 
     def their_key(self, name: str) -> str:
         """The key of `config.json` that holds this field of ours, if one does."""

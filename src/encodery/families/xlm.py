@@ -140,4 +140,5 @@ XLM = Family(
     ignored=frozenset({"transformer.position_ids"}),
     tokenizer={"type": "moses-bpe"},
     objective={"nsp": False},
+    alpha=0.7,  # Conneau and Lample 2019, sec. 3.5: the language of a batch; 0.5 (sec. 3.1) is for the vocabulary
 )

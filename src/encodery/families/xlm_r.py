@@ -14,4 +14,5 @@ XLM_R: Family = replace(
     presets={"base": roberta_sizes(12, 768, 250_002), "large": roberta_sizes(24, 1024, 250_002)},
     architectures=class_names("XLMRoberta"),
     tokenizer={"type": "unigram"},
+    alpha=0.3,  # section 3 of the paper: "Masked Language Models"
 )

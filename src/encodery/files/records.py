@@ -86,6 +86,11 @@ def without_half_pairs(record: Any, location: str, encoding_errors: EncodingErro
     return record
 
 
+def _reads_blocks(raw: object) -> bool:
+    """Whether any part of it can be fetched: an `AbstractBufferedFile` of fsspec."""
+    return hasattr(raw, "blocksize") and hasattr(raw, "cache")
+
+
 def _read_parquet(stream: io.BufferedReader, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, Record]]:
     """Rows batch by batch; a stream that cannot seek cheaply (from an archive) is taken into memory first."""
     try:
@@ -95,7 +100,7 @@ def _read_parquet(stream: io.BufferedReader, name: str, columns: tuple[str, ...]
         raise UserError(
             f'{name}: reading Parquet needs the package pyarrow; pip install "encodery[corpus]"'
         ) from None
-    seekable = isinstance(stream.raw, io.FileIO)
+    seekable = isinstance(stream.raw, io.FileIO) or _reads_blocks(stream.raw)
     with reading(name):
         source = stream if seekable else io.BytesIO(stream.read())
     row = 0

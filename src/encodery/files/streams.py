@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from encodery.errors import UserError
 
@@ -44,8 +44,15 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+@runtime_checkable
+class Openable(Protocol):
+    """A file that is not open yet: a path, or something that is opened as one. Its text is its name."""
+
+    def open(self, mode: str, /) -> Any: ...
+
+
 @contextmanager
-def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
+def open_bytes(path: Path | Openable) -> Iterator[io.BufferedReader]:
     """The bytes of a file, decompressed when its name ends in `.gz` or `.zst`.
 
     Raises:

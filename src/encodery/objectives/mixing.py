@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
+from encodery.data.alpha import Knots
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.shards import Shards
 from encodery.errors import UserError
@@ -28,6 +30,12 @@ class Objective(Protocol):
     def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
         """About `max_tokens` of the text, always the same."""
 
+    def validation_batches_by_language(self, max_tokens: int) -> dict[str, Iterator[Batch]]:
+        """The same for each language, which share `max_tokens` evenly; empty where shards are not sorted by it."""
+
+    def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
+        """How often the steps `start : stop` read the text of each language; empty where that is not known."""
+
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many items each term of the loss scores."""
 
@@ -38,9 +46,9 @@ class Objective(Protocol):
 class Mixed:
     """Objectives that take turns. From outside it is one objective, whose losses come under several names."""
 
-    def __init__(self, objectives: Mapping[str, Objective], turns: Turns) -> None:
+    def __init__(self, objectives: Mapping[Name, Objective], turns: Turns) -> None:
         """`objectives` holds each that has a turn at some step."""
-        self._objectives = objectives
+        self._objectives: Mapping[Name, Objective] = objectives
         self._turns = turns
 
     def batch(self, step: int) -> Batch:
@@ -53,13 +61,33 @@ class Mixed:
         for objective in self._objectives.values():
             yield from objective.validation_batches(max_tokens)
 
+    def validation_batches_by_language(self, max_tokens: int) -> dict[str, Iterator[Batch]]:
+        """For each language those of all objectives."""
+        found: dict[str, list[Iterator[Batch]]] = {}
+        for objective in self._objectives.values():
+            for language, batches in objective.validation_batches_by_language(max_tokens).items():
+                found.setdefault(language, []).append(batches)
+        return {language: chain.from_iterable(parts) for language, parts in found.items()}
+
+    def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
+        """Over the steps that each objective has of these."""
+        first, last = self._turns.before(start), self._turns.before(stop)
+        epochs: dict[str, float] = {}
+        for name, objective in self._objectives.items():
+            for language, count in objective.epochs_by_language(first[name], last[name]).items():
+                epochs[language] = epochs.get(language, 0.0) + count
+        return epochs
+
     def counts(self, batch: Batch) -> dict[str, int]:
         """Those of the batch's objective."""
-        return self._objectives[batch.objective].counts(batch)
+        return self._of(batch).counts(batch)
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """That of the batch's objective."""
-        return self._objectives[batch.objective].loss(model, batch)
+        return self._of(batch).loss(model, batch)
+
+    def _of(self, batch: Batch) -> Objective:
+        return next(objective for name, objective in self._objectives.items() if name == batch.objective)
 
 
 def build_objective(
@@ -72,9 +100,11 @@ def build_objective(
     seed: int,
     lang2id: Mapping[str, int] | None = None,
     num_steps: int = 1,
+    alpha: Knots | None = None,
 ) -> Objective:
     """What a recipe's objective asks for, over shards of text and, for `tlm`, of pairs; masked LM alone is
-    `Pretraining` itself. `num_steps` is the length of the run: mask rates may change over the steps of theirs.
+    `Pretraining` itself. `num_steps` is the length of the run: mask rates and the `alpha` that samples
+    languages may change over the steps of theirs.
 
     Raises:
         UserError: as `Pretraining` and `Translation`, or `tlm` has a weight and there are no pairs.
@@ -84,12 +114,16 @@ def build_objective(
     own_steps = {name: max(1, count) for name, count in turns.before(num_steps).items()}
     sizes = (vocabulary, max_seqlen, tokens_per_step)
 
+    def own_alpha(name: Name) -> Knots | None:
+        return alpha and tuple((round(step * own_steps[name] / num_steps), value) for step, value in alpha)
+
     def masked() -> Objective:
-        return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"])
+        return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"], alpha=own_alpha("mlm"))
 
     def causal() -> Objective:
         alone = config.model_copy(update={"nsp": False, "inputs": None})
-        return Pretraining(alone, shards, *sizes, int(keyed_uint64(seed, _CAUSAL)), lang2id, causal=True)
+        own_seed = int(keyed_uint64(seed, _CAUSAL))
+        return Pretraining(alone, shards, *sizes, own_seed, lang2id, own_steps["clm"], True, own_alpha("clm"))
 
     def translation() -> Objective:
         if parallel is None:

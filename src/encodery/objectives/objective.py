@@ -16,7 +16,9 @@ from jaxtyping import Int64, UInt64
 from pydantic import Field, model_validator
 
 from encodery.batch import Batch, LossOutput
+from encodery.data.alpha import AS_IT_IS, Knots, alpha_at
 from encodery.data.keyed_random import keyed_uint64
+from encodery.data.languages import LanguageTokens, LanguageWindows, OneByOne, SampledWindows, order_to_sample
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows
@@ -36,6 +38,7 @@ _PROBE_WINDOWS = 512
 _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
 _COPIES = 0xC0B1E5  # names the draws of text that comes again apart from those of steps
+_AS_THE_TEXT_COMES: Knots = ((0, AS_IT_IS),)
 
 
 class ObjectiveConfig(MixingConfig):
@@ -54,6 +57,11 @@ class ObjectiveConfig(MixingConfig):
         """`inputs`, stated or not."""
         return choose_format(self.inputs, self.nsp)
 
+    @property
+    def masked_alone(self) -> "ObjectiveConfig":
+        """Masked LM of these settings, and nothing else."""
+        return self.model_copy(update={"nsp": False, "inputs": None, "weights": None, "schedule": ()})
+
     @model_validator(mode="after")
     def _inputs_go_with_nsp(self) -> "ObjectiveConfig":
         choose_format(self.inputs, self.nsp)
@@ -70,9 +78,11 @@ class ObjectiveConfig(MixingConfig):
 class _Stream:
     """One endless, fixed order of text: training has one, validation another."""
 
-    windows: Windows
+    windows: Windows | SampledWindows | LanguageWindows
     seed: int
     """Names the draws within the sequences."""
+    num_copies: int = 0
+    """How many epochs differ in more than their order; 0: all."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +121,15 @@ class Pretraining:
         lang2id: Mapping[str, int] | None = None,
         num_steps: int = 1,
         causal: bool = False,
+        alpha: Knots | None = None,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
-        text if `lang2id` numbers them. `num_steps` is how long the mask rate has to change. `causal`: each next token
-        is asked for, and no tokens are hidden.
+        text if `lang2id` numbers them, sampled with `alpha`. `num_steps` is how long the training is, over which the
+        mask rate and alpha may change. `causal`: each next token is asked for, and no tokens are hidden.
 
         Raises:
-            UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, or the
-                lengths leave no room for text.
+            UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, the lengths
+                leave no room for text, or languages are to be sampled and the shards are not sorted by them.
         """
         self._special_tokens = num_special_tokens(2 if config.nsp else 1)
         _check(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
@@ -131,11 +142,20 @@ class Pretraining:
         self._inputs = config.input_format
         self._next_sentence = NextSentence(shards, self._inputs == "sentence-pair") if config.nsp else None
         windows = shape_windows(Windows(shards, self._span, 0, config.short_sequence_probability), self._inputs)
-        self._training = _stream(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
-        self._validation = _stream(replace(windows, jitter=False), seed, _VALIDATION)
+        self._windows = _seeded(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
+        self._held_out = _seeded(replace(windows, jitter=False), seed, _VALIDATION)
+        self._training = _stream(self._windows, seed, _TRAINING)
+        self._validation = probe = _stream(self._held_out, seed, _VALIDATION)
+        alpha = alpha or _AS_THE_TEXT_COMES
+        if languages := order_to_sample(self._windows, alpha):
+            middle = ((0, alpha_at(alpha, num_steps / 2)),)
+            probe = replace(self._training, windows=SampledWindows(languages, middle, 1, 1))
         self._windows_per_step = 1  # until it is known how many tokens a window becomes
-        self._tokens_per_window = self._measure_window()
+        self._tokens_per_window = self._measure_window(probe)
         self._windows_per_step = max(1, round(tokens_per_step / self._tokens_per_window))
+        if languages:
+            sampled = SampledWindows(languages, alpha, self._windows_per_step, num_steps)
+            self._training = replace(self._training, windows=sampled)
         self._steps_per_block = max(1, _BLOCK_TOKENS // tokens_per_step)
         self._plan = lru_cache(maxsize=1)(self._make_plan)
         self._block = lru_cache(maxsize=1)(self._make_block)
@@ -145,6 +165,15 @@ class Pretraining:
         """Steps in which every window of the corpus comes up once."""
         return self._training.windows.num_windows / self._windows_per_step
 
+    def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
+        """How often the steps `start : stop` read the text of each language; empty where shards are not sorted by
+        language."""
+        text = LanguageTokens.of(self._windows)
+        order, size = self._training.windows, self._windows_per_step
+        if isinstance(order, SampledWindows):
+            return order.epochs(start * size, stop * size)
+        return dict.fromkeys(text.names if text else (), (stop - start) / self.steps_per_epoch)
+
     def batch(self, step: int) -> Batch:
         """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
         number, place = divmod(step, self._steps_per_block)
@@ -152,9 +181,24 @@ class Pretraining:
 
     def validation_batches(self, max_tokens: int) -> Iterator[Batch]:
         """About `max_tokens` of the corpus (or all of it), always the same ones with the same masks."""
+        return self._first_of(self._validation, max_tokens)
+
+    def validation_batches_by_language(self, max_tokens: int) -> dict[str, Iterator[Batch]]:
+        """The same for each language, which share `max_tokens` evenly; empty where shards are not sorted by it."""
+        text = LanguageTokens.of(self._held_out)
+        if text is None:
+            return {}
+        order, share = OneByOne(self._held_out, text), max_tokens // len(text.names)
+        return {
+            name: self._first_of(replace(self._validation, windows=LanguageWindows(order, number)), share)
+            for number, name in enumerate(text.names)
+        }
+
+    def _first_of(self, stream: _Stream, max_tokens: int) -> Iterator[Batch]:
+        """About the first `max_tokens` of a stream, or an epoch of it."""
         wanted = max(1, round(max_tokens / self._tokens_per_window))
-        stop = min(wanted, self._validation.windows.num_windows)
-        sequences = self._sequences(self._validation, 0, stop)
+        stop = min(wanted, stream.windows.num_windows)
+        sequences = self._sequences(stream, 0, stop)
         for step in range(len(sequences.steps) - 1):
             yield from self._read(sequences.of_steps(step, step + 1), self._num_steps - 1)
 
@@ -173,10 +217,10 @@ class Pretraining:
             scorers["nsp"] = self._next_sentence
         return score(model, batch, scorers, self.counts(batch))
 
-    def _measure_window(self) -> float:
+    def _measure_window(self, stream: _Stream) -> float:
         """Mean tokens that a window becomes, special tokens and random next sentences included."""
-        num_windows = min(_PROBE_WINDOWS, self._validation.windows.num_windows)
-        lengths = self._sequences(self._validation, 0, num_windows).segments.lengths
+        num_windows = min(_PROBE_WINDOWS, stream.windows.num_windows)
+        lengths = self._sequences(stream, 0, num_windows).segments.lengths
         return float(lengths.sum() + len(lengths) + (lengths > 0).sum()) / num_windows
 
     def _sequences(self, stream: _Stream, start: int, stop: int) -> _Sequences:
@@ -184,7 +228,7 @@ class Pretraining:
         pieces = stream.windows.pieces(start, stop)
         step = pieces.window // self._windows_per_step
         steps = np.searchsorted(step, np.arange(step[0], step[-1] + 2))
-        if stream.windows.num_copies:
+        if stream.num_copies:
             index = np.arange(len(pieces)) - np.searchsorted(pieces.window, pieces.window)
             streams = keyed_uint64(stream.seed, _COPIES, pieces.key, index)
         else:
@@ -268,12 +312,14 @@ def _language_ids(shards: Shards, lang2id: Mapping[str, int]) -> Int64[np.ndarra
     return np.array([lang2id[language] for language in shards.languages], np.int64)
 
 
+def _seeded(windows: Windows, seed: int, purpose: int) -> Windows:
+    """The windows in an order for one purpose."""
+    return replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS)))
+
+
 def _stream(windows: Windows, seed: int, purpose: int) -> _Stream:
     """The order of text for one purpose."""
-    return _Stream(
-        windows=replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS))),
-        seed=int(keyed_uint64(seed, purpose, _SEQUENCES)),
-    )
+    return _Stream(windows, int(keyed_uint64(seed, purpose, _SEQUENCES)), windows.num_copies)
 
 
 def _check(

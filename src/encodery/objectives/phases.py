@@ -6,13 +6,13 @@ model of large-batch training").
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Generic, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
 
-from encodery.batch import Batch
 from encodery.config import Config
 
 
@@ -59,28 +59,52 @@ def stretches(phases: Sequence[Phase], steps: int, max_seqlen: int, tokens_per_s
     return [stretch for stretch in found.values() if stretch.first < steps]
 
 
+def tokens_by_length(parts: Sequence[Stretch], steps: int) -> list[tuple[int, int]]:
+    """For each stretch of `steps` steps the longest sequences, and the tokens of all its steps."""
+    lasts = [*(part.first for part in parts[1:]), steps]
+    return [
+        (part.max_seqlen, max(0, last - part.first) * part.tokens_per_step)
+        for part, last in zip(parts, lasts, strict=True)
+    ]
+
+
 def total_tokens(parts: Sequence[Stretch], steps: int) -> int:
     """Tokens of all steps."""
-    lasts = [*(part.first for part in parts[1:]), steps]
-    return sum((last - part.first) * part.tokens_per_step for part, last in zip(parts, lasts, strict=True))
+    return sum(tokens for _, tokens in tokens_by_length(parts, steps))
 
 
-def in_phases(
-    parts: Sequence[Stretch], batches: Callable[[int, int], Callable[[int], Batch]]
-) -> Callable[[int], Batch]:
-    """The batch of each step; `batches(max_seqlen, tokens_per_step)` gives those of one kind.
+Made = TypeVar("Made")
+
+
+class Course(Generic[Made]):
+    """What each step is read from: of `make(max_seqlen, tokens_per_step)`, one for each stretch.
 
     A stretch goes on in the text where the tokens of those before it end: no text comes twice because a batch grew.
     """
-    makers = [batches(part.max_seqlen, part.tokens_per_step) for part in parts]
-    firsts = [part.first for part in parts]
-    read = accumulate(
-        ((after.first - before.first) * before.tokens_per_step for before, after in pairwise(parts)), initial=0
-    )
-    starts = [-(-tokens // part.tokens_per_step) for tokens, part in zip(read, parts, strict=True)]
 
-    def batch(step: int) -> Batch:
-        place = bisect_right(firsts, step) - 1
-        return makers[place](starts[place] + step - firsts[place])
+    def __init__(self, parts: Sequence[Stretch], make: Callable[[int, int], Made]) -> None:
+        self._made = [make(part.max_seqlen, part.tokens_per_step) for part in parts]
+        self._firsts = [part.first for part in parts]
+        read = accumulate(
+            ((after.first - before.first) * before.tokens_per_step for before, after in pairwise(parts)), initial=0
+        )
+        self._own_firsts = [-(-tokens // part.tokens_per_step) for tokens, part in zip(read, parts, strict=True)]
 
-    return batch
+    @property
+    def first(self) -> Made:
+        """That of the first stretch."""
+        return self._made[0]
+
+    def at(self, step: int) -> tuple[Made, int]:
+        """What a step is read from, and which of its own steps that is."""
+        place = bisect_right(self._firsts, step) - 1
+        return self._made[place], self._own_firsts[place] + step - self._firsts[place]
+
+    def runs(self, start: int, stop: int) -> Iterator[tuple[Made, int, int]]:
+        """The same for the steps `start : stop`: whose own steps, from which to which."""
+        for made, first, own, end in zip(
+            self._made, self._firsts, self._own_firsts, [*self._firsts[1:], stop], strict=True
+        ):
+            low, high = max(start, first), min(stop, end)
+            if low < high:
+                yield made, own + low - first, own + high - first

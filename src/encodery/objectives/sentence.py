@@ -5,7 +5,8 @@ With `single_sentences` A and B are one natural sentence each (Liu et al., "RoBE
 Three choices differ from BERT's script, each to leave the model nothing to go by but the meaning:
 B starts at any *sentence* outside A's document with equal chance, as the paper says (the script draws the document
 first, so that short documents would give most of the random B and few of the true ones); it is about as long as the B
-it replaces; and a pair that is too long loses tokens at its outer ends, never at the seam.
+it replaces; and a pair that is too long loses tokens at its outer ends, never at the seam. Where the corpus names
+languages, B is in A's: another one would give itself away.
 """
 
 import numpy as np
@@ -39,6 +40,8 @@ class NextSentence:
             )
         self._shards = shards
         self._single_sentences = single_sentences
+        first = shards.first_documents()
+        self._languages = np.array([0, shards.num_documents]) if first is None else first
 
     def prepare(
         self, pieces: Pieces, streams: UInt64[np.ndarray, " sequences"], max_tokens: int
@@ -80,11 +83,13 @@ class NextSentence:
     def _elsewhere(
         self, document: Index, wanted: Index, draws: UInt64[np.ndarray, " sequences"]
     ) -> tuple[Index, Index]:
-        """Whole sentences of another document, one or about `wanted` tokens of them: their start and their length."""
+        """Whole sentences of another document of the same language, one or about `wanted` tokens of them: their start
+        and their length."""
         sentences, documents = self._shards.sentences, self._shards.documents
         own_first = documents.at(document)
         own_count = documents.at(document + 1) - own_first
-        first = below(draws, len(sentences) - own_count)
+        low, count = self._sentences_of_language(document)
+        first = low + below(draws, count - own_count)
         first += np.where(first >= own_first, own_count, 0)
         start = sentences.at(first)
         if self._single_sentences:
@@ -96,6 +101,16 @@ class NextSentence:
         end_after, end_before = sentences.at(after), sentences.at(before)
         nearer = np.where(end_after - start - wanted <= start + wanted - end_before, end_after, end_before)
         return start, nearer - start
+
+    def _sentences_of_language(self, document: Index) -> tuple[Index, Index]:
+        """The first of the sentences among which those like each document's are, and how many these are. A document
+        that is alone in its language has only others to be told from."""
+        language = np.searchsorted(self._languages, document, "right") - 1
+        alone = np.diff(self._languages)[language] == 1
+        low = np.where(alone, 0, self._languages[language])
+        high = np.where(alone, self._shards.num_documents, self._languages[language + 1])
+        first = self._shards.documents.at(low)
+        return first, self._shards.documents.at(high) - first
 
 
 def truncate_pairs(

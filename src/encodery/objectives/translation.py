@@ -31,6 +31,7 @@ from encodery.objectives.sentence import truncate_pairs
 from encodery.objectives.vocabulary import Vocabulary
 
 NAME = "tlm"
+PAIRS = "pairs"
 SPECIAL_TOKENS = 4
 _TRAINING, _VALIDATION = range(2)
 _ORDER, _PAIRS = range(2)
@@ -108,6 +109,14 @@ class Translation:
         for first in range(0, stop, self._pairs_per_step):
             places = np.arange(first, min(first + self._pairs_per_step, stop))
             yield self._read(self._validation, places, self._num_steps - 1)
+
+    def validation_batches_by_language(self, max_tokens: int) -> dict[str, Iterator[Batch]]:
+        """All pairs under one name: each is in two languages."""
+        return {PAIRS: self.validation_batches(max_tokens)}
+
+    def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
+        """None: what is told is how often the text of one language is read."""
+        return {}
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many tokens the loss scores, known before the model has seen the batch."""

@@ -14,12 +14,13 @@ from encodery.model.inherit import check_layers, differing_fields, evenly_spaced
 from encodery.objectives.distill import Distillation, Teacher, add_projection, drop_projection
 from encodery.objectives.objective import Pretraining
 from encodery.recipe import BASES, PRETRAIN
+from encodery.recipe.teaching import TOKENIZER, DistillTable
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run, base_folder
-from encodery.stages.pretraining import number_languages, settings_of, vocabulary_of
+from encodery.stages.pretraining import settings_of
+from encodery.stages.reading import number_languages, vocabulary_of
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.teachers import load_teacher
-from encodery.teaching import TOKENIZER, DistillTable
 from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device

@@ -65,6 +65,12 @@ def base_folder(run: Run, source: str) -> Path:
     return run.artifact(source) if source in BASES else resolve(source, run.base)
 
 
+def tokenizer_folder(run: Run) -> Path:
+    """Where the tokenizer of the pretraining text lies."""
+    table = run.recipe.pretrain
+    return base_folder(run, table.source) if table and table.source else run.artifact("tokenizer")
+
+
 Metrics = Mapping[str, Any]
 Build = Callable[[Run, Path, Path], Metrics]
 """`build(run, into, work)` writes the artifact's files into the empty folder `into` and returns its metrics."""

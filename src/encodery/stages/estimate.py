@@ -13,10 +13,11 @@ from encodery.families.folder import find_family
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
+from encodery.objectives.phases import tokens_by_length
 from encodery.objectives.turns import Turns
-from encodery.recipe import PRETRAIN
+from encodery.recipe import PRETRAIN, PretrainTable
+from encodery.recipe.teaching import DISTILL, DistillTable
 from encodery.stages.engine import Planned, Run, base_folder
-from encodery.teaching import DISTILL, DistillTable
 from encodery.train.progress import format_duration
 
 UTILIZATION = 0.35
@@ -39,18 +40,33 @@ class Cost:
 
 
 def pretrain_cost(run: Run) -> Cost:
-    """The cost of `[pretrain]`, from sizes alone."""
+    """The cost of `[pretrain]`, from sizes alone; no tokens and operations where only its time is known."""
     recipe, table = run.recipe, run.recipe.pretrain
     assert table is not None
-    assert recipe.tokenizer is not None
-    config = recipe.model.encoder(recipe.tokenizer.vocab_size)
-    tokens = table.total_tokens
-    micro = min(table.tokens_per_step, table.micro_batch_tokens)
+    config = _pretrained_config(run, table)
     again = table.activation_checkpointing
-    causal = Turns(table.objective, recipe.seed).before(table.steps)["clm"] / table.steps
+    causal = Turns(table.objective, recipe.seed).before(table.total_steps)["clm"] / table.total_steps
     scored = causal + (1 - causal) * MASKED_SHARE
-    flops = tokens * flops_per_token(config, table.max_seqlen, scored) * (4 / 3 if again else 1)
-    return Cost(tokens, flops, memory_bytes(config, micro, again, 1.0 if causal else MASKED_SHARE))
+    each = [
+        (tokens, flops_per_token(config, length, scored) * (4 / 3 if again else 1))
+        for length, tokens in tokens_by_length(table.stretches, table.steps or 0)
+    ]
+    micro = min(max(part.tokens_per_step for part in table.stretches), table.micro_batch_tokens)
+    memory = memory_bytes(config, micro, again, 1.0 if causal else MASKED_SHARE)
+    return Cost(table.total_tokens, sum(tokens * flops for tokens, flops in each), memory)
+
+
+def _pretrained_config(run: Run, table: PretrainTable) -> EncoderConfig:
+    """The sizes of the model that is pretrained: of the folder it continues from, or of `[model]`."""
+    if table.source:
+        return _config_of(base_folder(run, table.source) / "config.json")
+    assert run.recipe.tokenizer is not None
+    return run.recipe.model.encoder(run.recipe.tokenizer.vocab_size)
+
+
+def _config_of(path: Path) -> EncoderConfig:
+    theirs = read_json(path)
+    return config_from_theirs(find_family(theirs, str(path)), theirs, str(path))
 
 
 def distill_cost(run: Run) -> Cost:
@@ -75,8 +91,7 @@ def _teacher(run: Run, table: DistillTable) -> EncoderConfig:
     """The teacher's sizes: of its folder, or of `[model]` where this run has yet to make it."""
     path = base_folder(run, table.teacher) / "config.json"
     if path.is_file():
-        theirs = read_json(path)
-        return config_from_theirs(find_family(theirs, str(path)), theirs, str(path))
+        return _config_of(path)
     tokenizer = run.recipe.tokenizer
     return run.recipe.model.encoder(tokenizer.vocab_size if tokenizer else UNKNOWN_VOCABULARY)
 
@@ -134,5 +149,7 @@ def plan_table(run: Run, planned: Sequence[Planned]) -> Table:
             seconds = estimate.flops / (UTILIZATION * measured_flops(trained.precision))
             memory = f"{estimate.memory_bytes / 1e9:.1f} GB"
             cost = [f"{estimate.tokens:,}", f"{estimate.flops:.1e}", memory, f"about {format_duration(seconds)}"]
+            if trained.time and not (estimate.tokens and seconds < trained.time):
+                cost = ["", "", memory, format_duration(trained.time)]
         table.add_row(item.stage.name, item.state, item.reason, *cost)
     return table

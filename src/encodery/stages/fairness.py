@@ -42,8 +42,9 @@ def check_fair(schemes: Sequence[Scheme], budget: str, unequal: bool) -> list[st
 
 def planned_tokens(scheme: Scheme) -> int:
     """About how many tokens its training on text reads."""
-    # a table whose batches grow says itself what they add up to
-    return sum(getattr(t, "total_tokens", t.steps * t.tokens_per_step) for t in training_tables(scheme))
+    # a table whose batches grow says itself what they add up to; where only the time is known there is no sum
+    tables = training_tables(scheme)
+    return sum(t.total_tokens if hasattr(t, "total_tokens") else t.steps * t.tokens_per_step for t in tables)
 
 
 def budget_gap(amounts: Mapping[str, float | int], unit: str) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from encodery.config import Config
+from encodery.corpus.inputs import InputFile
 from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
+from encodery.corpus.remote import RemoteFile
 from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
-from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable
+from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
+from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.finetuning import build_finetune
@@ -23,7 +26,6 @@ from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
 from encodery.stages.vocabulary import build_extend, build_trim
-from encodery.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable
 
@@ -36,10 +38,11 @@ NOT_IN_KEY = {
     "keep_checkpoints",
     "log_every",
     "max_skipped_steps",
+    "on_missing_shard",
     "parallel",
 }
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
-evaluations decide which weights these are)."""
+evaluations decide which weights these are). A training that a vanished shard stopped continues without that shard."""
 
 
 def stages_of(run: Run) -> list[Stage]:
@@ -50,19 +53,10 @@ def stages_of(run: Run) -> list[Stage]:
     """
     recipe = run.recipe
     stages: list[Stage] = []
-    model = {"model": _settings(recipe.model), "seed": recipe.seed}
-    if recipe.tokenizer and recipe.corpus:
-        corpus = {"corpus": _settings(recipe.corpus, "parallel", "valid_parallel")}
-        inputs = _fingerprints(input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base), run.base)
-        spec = {"tokenizer": _settings(recipe.tokenizer), **corpus}
-        stages.append(Stage("tokenizer", build_tokenizer, spec, inputs))
-        stages.append(Stage(SHARDS, build_shards, corpus, inputs, ("tokenizer",)))
-        if recipe.corpus.parallel:
-            stages.append(_parallel(run, recipe.corpus))
+    if recipe.corpus and (recipe.tokenizer or (recipe.pretrain and recipe.pretrain.source)):
+        stages += _text(run, recipe.corpus)
     if recipe.pretrain:
-        config = {"pretrain": _settings(recipe.pretrain), **model}
-        parents = ("tokenizer", SHARDS, *((PARALLEL,) if recipe.translates else ()))
-        stages.append(Stage(PRETRAIN, build_pretrain, config, {}, parents, PRETRAIN, True))
+        stages.append(_pretrain(run, recipe.pretrain, [stage.name for stage in stages]))
     if recipe.trim:
         stages.append(_revise(run, TRIM, recipe.trim, build_trim))
     if recipe.extend:
@@ -97,16 +91,48 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
     return [stage for stage in stages if stage.name in wanted]
 
 
-def _parallel(run: Run, corpus: CorpusTable) -> Stage:
+def _text(run: Run, corpus: CorpusTable) -> list[Stage]:
+    """The vocabulary, unless it is that of a model, and the text as its tokens."""
+    stages = []
+    settings = {"corpus": _settings(corpus, "parallel", "valid_parallel")}
+    parts = (*corpus.inputs, *corpus.valid_inputs, *corpus.probe_inputs)
+    inputs = _fingerprints(input_files(parts, run.base), run.base)
+    source = run.recipe.pretrain.source if run.recipe.pretrain else None
+    folder = base_folder(run, source) if source else None
+    if folder and source:
+        inputs |= _fingerprints(_base(run, f"{PRETRAIN}.from", source)[0], run.base)
+    if run.recipe.tokenizer:
+        learned = {"corpus": _settings(corpus, "parallel", "valid_parallel", "probe_inputs")}
+        text = _fingerprints(input_files((*corpus.inputs, *corpus.valid_inputs), run.base), run.base)
+        stages.append(
+            Stage(TOKENIZER, build_tokenizer, {"tokenizer": _settings(run.recipe.tokenizer), **learned}, text)
+        )
+    parents = tuple(stage.name for stage in stages)
+    stages.append(Stage(SHARDS, partial(build_shards, folder=folder), settings, inputs, parents))
+    if corpus.parallel:
+        stages.append(_parallel(run, corpus, parents))
+    return stages
+
+
+def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
+    """Depends on the text, and on the model that it continues from."""
+    recipe = run.recipe
+    files = _base(run, f"{PRETRAIN}.from", table.source)[0] if table.source else []
+    config = {"pretrain": _settings(table), "model": _settings(recipe.model), "seed": recipe.seed}
+    parents = tuple(name for name in text if name != PARALLEL or recipe.translates)
+    return Stage(PRETRAIN, build_pretrain, config, _fingerprints(files, run.base), parents, PRETRAIN, True)
+
+
+def _parallel(run: Run, corpus: CorpusTable, parents: tuple[str, ...]) -> Stage:
     settings = corpus.model_dump(mode="json", by_alias=True, include={"parallel", "valid_parallel", "valid_fraction"})
     files = parallel_files((*corpus.parallel, *corpus.valid_parallel), run.base)
-    return Stage(PARALLEL, build_parallel, {"corpus": settings}, _fingerprints(files, run.base), ("tokenizer",))
+    return Stage(PARALLEL, build_parallel, {"corpus": settings}, _fingerprints(files, run.base), parents)
 
 
 def _revise(run: Run, name: str, table: TrimTable | ExtendTable, build: Build) -> Stage:
     files, parents = _base(run, f"{name}.from", table.source)
-    files += input_files(table.inputs, run.base)
-    return Stage(name, build, {name: _settings(table)}, _fingerprints(files, run.base), parents)
+    read = [*files, *input_files(table.inputs, run.base)]
+    return Stage(name, build, {name: _settings(table)}, _fingerprints(read, run.base), parents)
 
 
 def _distill(run: Run, table: DistillTable) -> list[Stage]:
@@ -192,14 +218,18 @@ def _settings(table: Config, *without: str) -> dict[str, Any]:
     return table.model_dump(mode="json", by_alias=True, exclude={*NOT_IN_KEY, *without} - decides)
 
 
-def _fingerprints(files: Iterable[Path], base: Path) -> dict[str, str]:
-    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing.
+def _fingerprints(files: Iterable[InputFile], base: Path) -> dict[str, str]:
+    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing. Of a
+    file in an object store, what the store says of it.
 
     Raises:
         UserError: a file is missing.
     """
     prints = {}
     for path in files:
+        if isinstance(path, RemoteFile):
+            prints[str(path)] = path.fingerprint
+            continue
         if not path.is_file():
             raise UserError(f"{path}: no such file; paths in a recipe are relative to the recipe's folder")
         status = path.stat()

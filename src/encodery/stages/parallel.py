@@ -13,7 +13,7 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.objectives.translation import SPECIAL_TOKENS
 from encodery.recipe import CorpusTable
-from encodery.stages.engine import Metrics, Run
+from encodery.stages.engine import Metrics, Run, tokenizer_folder
 from encodery.stages.text import is_held_out
 from encodery.text.tokenizer import Tokenizer
 
@@ -25,7 +25,7 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
     """Every pair as the ids of its two sides, the training and the held-out part."""
     corpus = run.recipe.corpus
     assert corpus is not None
-    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
+    tokenizer = Tokenizer.load(tokenizer_folder(run))
     metrics = {}
     for split in ("train", "valid"):
         folder = into / split

@@ -1,123 +1,80 @@
 """The stage that pretrains on shards."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from encodery.batch import Batch
-from encodery.data.pairs import Pairs
-from encodery.data.shards import Shards
-from encodery.errors import UserError
-from encodery.families import FAMILIES
+from encodery.config import read_json, write_json
 from encodery.families.folder import ModelFolder
-from encodery.model.config import EncoderConfig
-from encodery.objectives.mixing import Objective, build_objective, with_perplexities
-from encodery.objectives.seqlen_warmup import warmed_up
+from encodery.objectives.mixing import Objective, with_perplexities
+from encodery.objectives.phases import Course
 from encodery.objectives.turns import NAMES
-from encodery.objectives.vocabulary import Vocabulary
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
+from encodery.stages.languages import HeldOut, by_language, exposure
 from encodery.stages.parallel import PARALLEL, pair_facts
-from encodery.stages.saving import save_model, training_facts
-from encodery.text.tokenizer import Tokenizer
-from encodery.train.loss import mean_metrics
+from encodery.stages.reading import PROBE, TRAIN, VALID, Reading, number_languages, starting_model
+from encodery.stages.saving import LOG, save_model, training_facts
+from encodery.stages.skipping import log_skipped, skipped
 from encodery.train.trainer import Trainer
+
+BEFORE = "before.json"
 
 
 def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     """The `pretrain` stage: a model folder with the objective's heads."""
     recipe, table = run.recipe, run.recipe.pretrain
     assert table is not None
-    assert recipe.corpus is not None
-    tokenizer = Tokenizer.load(run.artifact("tokenizer"))
-
-    family = FAMILIES[recipe.model.family]
-    config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-    text = [run.artifact("shards") / "train", *([run.artifact(PARALLEL) / "train"] if recipe.translates else [])]
-    lang2id = number_languages(run, config, *text) if config.has_language_embeddings else None
-
-    def objective_over(split: str, max_seqlen: int) -> Objective:
-        return build_objective(
-            config=table.objective,
-            shards=Shards.open(run.artifact("shards") / split),
-            parallel=Shards.open(run.artifact(PARALLEL) / split) if recipe.translates else None,
-            vocabulary=vocabulary_of(tokenizer),
-            max_seqlen=max_seqlen,
-            tokens_per_step=table.tokens_per_step,
-            seed=recipe.seed,
-            lang2id=lang2id,
-            num_steps=table.steps,
-        )
-
-    objective, valid = (objective_over(split, table.max_seqlen) for split in ("train", "valid"))
-    batches: Callable[[int], Batch] = objective.batch
-    if warmup := table.seqlen_warmup:
-        short = objective_over("train", warmup.max_seqlen)
-        batches = warmed_up(short.batch, batches, warmup.steps, table.max_seqlen, recipe.seed)
-    model = family.model(config, ("mlm", "nsp") if table.objective.nsp else ("mlm",))
-    model.initialize(recipe.seed)
-    valid_batches = list(valid.validation_batches(table.valid_max_tokens))
-
-    def evaluate() -> dict[str, float]:
-        measured = mean_metrics(valid, model, valid_batches)
-        return measured if table.objective.names == NAMES[:1] else with_perplexities(measured)
-
+    start = starting_model(run)
+    lang2id = languages_of(run, start)
+    reading = Reading(run, start.tokenizer, lang2id)
+    course = reading.course()
+    model = start.model
+    held_out = {
+        split: HeldOut(reading.held_out(split), model, table.valid_max_tokens)
+        for split in reading.shards.keys() - {TRAIN}
+    }
+    measure = partial(_measure, held_out, table.objective.names != NAMES[:1])
+    before = run.ranks.first(lambda: _before(model, measure, work)) if table.source else {}
+    log_skipped(work / LOG, reading.shards)
     trainer = Trainer(
         model,
-        objective,
-        batches,
+        course.first,
+        partial(reading.batch, course),
         table,
-        table.steps,
+        table.total_steps,
         recipe.seed,
         work,
-        evaluate,
+        measure,
         run.console,
         "pretrain",
         run.ranks,
     )
-    metrics: dict[str, Any] = {"valid": trainer.fit(), **training_facts(trainer)}
+    metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer)}
     run.ranks.dismiss_others()
-    if table.objective.nsp:
-        metrics["nsp_majority"] = nsp_majority(valid_batches)
-    if recipe.translates:
-        metrics["parallel"] = pair_facts(run, table.max_seqlen)
+    metrics |= {**skipped(reading.shards), **({"before": by_language(before)} if before else {})}
+    metrics |= _facts(run, reading, course, held_out[VALID], trainer.state.step)
+    settings = {**start.settings, **settings_of(lang2id)}
     folder = ModelFolder(
-        family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings_of(lang2id)
+        start.family, model.cpu(), start.tokenizer, info={"max_seqlen": table.longest}, settings=settings
     )
-    inputs = [source.path for source in recipe.corpus.inputs]
-    inputs += [name for entry in recipe.corpus.parallel for name in entry.paths] if recipe.translates else []
-    mask_token = tokenizer.id_to_token(tokenizer.mask_token_id)
-    card = ModelCard(recipe.name, recipe.model.family, "fill-mask", training_data=inputs, mask_token=mask_token)
-    save_model(into, work, folder, metrics, card)
+    save_model(into, work, folder, metrics, _card(run, start))
     return metrics
 
 
-def number_languages(
-    run: Run, config: EncoderConfig, shards: Path, pairs: Path | None = None, table: str = "model"
-) -> dict[str, int] | None:
-    """A number for each language of the training text, pairs included, in the order of their names, as XLM has them.
-
-    None where the text names none: then no vector of a language is added, nor learned.
-
-    Raises:
-        UserError: there are more languages than the model has vectors.
-    """
-    names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
-    languages = sorted(filter(None, names))
-    if not languages:
-        run.console.print(
-            "corpus.inputs name no language, or the token shards are older than these: the model's "
-            f"{config.num_languages} vectors of languages stay as they are drawn"
-        )
+def languages_of(run: Run, start: ModelFolder) -> Mapping[str, int] | None:
+    """The numbers of the languages: the model's own if it has been trained before, else those of the text."""
+    config = start.model.config
+    if not config.has_language_embeddings:
         return None
-    if len(languages) > config.num_languages:
-        raise UserError(
-            f"{table}.config.num_languages = {config.num_languages}, but the corpus has {len(languages)} languages "
-            f"({', '.join(languages)}); raise num_languages"
-        )
-    return {language: number for number, language in enumerate(languages)}
+    if run.recipe.pretrain and run.recipe.pretrain.source:
+        return start.languages or None
+    pairs = run.artifact(PARALLEL) / TRAIN if run.recipe.translates else None
+    return number_languages(run, config, run.artifact("shards") / TRAIN, pairs)
 
 
 def settings_of(lang2id: Mapping[str, int] | None) -> dict[str, Any]:
@@ -133,15 +90,51 @@ def nsp_majority(batches: Sequence[Batch]) -> float:
     return max(labels.mean().item(), 1 - labels.mean().item())
 
 
-def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
-    """What an objective must know of a tokenizer."""
-    return Vocabulary(
-        vocab_size=tokenizer.vocab_size,
-        cls_token_id=tokenizer.cls_token_id,
-        sep_token_id=tokenizer.sep_token_id,
-        mask_token_id=tokenizer.mask_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        special_ids=tokenizer.special_ids,
-        continues_word=tokenizer.continues_word,
-        ends_word=tokenizer.ends_word,
+def _measure(held_out: Mapping[str, HeldOut], perplexities: bool) -> dict[str, float]:
+    """The metrics of the held-out text; of the probe, under its name."""
+    metrics = held_out[VALID].measure()
+    if perplexities:
+        metrics = with_perplexities(metrics)
+    if PROBE in held_out:
+        metrics |= {f"{PROBE}_{name}": value for name, value in held_out[PROBE].measure().items()}
+    return metrics
+
+
+def _before(model: torch.nn.Module, measure: Callable[[], dict[str, float]], work: Path) -> dict[str, float]:
+    """What the model measures that training begins with; measured once, however often the stage continues."""
+    path = work / BEFORE
+    if path.is_file():
+        return read_json(path)
+    with torch.inference_mode():
+        metrics = (model.eval(), measure())[1]
+    work.mkdir(parents=True, exist_ok=True)
+    write_json(path, metrics)
+    return metrics
+
+
+def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut, steps: int) -> dict[str, Any]:
+    """What the report says of the text, beside the losses."""
+    facts: dict[str, Any] = {}
+    if rows := exposure(course, steps, reading.shards[TRAIN]):
+        facts["languages"] = rows
+    if reading.table.objective.nsp:
+        facts["nsp_majority"] = nsp_majority(valid.batches)
+    if run.recipe.translates:
+        facts["parallel"] = pair_facts(run, reading.table.longest)
+    return facts
+
+
+def _card(run: Run, start: ModelFolder) -> ModelCard:
+    recipe = run.recipe
+    assert recipe.corpus is not None
+    assert recipe.pretrain is not None
+    inputs = [source.path for source in recipe.corpus.inputs]
+    inputs += [name for entry in recipe.corpus.parallel for name in entry.paths] if recipe.translates else []
+    return ModelCard(
+        recipe.name,
+        start.family.model_type,
+        "fill-mask",
+        training_data=inputs,
+        mask_token=start.tokenizer.id_to_token(start.tokenizer.mask_token_id),
+        base_model=recipe.pretrain.source or "",
     )

@@ -17,7 +17,7 @@ from encodery.data.shards import Shards
 from encodery.families.folder import load_folder
 from encodery.objectives.objective import ObjectiveConfig, Pretraining
 from encodery.stages.engine import Metrics, Run, Stage
-from encodery.stages.pretraining import vocabulary_of
+from encodery.stages.reading import vocabulary_of
 from encodery.train.device import pick_device
 from encodery.train.loss import mean_metrics
 

@@ -7,35 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from encodery import __version__
-from encodery.artifact import read_manifest
 from encodery.recipe import EXTEND, SCRATCH, TRIM, Recipe
-from encodery.report.axes import ReferenceLine
 from encodery.report.bars import Bar, bar_chart
-from encodery.report.curves import Series, line_chart
+from encodery.report.curves import line_chart
 from encodery.report.page import Chart, Fact, RunReport, Section, Table, render_report
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
 from encodery.stages.mistakes import mistakes
+from encodery.stages.report_parts import metrics_of, series, training_facts_of
+from encodery.stages.report_pretraining import (
+    distill_results,
+    distill_section,
+    pretrain_results,
+    pretrain_section,
+    pretrained,
+)
 from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
-from encodery.teaching import DISTILL
 from encodery.train.log import read_log
 
 REPORT = "report.html"
 SHOWN_MISTAKES = 8
-OBJECTIVES = {
-    "mlm": ("MLM", "Masked LM", "masked token"),
-    "clm": ("CLM", "Causal LM", "token"),
-    "tlm": ("TLM", "Translation LM", "masked token"),
-}
-"""What the objectives of pretraining are called, and what their losses are counted per."""
-ACCURACIES = {
-    "mlm_accuracy": "masked tokens",
-    "clm_accuracy": "next tokens",
-    "tlm_accuracy": "masked tokens of pairs",
-    "nsp_accuracy": "next sentence",
-}
 SCORES = {
     "accuracy": "accuracy",
     "micro_f1": "micro F1",
@@ -51,17 +44,17 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
     """Write `report.html` from the manifests, logs and predictions of the run's other stages."""
     recipe = run.recipe
     sections = []
-    if recipe.tokenizer:
+    if metrics_of(run, "shards"):
         sections.append(_text_section(run))
     if recipe.pretrain:
-        sections.append(_pretrain_section(run))
+        sections.append(pretrain_section(run))
     if revisions := _revisions(run):
         sections.append(_vocabulary_section(revisions))
     if recipe.distill:
-        sections.append(_distill_section(run))
+        sections.append(distill_section(run))
     sections += [_finetune_section(run, name) for name in recipe.finetune]
-    pretrained = _pretrain_results(run) if recipe.pretrain else []
-    distilled = _distill_results(run) if recipe.distill else []
+    pretrained = pretrain_results(run) if recipe.pretrain else []
+    distilled = distill_results(run) if recipe.distill else []
     results = [*_finetune_results(run), *pretrained, *distilled, *_revision_results(run)]
     page = RunReport(
         title=recipe.name,
@@ -75,12 +68,6 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
     return {}
 
 
-def metrics_of(run: Run, stage: str) -> Mapping[str, Any]:
-    """The metrics in a stage's manifest."""
-    manifest = read_manifest(run.artifact(stage))
-    return manifest.metrics if manifest else {}
-
-
 def _text_section(run: Run) -> Section:
     shards = metrics_of(run, "shards")
     header = ("part", "documents", "sentences", "tokens", "unigram entropy (nats)")
@@ -88,8 +75,9 @@ def _text_section(run: Run) -> Section:
         (part, *(f"{facts[key]:,}" for key in header[1:4]), f"{facts['unigram_entropy']:.3f}")
         for part, facts in shards.items()
     ]
-    vocabulary = f"{metrics_of(run, 'tokenizer')['vocab_size']:,} tokens in the vocabulary."
-    return Section("Text", [vocabulary], tables=[Table("The text as tokens", header, rows)])
+    size = metrics_of(run, "tokenizer").get("vocab_size")  # None: the tokenizer is that of a model
+    vocabulary = [f"{size:,} tokens in the vocabulary."] if size else []
+    return Section("Text", vocabulary, tables=[Table("The text as tokens", header, rows)])
 
 
 def _revisions(run: Run) -> dict[str, Mapping[str, Any]]:
@@ -116,82 +104,13 @@ def _revision_results(run: Run) -> list[Fact]:
     ]
 
 
-def _pretrain_results(run: Run) -> list[Fact]:
-    valid = metrics_of(run, "pretrain")["valid"]
-    entropy = metrics_of(run, "shards")["valid"]["unigram_entropy"]
-    facts = [
-        Fact(f"validation {short} loss", f"{valid[f'{name}_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")
-        for name, (short, _, _) in OBJECTIVES.items()
-        if f"{name}_loss" in valid
-    ]
-    if "nsp_accuracy" in valid:
-        majority = metrics_of(run, "pretrain")["nsp_majority"]
-        note = f"accuracy; always the commoner answer: {majority:.1%}"
-        facts.append(Fact("next sentence", f"{valid['nsp_accuracy']:.1%}", note))
-    return facts
-
-
-def _distill_results(run: Run) -> list[Fact]:
-    metrics = metrics_of(run, DISTILL)
-    share = metrics["parameters"] / metrics["teacher"]["parameters"]
-    accuracy = f"masked LM accuracy {metrics['valid']['mlm_accuracy']:.1%}"
-    return [Fact("student", f"{share:.1%}", f"of its teacher's parameters; {accuracy}")]
-
-
-def _distill_section(run: Run) -> Section:
-    metrics = metrics_of(run, DISTILL)
-    log = read_log(run.artifact(DISTILL) / LOG)
-    titles = {"ce": "Soft targets (KL, nats)", "mlm": "Masked LM (nats)", "cos": "Hidden states (1 - cosine)"}
-    charts = [
-        line_chart(
-            [_series(log, "step", f"{term}_loss", "training"), _series(log, "eval", f"{term}_loss", "held out")],
-            title,
-            "step",
-            "per token",
-        )
-        for term, title in titles.items()
-        if f"{term}_loss" in metrics["valid"]
-    ]
-    return Section("Distillation", facts=_training_facts(metrics, log), charts=[Chart(chart) for chart in charts])
-
-
-def _pretrain_section(run: Run) -> Section:
-    metrics = metrics_of(run, "pretrain")
-    log = read_log(run.artifact("pretrain") / LOG)
-    entropy = ReferenceLine("unigram entropy", metrics_of(run, "shards")["valid"]["unigram_entropy"])
-    losses = [
-        line_chart(
-            [_series(log, "step", f"{name}_loss", "training"), _series(log, "eval", f"{name}_loss", "held out")],
-            f"{title} loss",
-            "step",
-            f"nats per {unit}",
-            [entropy],
-        )
-        for name, (_, title, unit) in OBJECTIVES.items()
-        if f"{name}_loss" in metrics["valid"]
-    ]
-    accuracy = line_chart(
-        [_series(log, "eval", name, label) for name, label in ACCURACIES.items() if name in metrics["valid"]],
-        "Accuracy on held-out text",
-        "step",
-        "accuracy",
-        [ReferenceLine("always the commoner (next sentence)", metrics["nsp_majority"])]
-        if "nsp_majority" in metrics
-        else [],
-    )
-    rate = line_chart([_series(log, "step", "lr", "lr")], "Learning rate", "step", "lr")
-    return Section(
-        "Pretraining", facts=_training_facts(metrics, log), charts=[Chart(c) for c in (*losses, accuracy, rate)]
-    )
-
-
 def _finetune_section(run: Run, name: str) -> Section:
     table = run.recipe.finetune[name]
     stages = [f"finetune.{name}.{seed}" for seed in table.seeds]
     logs = [read_log(run.artifact(stage) / LOG) for stage in stages]
     first = metrics_of(run, stages[0])
     chart = line_chart(
-        [_series(log, "step", "loss", f"seed {seed}") for seed, log in zip(table.seeds, logs, strict=True)],
+        [series(log, "step", "loss", f"seed {seed}") for seed, log in zip(table.seeds, logs, strict=True)],
         "Training loss",
         "step",
         "loss per example",
@@ -204,7 +123,7 @@ def _finetune_section(run: Run, name: str) -> Section:
     return Section(
         f"Fine-tuning: {name}",
         [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {table.train}."],
-        _training_facts(first, logs[0]),
+        training_facts_of(first, logs[0]),
         [Chart(chart)],
         tables,
         examples,
@@ -272,36 +191,8 @@ def _comparison(run: Run) -> list[Section]:
 def _summary(recipe: Recipe, results: Sequence[Fact]) -> list[str]:
     parts = []
     if recipe.pretrain:
-        parts.append(
-            f"{recipe.model.family} ({recipe.model.preset}), pretrained for {recipe.pretrain.steps:,} steps of about "
-            f"{recipe.pretrain.tokens_per_step:,} tokens."
-        )
+        parts.append(f"{pretrained(recipe, recipe.pretrain)} of about {recipe.pretrain.tokens_per_step:,} tokens.")
     for name, table in recipe.finetune.items():
         origin = "from fresh weights" if table.source == SCRATCH else f"from {table.source}"
         parts.append(f"{name}: {table.task.type}, {origin}.")
     return parts
-
-
-def _training_facts(metrics: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[Fact]:
-    steps = [record for record in log if record["event"] == "step"]
-    speeds = [record["tokens_per_second"] for record in steps]
-    facts = [
-        Fact("steps", f"{metrics['steps']:,}"),
-        Fact("tokens", f"{metrics['tokens']:,}"),
-        Fact("parameters", f"{metrics['parameters']:,}"),
-    ]
-    if steps:
-        facts.append(Fact("tokens/s", f"{statistics.median(speeds):,.0f}", "median"))
-        facts.append(Fact("peak memory", f"{max(r['peak_memory_bytes'] for r in steps) / 1e6:,.0f} MB"))
-    if metrics["skipped_steps"]:
-        facts.append(Fact("skipped steps", f"{metrics['skipped_steps']}", "loss or gradient not finite"))
-    return facts
-
-
-def _series(log: Sequence[Mapping[str, Any]], event: str, metric: str, name: str) -> Series:
-    points = [
-        (record["step"], record[metric])
-        for record in log
-        if record["event"] == event and record.get(metric) is not None
-    ]
-    return Series(name, [step for step, _ in points], [value for _, value in points])

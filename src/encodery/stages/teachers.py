@@ -13,10 +13,10 @@ from encodery.families.folder import ModelFolder, load_folder
 from encodery.families.vocabulary import with_vocabulary
 from encodery.files.records import Record
 from encodery.recipe import FinetuneTable
+from encodery.recipe.teaching import FINETUNE
 from encodery.stages.engine import Run, base_folder
 from encodery.tasks.distill import Distillable, Interleaved, TaskDistillConfig, Taught, order_of
 from encodery.tasks.task import Learned, Trainable
-from encodery.teaching import FINETUNE
 from encodery.text.shared import same_ids, within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device

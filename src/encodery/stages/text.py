@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, tee
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from encodery.corpus.readers import Document, read_documents
+from encodery.corpus.readers import CorpusInput, Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
@@ -20,7 +21,10 @@ from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 
 DOCUMENTS_AT_ONCE = 256
+CHARACTERS_AT_ONCE = 1 << 22
 """Documents whose sentences are encoded in one call: enough to keep the cores busy, little enough to hold."""
+NO_LANGUAGE = "none"
+"""What a person reads for text that names no language."""
 
 
 def train_documents(corpus: CorpusTable, base: Path) -> Iterator[Document]:
@@ -69,7 +73,11 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
     """Each language's share of the characters, as they are and as the vocabulary was trained on them."""
     total = sum(sizes.values())
     return {
-        language or "none": {"characters": sizes[language], "share": sizes[language] / total, "balanced_share": share}
+        language or NO_LANGUAGE: {
+            "characters": sizes[language],
+            "share": sizes[language] / total,
+            "balanced_share": share,
+        }
         for language, share in balanced_shares(sizes, alpha).items()
     }
 
@@ -80,11 +88,11 @@ def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -
     corpus = run.recipe.corpus
     assert corpus is not None
     tokenizer = Tokenizer.load(folder or run.artifact("tokenizer"))
-    metrics = {}
-    for split, documents in (
-        ("train", train_documents(corpus, run.base)),
-        ("valid", valid_documents(corpus, run.base)),
-    ):
+    metrics: dict[str, dict[str, Any]] = {}
+    parts = {"train": train_documents(corpus, run.base), "valid": valid_documents(corpus, run.base)}
+    if corpus.probe_inputs:
+        parts["probe"] = read_documents(corpus.probe_inputs, run.base)
+    for split, documents in parts.items():
         folder = into / split
         folder.mkdir()
         size = _Size()
@@ -93,6 +101,8 @@ def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -
         languages = (document.language for document in again) if names_languages(corpus.inputs) else None
         write_shards(encode_documents(tokenizer, documents), folder, tokenizer.vocab_size, languages=languages)
         shards = Shards.open(folder)
+        if split == "train":
+            check_languages(corpus.inputs, shards.languages)
         if not shards.num_documents:
             raise UserError(
                 f"corpus: no document is in the {split} part; add text, name corpus.valid_inputs, "
@@ -105,6 +115,8 @@ def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -
             "characters": size.characters,
             "unigram_entropy": shards.unigram_entropy(),
         }
+        if sizes := shards.tokens_by_language():
+            metrics[split]["languages"] = {name or NO_LANGUAGE: {"tokens": size} for name, size in sizes.items()}
     return metrics
 
 
@@ -121,9 +133,38 @@ class _Size:
             yield document
 
 
+def check_languages(inputs: Sequence[CorpusInput], found: Sequence[str]) -> None:
+    """Every language that an input is in has some text to learn from.
+
+    Raises:
+        UserError: one has none.
+    """
+    for entry in inputs:
+        if entry.language is not None and entry.language not in found:
+            raise UserError(
+                f"corpus.inputs: there is no text to learn from in the language {entry.language!r:.80} "
+                f"({entry.path}); add text, or remove the input"
+            )
+
+
 def encode_documents(tokenizer: Tokenizer, documents: Iterator[Document]) -> Iterator[list[np.ndarray]]:
     """Each document as the ids of its sentences; many documents share one call of the tokenizer."""
-    while chunk := [split_sentences(document.text) for document in islice(documents, DOCUMENTS_AT_ONCE)]:
+    for texts in _at_once(document.text for document in documents):
+        chunk = [split_sentences(text) for text in texts]
         encoded = iter(tokenizer.encode_batch([sentence for sentences in chunk for sentence in sentences]))
         for sentences in chunk:
             yield list(islice(encoded, len(sentences)))
+
+
+def _at_once(texts: Iterator[str]) -> Iterator[list[str]]:
+    """The texts, as many together as are encoded in one call."""
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        chunk.append(text)
+        size += len(text)
+        if len(chunk) == DOCUMENTS_AT_ONCE or size >= CHARACTERS_AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

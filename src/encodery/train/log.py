@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from encodery.errors import UserError
 
-Event = Literal["step", "eval", "checkpoint", "skip", "best", "resume"]
+Event = Literal["step", "eval", "checkpoint", "skip", "best", "resume", "shards"]
 
 
 class TrainLog:

@@ -92,7 +92,8 @@ class Progress:
 
     def evaluation(self, step: int, values: Metrics) -> None:
         """Metrics of an evaluation after `step`: a row beneath the table, or a line of their own; never skipped."""
-        self._evaluations.append((step, dict(values)))
+        values = {name: value for name, value in values.items() if "/" not in name}  # by language: for the log
+        self._evaluations.append((step, values))
         if self._live:
             self._draw()
         else:

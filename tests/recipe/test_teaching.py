@@ -8,7 +8,7 @@ import pytest
 
 from encodery.errors import UserError
 from encodery.recipe import Recipe
-from encodery.teaching import DistillTable, TaughtTable, check_teachers, with_seed
+from encodery.recipe.teaching import DistillTable, TaughtTable, check_teachers, with_seed
 
 
 def test_the_seed_of_a_teacher() -> None:

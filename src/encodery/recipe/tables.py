@@ -1,0 +1,222 @@
+"""The tables of a recipe that say what is read and what is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from encodery.config import Config
+from encodery.corpus.parallel import ParallelInput
+from encodery.corpus.readers import CorpusInput
+from encodery.data.alpha import AS_IT_IS, Alpha
+from encodery.data.columns import Fields
+from encodery.data.splits import Files
+from encodery.errors import UserError
+from encodery.families.adapter import LoraTable
+from encodery.objectives.objective import ObjectiveConfig
+from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
+from encodery.objectives.seqlen_warmup import SeqlenWarmup
+from encodery.recipe.teaching import DISTILL, TaughtTable
+from encodery.tasks.classification import TextClassificationConfig
+from encodery.tasks.tables import TaskTable
+from encodery.train.config import UNBOUNDED, TrainerConfig
+from encodery.train.space import with_values
+
+SCRATCH = "scratch"
+PRETRAIN = "pretrain"
+TRIM = "trim"
+EXTEND = "extend"
+BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
+"""The stages that leave a model to start from, in the order in which they run."""
+
+
+class CorpusTable(Config):
+    """`[corpus]`: the text, and the part of it that is held out."""
+
+    inputs: tuple[CorpusInput, ...] = Field(min_length=1)
+    valid_inputs: tuple[CorpusInput, ...] = ()
+    """Text to measure the validation loss on; a part of `inputs` if not given."""
+    probe_inputs: tuple[CorpusInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
+    """Text of another kind, of which the loss is measured only: what a model forgets shows here."""
+    valid_fraction: float = Field(default=0.02, gt=0.0, lt=0.5)
+    """Share of the documents held out, chosen by their content, when there are no `valid_inputs`."""
+    parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
+    """Aligned sentences of two languages, for `tlm`."""
+    valid_parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
+    """Aligned sentences to measure on; `valid_fraction` of `parallel` if not given."""
+
+
+class PretrainTable(TrainerConfig):
+    """`[pretrain]`: the objective, how long, and how."""
+
+    objective: ObjectiveConfig = ObjectiveConfig()
+    source: str | None = Field(default=None, alias="from", exclude_if=lambda source: source is None)
+    """A model folder to continue from, with its tokenizer, in place of fresh weights; `package:NAME/FOLDER` looks in
+    an installed Python package."""
+    max_seqlen: int = Field(default=128, ge=8)
+    seqlen_warmup: SeqlenWarmup | None = None
+    """Short sequences first: a fresh model learns its first grammar from them several times as fast."""
+    tokens_per_step: PositiveInt = 8192
+    phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
+    """Longer sequences or larger batches from a share of the steps on."""
+    steps: PositiveInt | None = None
+    """How many; where `time` is given, at most so many."""
+    valid_max_tokens: PositiveInt = 100_000
+    """The validation loss is taken over at most this many tokens, which languages share evenly."""
+    alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
+    """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
+    `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
+    on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
+    """`skip` goes on without token shards that are missing or truncated, and counts them."""
+
+    @property
+    def total_steps(self) -> int:
+        """`steps`, or more than any time is enough for."""
+        return self.steps or UNBOUNDED
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """Steps of one kind: the warm-up, what follows it, the phases."""
+        parts = stretches(self.phases, self.total_steps, self.max_seqlen, self.tokens_per_step)
+        if (warmup := self.seqlen_warmup) is None:
+            return parts
+        short = Stretch(0, warmup.max_seqlen, self.tokens_per_step)
+        return [short, replace(parts[0], first=warmup.steps), *parts[1:]]
+
+    @property
+    def longest(self) -> int:
+        """The longest sequences that are read."""
+        return max(part.max_seqlen for part in self.stretches)
+
+    @property
+    def total_tokens(self) -> int:
+        """About how many tokens all steps have; 0 where only the time is known."""
+        return total_tokens(self.stretches, self.steps) if self.steps else 0
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "PretrainTable":
+        if self.steps is None and self.time is None:
+            raise ValueError('pretrain ends after steps = 100_000 or time = "2h"; give one of them')
+        follows = [name for name, changes in self._schedules.items() if changes]
+        if self.steps is None and (follows or self.phases):
+            named = ", ".join([*follows, *(["phases"] if self.phases else [])])
+            raise ValueError(
+                f"{named} follow the steps of the run, and a time does not say how many these are; give steps, too: "
+                "the first of both ends the run"
+            )
+        grows = any(phase.tokens_per_step for phase in self.phases)
+        if grows and follows:
+            raise ValueError(
+                f"phases change tokens_per_step, and {', '.join(follows)} follow steps of one size; keep one"
+            )
+        return self
+
+    @property
+    def _schedules(self) -> Mapping[str, bool]:
+        """What may change over the steps, and whether it does."""
+        return {
+            "alpha": not isinstance(self.alpha, int | float),
+            "objective.mlm.mask_probability": not isinstance(self.objective.mlm.mask_probability, int | float),
+        }
+
+    @model_validator(mode="after")
+    def _phases_are_in_order(self) -> "PretrainTable":
+        parts = self.stretches
+        if any(after.first <= before.first for before, after in pairwise(parts)):
+            raise ValueError(
+                f"phases start at step {parts[2].first}, but seqlen_warmup ends at step {parts[1].first}; start them "
+                "later"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_is_shorter(self) -> "PretrainTable":
+        warmup = self.seqlen_warmup
+        if warmup and not (warmup.max_seqlen < self.max_seqlen and warmup.steps < self.total_steps):
+            raise ValueError(
+                f"seqlen_warmup = {{ max_seqlen = {warmup.max_seqlen}, steps = {warmup.steps} }} must be shorter "
+                f"than max_seqlen = {self.max_seqlen} and end before steps = {self.steps}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "PretrainTable":
+        terms = (*self.objective.names, "nsp") if self.objective.nsp else self.objective.names
+        metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
+        if self.best_metric not in (None, *metrics):
+            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
+        return self
+
+
+class FinetuneTable(TaughtTable):
+    """`[finetune.NAME]`: one task, its labelled files, and where the weights come from."""
+
+    task: TaskTable = TextClassificationConfig()
+    source: str = Field(default=PRETRAIN, alias="from")
+    """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
+    `package:NAME/FOLDER` looks in an installed Python package."""
+    train: str
+    dev: Files = None
+    test: Files = None
+    fields: Mapping[str, str] = Field(default_factory=dict)
+    """The columns that hold what the task's records are made of, where they are called otherwise."""
+    epochs: PositiveInt = 3
+    tokens_per_step: PositiveInt = 1024
+    reinit_pooler: bool = False
+    """Draw the pooler anew: it was pretrained for another question (Zhang et al. 2021)."""
+    reinit_layers: NonNegativeInt = 0
+    """Draw this many of the last layers anew."""
+    lora: LoraTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Train an adapter of the encoder in place of its weights (Hu et al. 2021)."""
+    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    """One model each; the report gives mean and spread."""
+
+    @property
+    def columns(self) -> Fields:
+        """`fields`, as the task has them."""
+        return self.task.kind.fields.parse(self.fields, "fields")
+
+    @model_validator(mode="after")
+    def _fields_and_steps_suit_the_task(self) -> "FinetuneTable":
+        self.task.check_step(self.tokens_per_step, self.micro_batch_tokens)
+        try:
+            self.columns  # noqa: B018
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def with_values(self, values: Mapping[str, Any]) -> "FinetuneTable":
+        """The table with other values at dotted keys ("optimizer.lr").
+
+        Raises:
+            UserError: there is no such key, or it cannot have the value.
+        """
+        return FinetuneTable.parse(with_values(self.model_dump(by_alias=True), values), "search.space")
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "FinetuneTable":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds = {list(self.seeds)} repeats a seed")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_stand_on_trained_layers(self) -> "FinetuneTable":
+        if self.lora and (self.source == SCRATCH or self.reinit_layers):
+            raise ValueError(
+                'lora leaves the encoder as it is, and from = "scratch" or reinit_layers would leave it untrained; '
+                "start from a model, or drop lora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> "FinetuneTable":
+        if self.selects and self.dev is None:
+            raise ValueError('keep = "best" and early_stopping compare scores on dev data; give dev = "FILE"')
+        return self
+
+
+def names_languages(inputs: Sequence[CorpusInput]) -> bool:
+    """Whether any of the text says its language."""
+    return any(entry.language or entry.language_field for entry in inputs)

@@ -1,0 +1,142 @@
+"""What pretraining reads: the recipe's objective over token shards, in stretches of one length each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from encodery.batch import Batch
+from encodery.data.alpha import Knots, knots_of
+from encodery.data.pairs import Pairs
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, load_folder
+from encodery.model.config import EncoderConfig
+from encodery.objectives.mixing import Objective, build_objective
+from encodery.objectives.phases import Course
+from encodery.objectives.seqlen_warmup import warmed_up
+from encodery.objectives.vocabulary import Vocabulary
+from encodery.recipe import PretrainTable
+from encodery.stages.engine import Run, base_folder, tokenizer_folder
+from encodery.stages.parallel import PARALLEL
+from encodery.stages.skipping import open_shards
+from encodery.text.tokenizer import Tokenizer
+
+TRAIN, VALID, PROBE = "train", "valid", "probe"
+
+
+class Reading:
+    """A recipe's text as its `[pretrain]` reads it, by one tokenizer."""
+
+    def __init__(self, run: Run, tokenizer: Tokenizer, lang2id: Mapping[str, int] | None = None) -> None:
+        assert run.recipe.pretrain is not None
+        self.table: PretrainTable = run.recipe.pretrain
+        self._run = run
+        self._vocabulary = vocabulary_of(tokenizer)
+        self._lang2id = lang2id
+        names = (TRAIN, VALID, PROBE) if run.recipe.corpus and run.recipe.corpus.probe_inputs else (TRAIN, VALID)
+        self.shards = {name: open_shards(run, name) for name in names}
+
+    def course(self) -> Course[Objective]:
+        """What the steps of the training are read from."""
+        table = self.table
+        alpha = knots_of(table.alpha, table.total_steps)
+        return Course(table.stretches, lambda length, tokens: self._objective(TRAIN, length, tokens, alpha))
+
+    def batch(self, course: Course[Objective], step: int) -> Batch:
+        """The batch of a training step; those of the warm-up begin at any position."""
+
+        def read(step: int) -> Batch:
+            objective, own_step = course.at(step)
+            return objective.batch(own_step)
+
+        warmup = self.table.seqlen_warmup
+        if warmup is None:
+            return read(step)
+        return warmed_up(read, read, warmup.steps, self.table.max_seqlen, self._run.recipe.seed)(step)
+
+    def held_out(self, split: str) -> Objective:
+        """Text to measure on, of the length that most of the training has."""
+        return self._objective(split, self.table.max_seqlen, self.table.tokens_per_step, None)
+
+    def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
+        translates = self._run.recipe.translates and split != PROBE
+        return build_objective(
+            config=self.table.objective if split != PROBE else self.table.objective.masked_alone,
+            shards=self.shards[split],
+            parallel=Shards.open(self._run.artifact(PARALLEL) / split) if translates else None,
+            vocabulary=self._vocabulary,
+            max_seqlen=max_seqlen,
+            tokens_per_step=tokens_per_step,
+            seed=self._run.recipe.seed,
+            lang2id=self._lang2id,
+            num_steps=self.table.total_steps,
+            alpha=alpha,
+        )
+
+
+def starting_model(run: Run) -> ModelFolder:
+    """The model that pretraining begins with: fresh, or that of the folder which `from` names.
+
+    Raises:
+        UserError: the folder holds none, its family has no such heads, or it has fewer positions than are read.
+    """
+    recipe, table = run.recipe, run.recipe.pretrain
+    assert table is not None
+    heads = ("mlm", "nsp") if table.objective.nsp else ("mlm",)
+    if table.source is None:
+        tokenizer = Tokenizer.load(tokenizer_folder(run))
+        family = FAMILIES[recipe.model.family]
+        config = recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
+        model = family.model(config, heads)
+        model.initialize(recipe.seed)
+        return ModelFolder(family, model, tokenizer)
+    folder = load_folder(base_folder(run, table.source), heads, seed=recipe.seed)
+    positions = folder.model.config.num_positions
+    if table.longest > positions:
+        raise UserError(
+            f"pretrain: sequences of {table.longest} tokens are longer than the {positions} positions of "
+            f"{table.source}; lower max_seqlen"
+        )
+    if folder.fresh:
+        run.console.print(f"{table.source} lacks {', '.join(folder.fresh)}: drawn anew", markup=False)
+    return folder
+
+
+def number_languages(
+    run: Run, config: EncoderConfig, shards: Path, pairs: Path | None = None, table: str = "model"
+) -> dict[str, int] | None:
+    """A number for each language of the training text, pairs included, in the order of their names, as XLM has them.
+
+    None where the text names none: then no vector of a language is added, nor learned.
+
+    Raises:
+        UserError: there are more languages than the model has vectors.
+    """
+    names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
+    languages = sorted(filter(None, names))
+    if not languages:
+        run.console.print(
+            "corpus.inputs name no language, or the token shards are older than these: the model's "
+            f"{config.num_languages} vectors of languages stay as they are drawn"
+        )
+        return None
+    if len(languages) > config.num_languages:
+        raise UserError(
+            f"{table}.config.num_languages = {config.num_languages}, but the corpus has {len(languages)} languages "
+            f"({', '.join(languages)}); raise num_languages"
+        )
+    return {language: number for number, language in enumerate(languages)}
+
+
+def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
+    """What an objective must know of a tokenizer."""
+    return Vocabulary(
+        vocab_size=tokenizer.vocab_size,
+        cls_token_id=tokenizer.cls_token_id,
+        sep_token_id=tokenizer.sep_token_id,
+        mask_token_id=tokenizer.mask_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        special_ids=tokenizer.special_ids,
+        continues_word=tokenizer.continues_word,
+        ends_word=tokenizer.ends_word,
+    )
