@@ -57,3 +57,26 @@ def test_each_part_is_in_the_language_of_its_document(tmp_path: Path) -> None:
     # "de" lies before "en": its document is the first
     assert text.language_ids.tolist() == [7] * 8 + [11] * 3 + [7] * 2
     assert lay_out(shards, segments, CLS, SEP).language_ids is None
+
+
+def test_any_number_of_parts(shards: Shards) -> None:
+    """A part without text is not there, and neither is its separator."""
+    lengths = np.array([[2, 1, 3], [4, 0, 0], [1, 2, 0]])
+    starts = np.array([[3, 20, 30], [0, 0, 0], [5, 40, 40]])
+    text = lay_out(shards, Segments(starts, lengths, are_pairs=False), CLS, SEP)
+    first = [CLS, 8, 9, SEP, 25, SEP, 35, 36, 37, SEP]
+    assert text.input_ids.tolist() == [*first, CLS, 5, 6, 7, 8, SEP, CLS, 10, SEP, 45, 46, SEP]
+    assert text.bounds.tolist() == [0, 10, 16, 22]
+    assert text.position_ids.tolist() == [*range(10), *range(6), *range(6)]
+    assert text.token_type_ids is None
+    assert text.text_bounds.tolist() == [0, 6, 10, 13]
+    assert text.input_ids[text.text_index].tolist() == text.text_ids.tolist()
+
+
+def test_sentences_begin_where_they_do_in_the_corpus(shards: Shards) -> None:
+    segments = Segments(starts=np.array([[3, 21], [7, 1]]), lengths=np.array([[12, 7], [1, 6]]))
+    text = lay_out(shards, segments, CLS, SEP, with_sentences=True)
+    assert text.sentence_starts is not None
+    assert text.sentence_starts.tolist() == [4, 11, 12, 19]  # at 7, 14 and 21, and again at 7
+    assert ((text.text_ids[text.sentence_starts] - 5) % 7 == 0).all()
+    assert lay_out(shards, segments, CLS, SEP).sentence_starts is None

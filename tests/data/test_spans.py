@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from encodery.data.shards import Shards
-from encodery.data.spans import Pieces, Windows, whole_segments
-from tests.data.synthetic import documents, stored
+from encodery.data.spans import Pieces, Windows, document_segments, whole_segments
+from tests.data.synthetic import counting_documents, documents, stored
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Shards:
     return stored(tmp_path_factory.mktemp("corpus") / "shards", documents(61, 13))
+
+
+@pytest.fixture(scope="module")
+def three_documents(tmp_path_factory: pytest.TempPathFactory) -> Shards:
+    return stored(tmp_path_factory.mktemp("three") / "shards", counting_documents([2, 1, 4], 7))
 
 
 def rows(pieces: Pieces) -> list[tuple[int, int, int, int]]:
@@ -123,3 +128,66 @@ def test_whole_segments_are_the_text_of_the_pieces_up_to_the_limit(shards: Shard
     assert segments.starts.tolist() == [[start] for start in starts]
     assert segments.lengths.tolist() == [[min(end - start, 53)] for start, end in zip(starts, ends, strict=True)]
     assert segments.lengths.max() == 53
+
+
+@pytest.mark.parametrize("crosses", [False, True])
+def test_copies_come_in_turn_each_cut_in_its_own_way(shards: Shards, crosses: bool) -> None:
+    windows = Windows(shards, 61, 7, 0.3, crosses_documents=crosses, num_copies=3)
+    num = windows.num_windows
+    epochs = [rows(windows.pieces(epoch * num, (epoch + 1) * num)) for epoch in range(7)]
+    texts = [sorted(row[1:] for row in epoch) for epoch in epochs]
+    assert texts[0] == texts[3] == texts[6]
+    assert texts[1] == texts[4]
+    assert len({str(text) for text in texts}) == 3
+    assert [row[1:] for row in epochs[0]] != [row[1:] for row in epochs[3]]
+    keys = [windows.pieces(epoch * num, (epoch + 1) * num).key for epoch in range(4)]
+    assert set(keys[0].tolist()) == set(keys[3].tolist()) == set(range(num))
+    assert not set(keys[0].tolist()) & set(keys[1].tolist())
+
+
+def test_without_copies_the_key_is_the_place(shards: Shards) -> None:
+    pieces = Windows(shards, 61, 7, 0.3).pieces(5, 300)
+    assert pieces.key.tolist() == pieces.window.tolist()
+
+
+@pytest.mark.parametrize("max_sentences", [1, 2, 5])
+@pytest.mark.parametrize("jitter", [True, False])
+def test_pieces_of_a_few_sentences_are_the_whole_text(shards: Shards, max_sentences: int, jitter: bool) -> None:
+    windows = Windows(shards, 251, 7, jitter=jitter, max_sentences=max_sentences)
+    pieces = windows.pieces(0, windows.num_windows)
+    counts = visits(shards, pieces)
+    assert (counts[:-1] == 1).all()
+    sizes = pieces.last - pieces.first
+    assert set(sizes.tolist()) == set(range(1, max_sentences + 1))
+    assert (shards.document_of(pieces.first) == shards.document_of(pieces.last - 1)).all()
+    # only the last of a document in a window is smaller
+    smaller = np.flatnonzero(sizes[:-1] < max_sentences)
+    ahead, behind = pieces.document[smaller], pieces.document[smaller + 1]
+    assert ((ahead != behind) | (pieces.window[smaller] != pieces.window[smaller + 1])).all()
+
+
+@pytest.mark.parametrize("short", [0.0, 0.4])
+def test_windows_across_documents_become_parts_of_one_document_each(shards: Shards, short: float) -> None:
+    windows = Windows(shards, 251, 7, short, crosses_documents=True)
+    pieces = windows.pieces(0, windows.num_windows)
+    assert (visits(shards, pieces)[:-1] == 1).all()
+    segments = document_segments(shards, pieces, 10**6)
+    starts, ends = shards.sentences.at(pieces.first), shards.sentences.at(pieces.last)
+    assert segments.lengths.sum(1).tolist() == (ends - starts).tolist()
+    assert (segments.starts[:, 0] == starts).all()
+    assert not segments.are_pairs
+    documents_in = shards.document_of(pieces.last - 1) - shards.document_of(pieces.first) + 1
+    assert (segments.lengths > 0).sum(1).tolist() == documents_in.tolist()
+    assert documents_in.max() > 2
+
+
+@pytest.mark.parametrize("max_tokens", range(1, 56))
+def test_parts_and_what_stands_between_them_fit(three_documents: Shards, max_tokens: int) -> None:
+    windows = Windows(three_documents, 100, 7, jitter=False, crosses_documents=True)
+    cut = document_segments(three_documents, windows.pieces(0, 1), max_tokens)
+    left, expected = max_tokens, []
+    for size in (14, 7, 28):
+        expected.append(max(0, min(size, left)))
+        left -= size + 1
+    assert cut.lengths.tolist() == [expected]
+    assert cut.starts.tolist() == [[0, 14, 21]]

@@ -107,6 +107,24 @@ def test_two_documents_are_enough_and_one_is_not(tmp_path: Path) -> None:
         NextSentence(stored(tmp_path / "one", documents(1, 31)))
 
 
+def test_single_sentences_are_paired_with_single_sentences(shards: Shards) -> None:
+    pieces = Windows(shards, SPAN, 7, max_sentences=2).pieces(0, 2003)
+    streams = keyed_uint64(7, np.arange(len(pieces)))
+    segments, labels = NextSentence(shards, single_sentences=True).prepare(pieces, streams, 10**6)
+    every = np.arange(shards.num_sentences)
+    starts, ends = shards.sentences.at(every), shards.sentences.at(every + 1)
+    sentence = np.searchsorted(starts, segments.starts)
+    assert (segments.starts == starts[sentence]).all()
+    assert (segments.starts + segments.lengths == ends[sentence]).all()
+    true = labels == IS_NEXT
+    assert (sentence[true, 1] == sentence[true, 0] + 1).all()
+    assert (document_at(shards, segments.starts[~true, 1]) != pieces.document[~true]).all()
+    pairs = pieces.last - pieces.first == 2
+    assert pairs.sum() > 5000
+    assert abs(true[pairs].mean() - 0.5) < 5 * 0.5 / np.sqrt(pairs.sum())
+    assert not true[~pairs].any()
+
+
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(2, 60))
 def test_pairs_are_truncated_as_in_bert(a_length: int, b_length: int, max_tokens: int) -> None:
     a_kept, b_kept = truncate_pairs(np.array([a_length]), np.array([b_length]), max_tokens)

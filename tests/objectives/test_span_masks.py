@@ -37,8 +37,8 @@ def streams_of(text: PackedText) -> np.ndarray:
     return keyed_uint64(7, np.arange(len(text.bounds) - 1))
 
 
-def corrupt(text: PackedText, rate: float = 0.15, **span: float) -> MaskedText:
-    config = MaskedConfig(mask_probability=rate, span=SpanTable(**span))
+def corrupt(text: PackedText, rate: float = 0.15) -> MaskedText:
+    config = MaskedConfig(mask_probability=rate, span=SpanTable())
     steps = np.array([0, len(text.bounds) - 1])
     return MaskedLM(config, vocabulary()).corrupt(text, streams_of(text), steps)
 
@@ -46,7 +46,7 @@ def corrupt(text: PackedText, rate: float = 0.15, **span: float) -> MaskedText:
 def hidden_of(text: PackedText, masked: MaskedText) -> np.ndarray:
     hidden = np.zeros(len(text.input_ids), bool)
     hidden[masked.label_index] = True
-    return hidden[text.text_index]
+    return np.asarray(hidden[text.text_index])
 
 
 def slow_reached(lengths: np.ndarray, opens: np.ndarray, draws: np.ndarray) -> list[int]:

@@ -231,6 +231,20 @@ def test_the_positions_of_a_foreign_model_are_its_own(path: Path) -> None:
     assert recipe.finetune["bare"].task.max_seqlen == 67
 
 
+def test_what_is_learned_from_text_can_be_said_in_full(path: Path) -> None:
+    mlm = "{ span = { max_words = 3 }, duplication_factor = 10 }"
+    recipe = load_recipe(path, ["pretrain.objective.inputs=full-sentences", f"pretrain.objective.mlm={mlm}"])
+    assert recipe.pretrain is not None
+    objective = recipe.pretrain.objective
+    assert (objective.inputs, objective.mlm.duplication_factor) == ("full-sentences", 10)
+    assert objective.mlm.span is not None
+    assert (objective.mlm.span.p, objective.mlm.span.max_words) == (0.2, 3)
+    with pytest.raises(
+        UserError, match=r'pretrain.objective: inputs = "sentence-pair" makes pairs for next sentence'
+    ):
+        load_recipe(path, ["pretrain.objective.inputs=sentence-pair"])  # nsp = false in the file
+
+
 def test_overrides_are_toml_or_plain_words(path: Path) -> None:
     recipe = load_recipe(
         path,

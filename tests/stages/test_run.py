@@ -111,6 +111,29 @@ def test_short_sequences_come_first(project: Path, monkeypatch: pytest.MonkeyPat
     assert max(longest[:5]) <= 13 < min(longest[5:])
 
 
+def test_the_mask_rate_changes_from_the_first_step_to_the_last(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+
+    def watched(self: Pretraining, model: Model, batch: Batch) -> LossOutput:
+        if model.training:
+            rates.append(self.counts(batch)["mlm"] / batch.num_tokens)
+        return loss(self, model, batch)
+
+    loss = Pretraining.loss
+    monkeypatch.setattr(Pretraining, "loss", watched)
+    mlm = "{ span = {}, mask_probability = { start = 0.1, end = 0.9 } }"
+    objective = f"{{ nsp = false, inputs = 'full-sentences', mlm = {mlm} }}"
+    this = complete(project, f"pretrain.objective={objective}", "finetune={}")
+    assert len(rates) == 12
+    assert rates == sorted(rates)
+    assert rates[0] < 0.15
+    assert rates[-1] > 0.75
+    assert this.recipe.pretrain is not None
+    assert this.recipe.pretrain.objective.inputs == "full-sentences"
+
+
 def test_seeds_differ(done: Path) -> None:
     weights = [done / "runs/tiny/finetune/mood" / seed / "model.safetensors" for seed in ("3", "5")]
     assert weights[0].read_bytes() != weights[1].read_bytes()

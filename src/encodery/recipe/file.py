@@ -60,8 +60,8 @@ def _laid_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
     result = dict(values)
     for key, change in changes.items():
         before = result.get(key)
-        is_table = isinstance(change, Mapping) and isinstance(before, Mapping)
-        result[key] = _laid_over(before, change) if is_table else change
+        both = isinstance(change, Mapping) and isinstance(before, Mapping)
+        result[key] = _laid_over(dict(before or {}), change) if both else change
     return result
 
 

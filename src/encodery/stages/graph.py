@@ -104,9 +104,8 @@ def _text(run: Run, corpus: CorpusTable) -> list[Stage]:
     if run.recipe.tokenizer:
         learned = {"corpus": _settings(corpus, "parallel", "valid_parallel", "probe_inputs")}
         text = _fingerprints(input_files((*corpus.inputs, *corpus.valid_inputs), run.base), run.base)
-        stages.append(
-            Stage(TOKENIZER, build_tokenizer, {"tokenizer": _settings(run.recipe.tokenizer), **learned}, text)
-        )
+        spec = {"tokenizer": _settings(run.recipe.tokenizer), **learned}
+        stages.append(Stage(TOKENIZER, build_tokenizer, spec, text))
     parents = tuple(stage.name for stage in stages)
     stages.append(Stage(SHARDS, partial(build_shards, folder=folder), settings, inputs, parents))
     if corpus.parallel:

@@ -1,5 +1,6 @@
 """What sections of the report share: the metrics of a stage, the curves of its log, the facts of a training."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 

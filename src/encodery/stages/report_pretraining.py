@@ -63,7 +63,7 @@ def pretrain_section(run: Run) -> Section:
 
 
 def _before_and_after(metrics: Mapping[str, Any]) -> list[Table]:
-    """What further pretraining changed, on its own kind of text and on that of the probe; nothing of a fresh model."""
+    """What further pretraining changed, on its own kind of text and on the probe's; nothing of a fresh model."""
     before, after = metrics.get("before", {}), metrics["valid"]
     rows = [
         (name, f"{before[name]:.4f}", f"{after[name]:.4f}", f"{after[name] - before[name]:+.4f}")
