@@ -53,9 +53,7 @@ class Mixture:
         """How many turns each part has had before this place."""
         cycle, turn = divmod(place, self._cycle)
         parts, _ = self._turns_of(cycle)
-        done = np.bincount(parts[:turn], minlength=len(self))
-        done += cycle * self.turns
-        return done
+        return np.asarray(cycle * self.turns + np.bincount(parts[:turn], minlength=len(self)))
 
     def _make_cycle(self, number: int) -> tuple[Int64[np.ndarray, " cycle"], Int64[np.ndarray, " cycle"]]:
         """The part of each turn of a cycle, and how many turns that part had before it in the cycle."""
@@ -72,4 +70,4 @@ def _apportioned(shares: Float64[np.ndarray, " parts"], turns: int) -> Int64[np.
     given = np.floor(wanted).astype(np.int64)
     most_missing = np.argsort(given - wanted, kind="stable")
     given[most_missing[: turns - len(shares) - given.sum()]] += 1
-    return given + 1
+    return np.asarray(given + 1)
