@@ -53,8 +53,8 @@ def budget_gap(amounts: Mapping[str, float | int], unit: str) -> str:
     low, high = amounts[smallest], amounts[largest]
     if high <= low * (1 + TOLERANCE):
         return ""
-    more = f"{high / low - 1:.1%} more" if low else "the other nothing"
-    return f"{smallest} has {_number(low)} {unit}, {largest} {_number(high)} ({more})"
+    more = f" ({high / low - 1:.1%} more)" if low else ""
+    return f"{smallest} has {_number(low)} {unit}, {largest} {_number(high)}{more}"
 
 
 def _check_text(schemes: Sequence[Scheme]) -> None:

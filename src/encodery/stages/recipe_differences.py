@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from encodery.stages.graph import NOT_IN_KEY
 from encodery.stages.schemes import Scheme
 
 OWN = ("name", "seed", "output", "scale")
 """Keys that say who a recipe is, not what it does."""
+WATCHING = NOT_IN_KEY - {"evaluate_every"}
+"""Keys that change how training is watched; when it is evaluated may decide which weights are kept."""
 FILES = ("path", "train", "dev", "test")
 ABSENT = "–"
 
@@ -40,6 +43,8 @@ def _resolved(scheme: Scheme, value: Any, is_file: bool = False) -> Any:
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Tables under dotted keys; what is not given is left out."""
     for name, value in values.items():
+        if name in WATCHING:
+            continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
         elif value is not None:
