@@ -34,6 +34,7 @@ SMALL = {
 WITH_DROPOUT = EncoderConfig(**SMALL)
 CONFIG = EncoderConfig(**SMALL, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 STEPS = 7
+SETTINGS = {"precision": "fp32", "log_every": 2, "checkpoint_every": 3, "optimizer": {"lr": 1e-2}}
 
 
 class Mixed:
@@ -115,7 +116,7 @@ def make(folder: Path, case: str, ranks: Ranks = ALONE) -> Trainer:
     kind = case.partition("-")[2]
     model = Model(WITH_DROPOUT if kind.startswith("dropout") else CONFIG, ("sequence", "mlm", "nsp"), num_labels=2)
     model.initialize(3 if ranks.is_first else 4)  # whoever is not the first must take over the first one's
-    config = TrainerConfig(**{"precision": "fp32", "log_every": 2, "optimizer": {"lr": 1e-2}, **CASES[case]})
+    config = TrainerConfig(**{**SETTINGS, **CASES[case]})
     loss = Poisoned(ranks.rank == ranks.world_size - 1) if kind == "nan" else Mixed()
     own = lone_batches if kind == "lone" else batches
 

@@ -72,6 +72,8 @@ def _summing(module: nn.Module) -> DistributedDataParallel:
 
     A head that a step does not use gets no gradient, as on one rank; hence `find_unused_parameters`.
     """
+    # one that is never used, or PyTorch warns on every rank where the first step happens to use all
+    module.register_parameter("unused", nn.Parameter(torch.zeros(1, device=next(module.parameters()).device)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # `broadcast_buffers` has another name from torch 2.13 on
         replicated = DistributedDataParallel(
