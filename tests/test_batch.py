@@ -270,7 +270,7 @@ def test_shares_are_the_batch_in_whole_examples(lengths: list[int], count: int, 
     shares = batch.shares(count)
     assert len(shares) == count
     there = [share for share in shares if share is not None]
-    assert_equal(join(there), batch)
+    assert_same(join(there), batch)
     examples = [sum(lengths[first:last]) for first, last in pairwise(bounds)]
     sizes = [share.num_tokens if share else 0 for share in shares]
     assert max(sizes) <= batch.num_tokens / count + max(examples)

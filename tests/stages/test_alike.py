@@ -36,6 +36,6 @@ def test_ranks_that_differ_are_named_with_what_differs() -> None:
     with pytest.raises(UserError) as refused:
         check_alike(Second({"recipe": {"steps": 3}, "encodery": "1"}), {"recipe": {"steps": 5}, "encodery": "2"})
     assert str(refused.value) == (
-        "rank 1 was not started as rank 0 was: encodery '1' → '2'; recipe.steps 3 → 5; start every rank with the same "
-        "recipe file and arguments"
+        "rank 1 was not started as rank 0 was: encodery '1' → '2'; recipe.steps 3 → 5; start every rank with the "
+        "same recipe file and arguments"
     )

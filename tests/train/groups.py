@@ -47,5 +47,7 @@ def end_of(processes: Sequence[subprocess.Popen[str]], timeout: float = 120.0) -
             ends.append((process.returncode, out + err))
     finally:
         for process in processes:
-            process.kill()
+            if process.poll() is None:
+                process.terminate()  # not killed: `torchrun` takes its ranks along
+                process.communicate(timeout=60)
     return ends

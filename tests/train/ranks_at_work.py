@@ -27,7 +27,7 @@ from encodery.train.distributed import ALONE, Ranks, joined_ranks
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 53, "hidden_size": 10, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 17,
     "max_position_embeddings": 13,
 }  # fmt: skip

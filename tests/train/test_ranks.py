@@ -61,9 +61,10 @@ def results(folder: Path, case: str) -> list[dict[str, Any]]:
 
 
 def assert_close(trainer: Trainer, weights: dict[str, Tensor], **tolerance: float) -> None:
+    given = tolerance or TOLERANCE
     for name, parameter in trainer.model.named_parameters():
         torch.testing.assert_close(
-            weights[name], parameter.detach(), **(tolerance or TOLERANCE), msg=f"{name} differs"
+            weights[name], parameter.detach(), atol=given["atol"], rtol=given["rtol"], msg=f"{name} differs"
         )
 
 
