@@ -107,8 +107,7 @@ def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     model_path = resolve(table.source, base)
     train, test = (read_split(table, base, split) for split in ("train", "test"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
-    prepare = {"token-classification": tagged, "question-answering": asked}.get(table.task.type, labelled)
-    rows, model, collator, score = prepare(table, train, test, model_path, tokenizer)
+    rows, model, collator, score = PEERS[table.task.type](table, train, test, model_path, tokenizer)
     batch_size = max(1, round(table.tokens_per_step / statistics.mean(len(row["input_ids"]) for row in rows[0])))
     options = transformers.TrainingArguments(
         str(work),
@@ -233,7 +232,8 @@ def asked(
         answers: list[tuple[float, str]] = [(-np.inf, "")] * len(test)
         for number, owner in enumerate(encoded["overflow_to_sample_mapping"]):
             context = [part == 1 for part in encoded.sequence_ids(number)]
-            points, first, last = best_span(*(part[number][: len(context)] for part in logits), np.array(context))
+            starts, ends = (part[number][: len(context)] for part in logits)
+            points, first, last = best_span(starts, ends, np.array(context))
             offsets = encoded["offset_mapping"][number]
             said = test[owner].context[offsets[first][0] : offsets[last][1]]
             answers[owner] = max(answers[owner], (points, said))
@@ -267,6 +267,13 @@ def best_span(starts: np.ndarray, ends: np.ndarray, context: np.ndarray) -> tupl
         if context[first] and context[last] and first <= last < first + LONGEST_ANSWER
     ]
     return max(pairs, default=(-np.inf, 0, 0))
+
+
+PEERS: dict[str, Callable[..., Any]] = {
+    "text-classification": labelled,
+    "token-classification": tagged,
+    "question-answering": asked,
+}
 
 
 if __name__ == "__main__":
