@@ -44,7 +44,7 @@ def end_of(processes: Sequence[subprocess.Popen[str]], timeout: float = 120.0) -
     try:
         for process in processes:
             out, err = process.communicate(timeout=timeout)
-            ends.append((process.returncode, out + err))
+            ends.append((process.returncode, out + (err or "")))
     finally:
         for process in processes:
             if process.poll() is None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import Store
+from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from encodery.errors import Interrupted, UserError
@@ -215,14 +215,14 @@ def _join(environment: Mapping[str, str], world_size: int) -> Ranks:
     try:
         whole_store, _, _ = next(rendezvous("env://", rank, world_size, timeout=COLLECTIVE))
         # restarted groups share a store with those before them: none may read what another wrote
-        store = dist.PrefixStore(f"attempt-{environment.get('TORCHELASTIC_RESTART_COUNT', '0')}", whole_store)
+        store = PrefixStore(f"attempt-{environment.get('TORCHELASTIC_RESTART_COUNT', '0')}", whole_store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE)
         group = torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(time.time_ns()))
         dist.broadcast(group, 0)
     except (RuntimeError, ValueError) as error:
         where = f"{environment['MASTER_ADDR']}:{environment.get('MASTER_PORT')}"
         raise UserError(f"rank {rank} of {world_size} cannot reach the others at {where}: {error}") from None
-    return Ranks(rank, world_size, dist.PrefixStore(f"group-{group.item()}", store))
+    return Ranks(rank, world_size, PrefixStore(f"group-{group.item()}", store))
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:
