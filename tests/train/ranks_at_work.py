@@ -55,7 +55,7 @@ class Mixed:
         metrics = {"loss": (first.item(), count)}
         long = [start + 2 for start, n in zip(batch.first_tokens.tolist(), batch.seqlens(), strict=True) if n > 5]
         if long:
-            rows = torch.tensor(long)
+            rows = torch.tensor(long, device=batch.input_ids.device)
             head: Any = model.heads["mlm"]
             losses["words"], _ = head.loss(model.encoder(batch, rows), batch.input_ids[rows])
             metrics["words"] = (losses["words"].item(), float(len(long)))

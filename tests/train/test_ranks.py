@@ -213,6 +213,14 @@ def test_places_that_are_none_are_refused() -> None:
             pytest.fail("no such place")
 
 
+def test_more_ranks_than_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    environment = {"WORLD_SIZE": "3", "RANK": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "here"}
+    with pytest.raises(UserError, match="LOCAL_RANK = 1, but this machine has 1 CUDA devices"):
+        distributed._join(environment, 3)
+
+
 def test_a_process_by_itself_is_the_first_and_only() -> None:
     with joined_ranks({}) as ranks:
         assert ranks is ALONE

@@ -210,6 +210,11 @@ def _join(environment: Mapping[str, str], world_size: int) -> Ranks:
         )
     backend = "gloo"
     if torch.cuda.is_available():
+        if local_rank >= (devices := torch.cuda.device_count()):
+            raise UserError(
+                f"LOCAL_RANK = {local_rank}, but this machine has {devices} CUDA devices, one for each rank; lower "
+                "--nproc-per-node, or set CUDA_VISIBLE_DEVICES= to train on the CPU"
+            )
         torch.cuda.set_device(local_rank)
         backend = "cpu:gloo,cuda:nccl"
     try:
