@@ -44,8 +44,10 @@ def end_of(processes: Sequence[subprocess.Popen[str]], timeout: float = 120.0) -
     try:
         for process in processes:
             out, err = process.communicate(timeout=timeout)
-            ends.append((process.returncode, out + err))
+            ends.append((process.returncode, out + (err or "")))
     finally:
         for process in processes:
-            process.kill()
+            if process.poll() is None:
+                process.terminate()  # not killed: `torchrun` takes its ranks along
+                process.communicate(timeout=60)
     return ends

@@ -27,13 +27,14 @@ from encodery.train.distributed import ALONE, Ranks, joined_ranks
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 53, "hidden_size": 10, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 17,
     "max_position_embeddings": 13,
 }  # fmt: skip
 WITH_DROPOUT = EncoderConfig(**SMALL)
 CONFIG = EncoderConfig(**SMALL, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 STEPS = 7
+SETTINGS = {"precision": "fp32", "log_every": 2, "checkpoint_every": 3, "optimizer": {"lr": 1e-2}}
 
 
 class Mixed:
@@ -54,7 +55,7 @@ class Mixed:
         metrics = {"loss": (first.item(), count)}
         long = [start + 2 for start, n in zip(batch.first_tokens.tolist(), batch.seqlens(), strict=True) if n > 5]
         if long:
-            rows = torch.tensor(long)
+            rows = torch.tensor(long, device=batch.input_ids.device)
             head: Any = model.heads["mlm"]
             losses["words"], _ = head.loss(model.encoder(batch, rows), batch.input_ids[rows])
             metrics["words"] = (losses["words"].item(), float(len(long)))
@@ -115,7 +116,7 @@ def make(folder: Path, case: str, ranks: Ranks = ALONE) -> Trainer:
     kind = case.partition("-")[2]
     model = Model(WITH_DROPOUT if kind.startswith("dropout") else CONFIG, ("sequence", "mlm", "nsp"), num_labels=2)
     model.initialize(3 if ranks.is_first else 4)  # whoever is not the first must take over the first one's
-    config = TrainerConfig(**{"precision": "fp32", "log_every": 2, "optimizer": {"lr": 1e-2}, **CASES[case]})
+    config = TrainerConfig(**{**SETTINGS, **CASES[case]})
     loss = Poisoned(ranks.rank == ranks.world_size - 1) if kind == "nan" else Mixed()
     own = lone_batches if kind == "lone" else batches
 

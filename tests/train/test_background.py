@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 
 from encodery.errors import UserError
 from encodery.train import checkpoint as module
@@ -50,7 +51,7 @@ def test_checkpoints_are_those_of_a_run_that_waits(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_in_the_middle_of_a_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved, written = module.save_file, []
+    saved, written = save_file, []
 
     def full(tensors: Any, path: Path) -> None:
         written.append(path)

@@ -68,7 +68,7 @@ def newest_checkpoint(ranks: Ranks, folder: Path, notice: Callable[[str], None])
 
     def newest() -> str | None:
         found = latest_checkpoint(folder, notice)
-        return found and str(found.folder)
+        return None if found is None else str(found.folder)
 
     path = ranks.first(newest)
     return checkpoint_at(Path(path)) if path else None

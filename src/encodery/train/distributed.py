@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from encodery.errors import Interrupted, UserError
 
@@ -38,7 +40,7 @@ class Dismissed(Exception):  # noqa: N818 (it is no error: the work of this rank
 class Ranks:
     """This process among those of a run. `Ranks()` is one that trains alone: every method then costs nothing."""
 
-    def __init__(self, rank: int = 0, world_size: int = 1, store: dist.Store | None = None) -> None:
+    def __init__(self, rank: int = 0, world_size: int = 1, store: Store | None = None) -> None:
         assert 0 <= rank < world_size
         assert store is not None or world_size == 1
         self.rank = rank
@@ -111,7 +113,8 @@ class Ranks:
             if waited > PATIENCE_SECONDS:
                 raise UserError(f"rank {self.rank} has waited {PATIENCE_SECONDS:.0f} s for rank 0; it may hang there")
             time.sleep(min(POLL_SECONDS, 0.001 + waited / 10))  # short waits are hardly made longer
-        return self._store.get(key).decode()
+        word: bytes = self._store.get(key)
+        return word.decode()
 
     def fail(self, message: str) -> bool:
         """Tell the others why this rank ends; whether it should tell a person, too: nobody has said that yet."""
@@ -131,7 +134,8 @@ class Ranks:
         with suppress(RuntimeError):
             while time.monotonic() < end:
                 if self._store.check([FAILED]):
-                    return self._store.get(FAILED).decode()
+                    said: bytes = self._store.get(FAILED)
+                    return said.decode()
                 time.sleep(0.01)
         return (
             "another rank of this run is gone without a word (killed, out of memory, a lost machine); the same "
@@ -206,15 +210,24 @@ def _join(environment: Mapping[str, str], world_size: int) -> Ranks:
         )
     backend = "gloo"
     if torch.cuda.is_available():
+        if local_rank >= (devices := torch.cuda.device_count()):
+            raise UserError(
+                f"LOCAL_RANK = {local_rank}, but this machine has {devices} CUDA devices, one for each rank; lower "
+                "--nproc-per-node, or set CUDA_VISIBLE_DEVICES= to train on the CPU"
+            )
         torch.cuda.set_device(local_rank)
         backend = "cpu:gloo,cuda:nccl"
     try:
-        store, _, _ = next(dist.rendezvous("env://", rank, world_size, timeout=COLLECTIVE))
+        whole_store, _, _ = next(rendezvous("env://", rank, world_size, timeout=COLLECTIVE))
+        # restarted groups share a store with those before them: none may read what another wrote
+        store = PrefixStore(f"attempt-{environment.get('TORCHELASTIC_RESTART_COUNT', '0')}", whole_store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE)
+        group = torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(time.time_ns()))
+        dist.broadcast(group, 0)
     except (RuntimeError, ValueError) as error:
         where = f"{environment['MASTER_ADDR']}:{environment.get('MASTER_PORT')}"
         raise UserError(f"rank {rank} of {world_size} cannot reach the others at {where}: {error}") from None
-    return Ranks(rank, world_size, store)
+    return Ranks(rank, world_size, PrefixStore(f"group-{group.item()}", store))
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

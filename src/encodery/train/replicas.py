@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import GradBucket
 from torch.nn.parallel import DistributedDataParallel
 
 from encodery.model.heads import Model
@@ -72,6 +73,8 @@ def _summing(module: nn.Module) -> DistributedDataParallel:
 
     A head that a step does not use gets no gradient, as on one rank; hence `find_unused_parameters`.
     """
+    # one that is never used, or PyTorch warns on every rank where the first step happens to use all
+    module.register_parameter("unused", nn.Parameter(torch.zeros(1, device=next(module.parameters()).device)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # `broadcast_buffers` has another name from torch 2.13 on
         replicated = DistributedDataParallel(
@@ -81,6 +84,6 @@ def _summing(module: nn.Module) -> DistributedDataParallel:
     return replicated
 
 
-def _sum(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+def _sum(_: None, bucket: GradBucket) -> torch.futures.Future[Tensor]:
     future: torch.futures.Future[list[Tensor]] = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
     return future.then(lambda done: done.value()[0])

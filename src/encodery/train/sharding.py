@@ -94,7 +94,7 @@ class Slices:
         """
         gathered = {}
         for name, tensor in tensors.items():
-            full = tensor.detach().full_tensor() if isinstance(tensor, DTensor) else tensor.detach()
+            full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
             if self._ranks.is_first:
-                gathered[name] = full.cpu()
+                gathered[name] = full.detach().cpu()
         return gathered
