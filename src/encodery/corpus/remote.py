@@ -6,7 +6,7 @@ A file is read from its place as it is needed, a block at a time; nothing is cop
 import glob
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,7 +22,7 @@ class RemoteFile:
     """One file; where a `Path` is read, this is read as well."""
 
     url: str
-    fingerprint: str = ""
+    fingerprint: str = field(default="", compare=False)
     """Its size with the store's own mark of its content (etag, hash), else with the time of its last change."""
 
     def __str__(self) -> str:
@@ -60,13 +60,14 @@ def remote_files(url: str) -> tuple[list[RemoteFile], bool]:
     with _reaching(url):
         if system.isfile(path):
             return [_file(system, url.partition("://")[0], system.info(path))], True
-        folder = path.rstrip("/")
         is_folder = system.isdir(path)
+        # a pattern is searched below the last folder that it names outright
+        folder = path.rstrip("/") if is_folder else glob.escape(path).partition("[")[0].rpartition("/")[0]
         found = system.find(path, detail=True) if is_folder else _matches(system, url, path)
     entries = [
         entry
         for entry in found.values()
-        if entry["type"] == "file" and not (is_folder and _is_hidden(str(entry["name"]).removeprefix(folder)))
+        if entry["type"] == "file" and not _is_hidden(str(entry["name"]).removeprefix(folder))
     ]
     return sorted(_file(system, url.partition("://")[0], entry) for entry in entries), False
 

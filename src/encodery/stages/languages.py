@@ -66,7 +66,7 @@ def by_language(metrics: Mapping[str, float]) -> dict[str, Any]:
 
 def exposure(
     full: Pretraining, short: Pretraining | None, table: PretrainTable, shards: Shards
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, int | float]]:
     """Of each language, its tokens, their share, its share of what is read, and how often its text is read; empty
     where shards are not sorted by language."""
     begin = table.seqlen_warmup.steps if short and table.seqlen_warmup else 0
@@ -86,7 +86,7 @@ def exposure(
     }
 
 
-def exposure_rows(languages: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+def exposure_rows(languages: Mapping[str, Mapping[str, int | float]]) -> list[tuple[str, ...]]:
     """The same as a person reads it, under `HEADER`; the language with most text first."""
     ordered = sorted(languages.items(), key=lambda item: -item[1]["tokens"])
     return [
@@ -95,7 +95,7 @@ def exposure_rows(languages: Mapping[str, Mapping[str, float]]) -> list[tuple[st
     ]
 
 
-def exposure_table(languages: Mapping[str, Mapping[str, float]]) -> Table:
+def exposure_table(languages: Mapping[str, Mapping[str, int | float]]) -> Table:
     """The rows for the terminal."""
     table = Table(*HEADER, title="How often pretraining reads each language", title_justify="left")
     for row in exposure_rows(languages):
