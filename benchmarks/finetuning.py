@@ -2,11 +2,12 @@
 
 python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--only ours|peer]
 
-`[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer of
-`transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`: padding to the longest text of a batch,
-tags on the first piece of a word), with batches of as many texts as ours hold on average: as many steps for both. The
-two take turns, seed by seed. The time is that of everything: files read, encoded, trained, test file scored. A JSON
-line for each run, then one with the means and the ratio of the times.
+`[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer
+of `transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`, `run_qa.py`: padding to the longest
+text of a batch, tags on the first piece of a word, long contexts in windows), with batches of as many texts as ours
+hold on average: as many steps for both. The two take turns, seed by seed. The time is that of everything: files
+read, encoded, trained, test file scored. A JSON line for each run, then one with the means and the ratio of the
+times.
 """
 
 import argparse
@@ -23,14 +24,21 @@ import transformers
 from rich.console import Console
 
 from encodery.data.examples import Example
+from encodery.data.questions import QuestionExample
 from encodery.data.tagged import TaggedExample, tags_of
 from encodery.recipe import FinetuneTable, load_recipe, resolve
 from encodery.stages import open_run, run
 from encodery.stages.finetuning import read_split
 from encodery.stages.graph import stages_of
-from encodery.tasks.metrics import chunks, entity_scores
+from encodery.tasks.metrics import AnswerRules, answer_scores, chunks, entity_scores
 
-SCORES = {"text-classification": ("accuracy", "pearson"), "token-classification": ("f1",)}
+SCORES = {
+    "text-classification": ("accuracy", "pearson"),
+    "token-classification": ("f1",),
+    "question-answering": ("f1", "exact_match"),
+}
+LONGEST_ANSWER, BEST = 30, 20
+"""As `run_qa.py` has them: tokens of an answer, and ends that are looked at."""
 Line = dict[str, Any]
 
 
@@ -99,8 +107,7 @@ def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     model_path = resolve(table.source, base)
     train, test = (read_split(table, base, split) for split in ("train", "test"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
-    prepare = tagged if table.task.type == "token-classification" else labelled
-    rows, model, collator, score = prepare(table, train, test, model_path, tokenizer)
+    rows, model, collator, score = PEERS[table.task.type](table, train, test, model_path, tokenizer)
     batch_size = max(1, round(table.tokens_per_step / statistics.mean(len(row["input_ids"]) for row in rows[0])))
     options = transformers.TrainingArguments(
         str(work),
@@ -187,6 +194,86 @@ def tagged(
         return {"f1": entity_scores(found, true)["f1"]}
 
     return rows, model, transformers.DataCollatorForTokenClassification(tokenizer), score
+
+
+def asked(
+    table: FinetuneTable,
+    train: Sequence[QuestionExample],
+    test: Sequence[QuestionExample],
+    model_path: Path,
+    tokenizer: Any,
+) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+    """The same of questions: each window of a context is a row, the answer of a question the best of its windows."""
+
+    def windows(examples: Sequence[QuestionExample]) -> Any:
+        return tokenizer(
+            [example.question.strip() for example in examples],
+            [example.context for example in examples],
+            truncation="only_second",
+            max_length=table.task.max_seqlen,
+            stride=table.task.max_seqlen // 3,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+
+    def rows(examples: Sequence[QuestionExample], encoded: Any) -> list[Line]:
+        found = []
+        for number, owner in enumerate(encoded["overflow_to_sample_mapping"]):
+            context = np.array(encoded.sequence_ids(number), object) == 1
+            start, end = bounds(encoded["offset_mapping"][number], context, examples[owner].answers)
+            row = {key: encoded[key][number] for key in ("input_ids", "token_type_ids", "attention_mask")}
+            found.append({**row, "start_positions": start, "end_positions": end})
+        return found
+
+    encoded = windows(test)
+    model = transformers.AutoModelForQuestionAnswering.from_pretrained(model_path)
+
+    def score(logits: tuple[np.ndarray, np.ndarray]) -> Line:
+        answers: list[tuple[float, str]] = [(-np.inf, "")] * len(test)
+        for number, owner in enumerate(encoded["overflow_to_sample_mapping"]):
+            context = [part == 1 for part in encoded.sequence_ids(number)]
+            starts, ends = (part[number][: len(context)] for part in logits)
+            points, first, last = best_span(starts, ends, np.array(context))
+            offsets = encoded["offset_mapping"][number]
+            said = test[owner].context[offsets[first][0] : offsets[last][1]]
+            answers[owner] = max(answers[owner], (points, said))
+        right = [[answer.text for answer in example.answers or ()] for example in test]
+        found = answer_scores([said for _, said in answers], right, AnswerRules())
+        return {key: found[key] for key in SCORES["question-answering"]}
+
+    collator = transformers.DataCollatorWithPadding(tokenizer)
+    return (rows(train, windows(train)), rows(test, encoded)), model, collator, score  # type: ignore[return-value]
+
+
+def bounds(offsets: Any, context: np.ndarray, answers: Sequence[Any] | None) -> tuple[int, int]:
+    """The tokens that the first answer begins and ends with; the first token twice if it is not in the window."""
+    places = np.flatnonzero(context)
+    if not answers or not len(places):
+        return 0, 0
+    spans = np.array(offsets)[places]
+    first = np.searchsorted(spans[:, 0], answers[0].start, "right") - 1
+    last = np.searchsorted(spans[:, 1], answers[0].end, "left")
+    if first < 0 or last >= len(places) or answers[0].start >= spans[-1, 1]:
+        return 0, 0
+    return int(places[first]), int(places[last])
+
+
+def best_span(starts: np.ndarray, ends: np.ndarray, context: np.ndarray) -> tuple[float, int, int]:
+    """The best pair of a likely start and a likely end within the context, and its logits' sum."""
+    pairs = [
+        (float(starts[first] + ends[last]), int(first), int(last))
+        for first in np.argsort(starts)[::-1][:BEST]
+        for last in np.argsort(ends)[::-1][:BEST]
+        if context[first] and context[last] and first <= last < first + LONGEST_ANSWER
+    ]
+    return max(pairs, default=(-np.inf, 0, 0))
+
+
+PEERS: dict[str, Callable[..., Any]] = {
+    "text-classification": labelled,
+    "token-classification": tagged,
+    "question-answering": asked,
+}
 
 
 if __name__ == "__main__":
