@@ -64,4 +64,4 @@ def _apportioned(shares: Float64[np.ndarray, " parts"], turns: int) -> Int64[np.
     given = np.floor(wanted).astype(np.int64)
     most_missing = np.argsort(given - wanted, kind="stable")
     given[most_missing[: turns - len(shares) - given.sum()]] += 1
-    return given + 1
+    return np.asarray(given + 1)
