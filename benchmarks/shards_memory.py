@@ -1,7 +1,7 @@
-"""Peak memory of the `shards` stage over corpora of 10 and 100 MB in 40 languages, each in a process of its own.
+"""Peak memory of the `shards` stage over corpora of 10, 50 and 100 MB in 40 languages, each in a process of its own.
 
-What is counted is the process's own memory (`RssAnon`, every 20 ms), not the pages of files that are mapped: those the
-system takes back when it needs them.
+What is counted is the process's own memory (`RssAnon`, every 20 ms), not the pages of files that are mapped: those
+the system takes back when it needs them.
 
 python benchmarks/shards_memory.py
 """
@@ -65,8 +65,8 @@ def own_memory() -> int:
 
 
 def main() -> None:
-    """Both sizes, one after the other."""
-    for megabytes in (10, 100):
+    """All sizes, one after the other."""
+    for megabytes in (10, 50, 100):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_corpus(folder / "text.jsonl", megabytes)
