@@ -465,8 +465,8 @@ def test_each_language_has_held_out_text_of_its_own(three_languages: Shards) -> 
         assert {language for batch in batches for language in languages_of(batch)} == {number}
         assert abs(sum(batch.num_tokens for batch in batches) / 500 - 1) < 0.3
     again = sampling(three_languages, ((0, 1.0),)).validation_batches_by_language(1500)
-    for name, batches in again.items():
-        for one, other in zip(found[name], batches, strict=True):
+    for name, repeated in again.items():
+        for one, other in zip(found[name], repeated, strict=True):
             assert_same(one, other)
 
 

@@ -96,7 +96,7 @@ def exposure(course: Course[Objective], steps: int, shards: Shards) -> dict[str,
     }
 
 
-def exposure_rows(languages: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+def exposure_rows(languages: Mapping[str, Mapping[str, int | float]]) -> list[tuple[str, ...]]:
     """The same as a person reads it, under `HEADER`; the language with most text first."""
     ordered = sorted(languages.items(), key=lambda item: -item[1]["tokens"])
     return [
@@ -105,7 +105,7 @@ def exposure_rows(languages: Mapping[str, Mapping[str, float]]) -> list[tuple[st
     ]
 
 
-def exposure_table(languages: Mapping[str, Mapping[str, float]]) -> Table:
+def exposure_table(languages: Mapping[str, Mapping[str, int | float]]) -> Table:
     """The rows for the terminal."""
     table = Table(*HEADER, title="How often pretraining reads each language", title_justify="left")
     for row in exposure_rows(languages):
