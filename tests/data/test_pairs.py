@@ -48,7 +48,7 @@ def test_languages_are_those_of_all_labels(tmp_path: Path) -> None:
     found = Pairs(stored_pairs(tmp_path / "shards", pairs(5), ["en/de", "de/sw", "en/de", "zh-Hant/en", "en/de"]))
     assert found.languages == ("de", "en", "sw", "zh-Hant")
     table = found.numbered({"de": 0, "en": 1, "sw": 2, "zh-Hant": 3})
-    assert table.tolist() == [[1, 0], [0, 2], [3, 1]]
+    assert table.tolist() == [[0, 2], [1, 0], [3, 1]]
     assert Pairs(stored_pairs(tmp_path / "unnamed", pairs(5), "")).languages == ("",)
 
 

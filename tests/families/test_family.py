@@ -13,7 +13,7 @@ from encodery.families import FAMILIES
 from encodery.families.family import Family, config_from_theirs, config_to_theirs
 from encodery.families.name_map import canonical_name, has_pooler, names, state_to_theirs
 from encodery.model.config import EncoderConfig
-from encodery.objectives.objective import ObjectiveConfig
+from encodery.objectives.config import ObjectiveConfig
 from encodery.text.tokenizer import parse_spec
 from tests.families.conftest import Case, tiny
 

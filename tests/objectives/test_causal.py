@@ -16,7 +16,8 @@ from encodery.families import FAMILIES
 from encodery.families.family import config_to_theirs
 from encodery.families.name_map import state_to_theirs
 from encodery.model.heads import Model
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from tests.data.synthetic import VOCAB_SIZE, counting_documents, documents, stored
 from tests.model.conftest import make_batch, randomize
 from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary

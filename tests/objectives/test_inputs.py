@@ -11,7 +11,8 @@ import torch
 from encodery.batch import Batch
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from tests.data.synthetic import NUM_SPECIAL, counting_documents, stored
 from tests.objectives.test_objective import (
     MAX_SEQLEN,

@@ -11,8 +11,9 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.mixing import Mixed, Objective, build_objective, with_perplexities
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.objective import Pretraining
 from encodery.train.loss import Loss
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 from tests.objectives.pairs import pairs, stored_pairs

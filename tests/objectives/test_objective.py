@@ -18,8 +18,9 @@ from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.masked import MaskedConfig
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.objective import Pretraining
 from tests.data.synthetic import NUM_SPECIAL, VOCAB_SIZE, counting_documents, documents, stored
 from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary
 
@@ -394,7 +395,9 @@ def three_languages(tmp_path_factory: pytest.TempPathFactory) -> Shards:
 def sampling(shards: Shards, alpha: Knots, steps: int = 200, nsp: bool = False) -> Pretraining:
     config = ObjectiveConfig(nsp=nsp)
     numbers = {"de": 0, "sw": 1, "ur": 2}
-    return Pretraining(config, shards, vocabulary(), MAX_SEQLEN, TOKENS_PER_STEP, SEED, numbers, alpha, steps)
+    return Pretraining(
+        config, shards, vocabulary(), MAX_SEQLEN, TOKENS_PER_STEP, SEED, numbers, num_steps=steps, alpha=alpha
+    )
 
 
 def languages_of(batch: Batch) -> set[int]:

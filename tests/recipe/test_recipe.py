@@ -10,7 +10,7 @@ from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe import FinetuneTable, Recipe, load_recipe, resolve
 from encodery.tasks.classification import TextClassificationConfig
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 WHOLE = """
 name = "run-1"
@@ -111,7 +111,8 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
     ("old", "new", "expected"),
     [
         ("[pretrain]", "[pretrian]", "unknown key 'pretrian'; did you mean 'pretrain'?"),
-        ("steps = 7", "step = 7", "missing key 'pretrain.steps'; unknown key 'pretrain.step'; did you mean 'steps'?"),
+        ("steps = 7", "step = 7", "unknown key 'pretrain.step'; did you mean 'steps'?"),
+        ("steps = 7\n", "", 'pretrain: pretrain ends after steps = 100_000 or time = "2h"; give one of them'),
         ("lr = 3e-4", "lrr = 3e-4", "unknown key 'pretrain.optimizer.lrr'; did you mean 'lr'?"),
         (
             "mask_probability = 0.3",

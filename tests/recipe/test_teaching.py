@@ -99,7 +99,7 @@ def test_what_is_not_allowed(values: dict[str, object], message: str) -> None:
 
 
 def test_the_recipe_in_the_documentation_is_valid() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "distillation.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "distillation.md").read_text()
     blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     recipe = Recipe.parse(tomllib.loads('name = "docs"\n' + "".join(blocks)), "docs/distillation.md")
     assert recipe.student.family == "distilbert"

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from encodery.artifact import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
 from encodery.stages import run
 from encodery.stages.graph import selected, stages_of

@@ -12,7 +12,8 @@ from encodery.artifact import read_manifest
 from encodery.batch import Batch
 from encodery.data.shards import Shards
 from encodery.families.folder import load_folder
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
 from encodery.stages.reading import vocabulary_of
 from encodery.stages.text import valid_documents

@@ -90,7 +90,7 @@ def test_matrices_decay_and_biases_and_norms_do_not() -> None:
     decayed, plain = parameter_groups(model.named_parameters(), 0.01)
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.01, 0.0)
     name_of = {id(parameter): name for name, parameter in model.named_parameters()}
-    found = [{name_of[id(parameter)] for parameter in group["params"]} for group in (decayed, plain)]  # type: ignore[attr-defined]
+    found = [{name_of[id(parameter)] for parameter in group["params"]} for group in (decayed, plain)]
     assert found[0] == {
         "encoder.embeddings.word.weight",
         "encoder.embeddings.position.weight",
@@ -160,7 +160,7 @@ def scales(model: Model, layer_decay: float) -> dict[str, float]:
     """Share of the learning rate by parameter."""
     name_of = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = parameter_groups(model.named_parameters(), 0.01, layer_decay)
-    return {name_of[id(p)]: group["lr_scale"] for group in groups for p in group["params"]}  # type: ignore
+    return {name_of[id(p)]: group["lr_scale"] for group in groups for p in group["params"]}
 
 
 def test_each_layer_learns_more_slowly_than_the_one_above_it() -> None:
@@ -251,8 +251,9 @@ def lamb_by_the_paper(weights: list[Tensor], gradients: list[list[Tensor]], deca
 def test_lamb_is_that_of_the_paper() -> None:
     generator = torch.Generator().manual_seed(3)
     model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 3))
+    first: nn.Parameter = next(model.parameters())
     with torch.no_grad():
-        model[0].weight.normal_(0.0, 4.0, generator=generator)  # longer than the paper's bound of 10
+        first.normal_(0.0, 4.0, generator=generator)  # longer than the paper's bound of 10
     before = [parameter.detach().clone() for parameter in model.parameters()]
     config = OptimizerConfig.parse({"type": "lamb", "lr": 0.01, "betas": [0.9, 0.99], "weight_decay": 0.1}, "x")
     optimizer = build_optimizer(model, config)

@@ -25,7 +25,8 @@ from encodery.data.shards import Shards
 from encodery.families import FAMILIES
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.train.config import TrainerConfig
 from encodery.train.trainer import Trainer

@@ -19,8 +19,8 @@ from encodery.batch import Batch, LossOutput
 from encodery.config import Config
 from encodery.model.heads import Model
 from encodery.model.soft_targets import soft_target_loss
+from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.masked import MaskedConfig
-from encodery.objectives.objective import ObjectiveConfig
 
 PROJECTION = "projection"
 """The student's module that brings its hidden states to the teacher's width, where the two differ: it is trained and

@@ -11,7 +11,8 @@ from encodery.data.keyed_random import keyed_uint64
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.heads import Model
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from encodery.objectives.translation import Translation
 from encodery.objectives.turns import NAMES, Name, Turns
 from encodery.objectives.vocabulary import Vocabulary

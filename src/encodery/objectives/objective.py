@@ -13,7 +13,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt64
-from pydantic import Field, model_validator
 
 from encodery.batch import Batch, LossOutput
 from encodery.data.alpha import AS_IT_IS, Knots, alpha_at
@@ -22,14 +21,14 @@ from encodery.data.languages import LanguageTokens, LanguageWindows, OneByOne, S
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows
-from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.objectives.causal import CausalLM
-from encodery.objectives.inputs import InputFormat, choose_format, shape_windows, single_segments
+from encodery.objectives.checks import check_text, numbered_languages
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.inputs import shape_windows, single_segments
 from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
 from encodery.objectives.scored_tokens import Scorer, score
 from encodery.objectives.sentence import NextSentence
-from encodery.objectives.turns import MixingConfig
 from encodery.objectives.vocabulary import Vocabulary
 
 _BLOCK_TOKENS = 1 << 15
@@ -39,39 +38,6 @@ _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
 _COPIES = 0xC0B1E5  # names the draws of text that comes again apart from those of steps
 _AS_THE_TEXT_COMES: Knots = ((0, AS_IT_IS),)
-
-
-class ObjectiveConfig(MixingConfig):
-    """What the model learns from text without labels."""
-
-    mlm: MaskedConfig = MaskedConfig()
-    nsp: bool = True
-    """Also predict whether two stretches of text follow each other (BERT does, RoBERTa does not)."""
-    short_sequence_probability: float = Field(default=0.1, ge=0, le=1)
-    """How often a stretch of text is cut in two short sequences (not in `sentence-pair`, where all are short)."""
-    inputs: InputFormat | None = Field(default=None, exclude_if=lambda name: name is None)
-    """What a sequence is made of; None: `segment-pair` with `nsp`, else `doc-sentences`."""
-
-    @property
-    def input_format(self) -> InputFormat:
-        """`inputs`, stated or not."""
-        return choose_format(self.inputs, self.nsp)
-
-    @property
-    def masked_alone(self) -> "ObjectiveConfig":
-        """Masked LM of these settings, and nothing else."""
-        return self.model_copy(update={"nsp": False, "inputs": None, "weights": None, "schedule": ()})
-
-    @model_validator(mode="after")
-    def _inputs_go_with_nsp(self) -> "ObjectiveConfig":
-        choose_format(self.inputs, self.nsp)
-        return self
-
-    @model_validator(mode="after")
-    def _next_sentences_come_with_masked_text(self) -> "ObjectiveConfig":
-        if self.nsp and "mlm" not in self.names:
-            raise ValueError("nsp = true, which is learned beside mlm, but mlm has no weight; set nsp = false")
-        return self
 
 
 @dataclass(frozen=True)
@@ -132,10 +98,10 @@ class Pretraining:
                 leave no room for text, or languages are to be sampled and the shards are not sorted by them.
         """
         self._special_tokens = num_special_tokens(2 if config.nsp else 1)
-        _check(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
+        check_text(shards, vocabulary, max_seqlen, tokens_per_step, self._special_tokens)
         self._shards = shards
         self._vocabulary = vocabulary
-        self._language_ids = None if lang2id is None else _language_ids(shards, lang2id)
+        self._language_ids = None if lang2id is None else numbered_languages(shards, lang2id)
         self._span = max_seqlen - self._special_tokens
         self._num_steps = num_steps
         self._scored = CausalLM() if causal else masked_lm(config.mlm, vocabulary, shards, num_steps)
@@ -296,22 +262,6 @@ def packed_batch(
     )
 
 
-def _language_ids(shards: Shards, lang2id: Mapping[str, int]) -> Int64[np.ndarray, " languages"]:
-    """For each language of the shards, its number.
-
-    Raises:
-        UserError: one has none.
-    """
-    for language in shards.languages:
-        if language not in lang2id:
-            what = f"is in the language {language!r:.80}" if language else "does not say its language"
-            raise UserError(
-                f"corpus: some text {what}, but the model's languages are {', '.join(lang2id)}; give each input "
-                "one of these as its language"
-            )
-    return np.array([lang2id[language] for language in shards.languages], np.int64)
-
-
 def _seeded(windows: Windows, seed: int, purpose: int) -> Windows:
     """The windows in an order for one purpose."""
     return replace(windows, seed=int(keyed_uint64(seed, purpose, _WINDOWS)))
@@ -320,26 +270,3 @@ def _seeded(windows: Windows, seed: int, purpose: int) -> Windows:
 def _stream(windows: Windows, seed: int, purpose: int) -> _Stream:
     """The order of text for one purpose."""
     return _Stream(windows, int(keyed_uint64(seed, purpose, _SEQUENCES)), windows.num_copies)
-
-
-def _check(
-    shards: Shards, vocabulary: Vocabulary, max_seqlen: int, tokens_per_step: int, special_tokens: int
-) -> None:
-    """Settings that cannot work, said before the first step."""
-    if shards.vocab_size != vocabulary.vocab_size:
-        raise UserError(
-            f"the token shards were written with a vocabulary of {shards.vocab_size:,}, this one has "
-            f"{vocabulary.vocab_size:,}; write the shards again with the tokenizer that the model uses"
-        )
-    if not shards.num_documents:
-        raise UserError("the token shards hold no text; write them again from a corpus that has some")
-    if max_seqlen < special_tokens + 2:
-        raise UserError(
-            f"max_seqlen = {max_seqlen}: must be at least {special_tokens + 2}, for {special_tokens} special tokens "
-            f"and some text"
-        )
-    if tokens_per_step < max_seqlen:
-        raise UserError(
-            f"tokens_per_step = {tokens_per_step}: must be at least max_seqlen = {max_seqlen}; raise the one "
-            f"or lower the other"
-        )

@@ -15,7 +15,7 @@ from encodery.data.columns import Fields
 from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
-from encodery.objectives.objective import ObjectiveConfig
+from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe.teaching import DISTILL, TaughtTable

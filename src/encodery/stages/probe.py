@@ -15,7 +15,8 @@ from encodery.artifact import read_manifest
 from encodery.config import Config
 from encodery.data.shards import Shards
 from encodery.families.folder import load_folder
-from encodery.objectives.objective import ObjectiveConfig, Pretraining
+from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.objective import Pretraining
 from encodery.stages.engine import Metrics, Run, Stage
 from encodery.stages.reading import vocabulary_of
 from encodery.train.device import pick_device

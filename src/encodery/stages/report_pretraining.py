@@ -9,7 +9,7 @@ from encodery.report.axes import ReferenceLine
 from encodery.report.curves import line_chart
 from encodery.report.page import Chart, Fact, Section, Table
 from encodery.stages.engine import Run
-from encodery.stages.languages import HEADER, PERPLEXITY, exposure_rows
+from encodery.stages.languages import HEADER, exposure_rows
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.saving import LOG
 from encodery.train.log import read_log
@@ -21,6 +21,7 @@ OBJECTIVES = {
     "tlm": ("TLM", "Translation LM", "masked token"),
 }
 """What the objectives of pretraining are called, and what their losses are counted per."""
+LANGUAGE_FIGURES = {"mlm_loss": "held-out loss (nats)", "clm_loss": "causal loss (nats)"}
 ACCURACIES = {
     "mlm_accuracy": "masked tokens",
     "clm_accuracy": "next tokens",
@@ -76,12 +77,14 @@ def _before_and_after(metrics: Mapping[str, Any]) -> list[Table]:
 
 def _pretrained_languages(metrics: Mapping[str, Any]) -> list[Table]:
     """How often each language was read, and how well the model knows it; nothing where no language is named."""
-    held_out = metrics["valid"].get("languages", {})
+    held_out: Mapping[str, Mapping[str, float]] = metrics["valid"].get("languages", {})
+    figures = list(dict.fromkeys(name for found in held_out.values() for name in found))
     rows = [
-        (*row, *(f"{held_out[row[0]][name]:.3f}" if row[0] in held_out else "" for name in ("mlm_loss", PERPLEXITY)))
+        (*row, *(f"{found[name]:.3f}" if name in found else "" for name in figures))
         for row in exposure_rows(metrics.get("languages", {}))
+        for found in [held_out.get(row[0], {})]
     ]
-    header = (*HEADER, "held-out loss (nats)", "perplexity")
+    header = (*HEADER, *(LANGUAGE_FIGURES.get(name, name.replace("_", " ")) for name in figures))
     return [Table("Languages: the text, how it was read, and held-out text", header, rows)] if rows else []
 
 
