@@ -3,8 +3,12 @@
 A draw named (seed, step, sequence, position) is the same on every machine, in every order of evaluation and after any
 seek, so there is no generator to save, to split among workers or to get out of step.
 
+Where one draw names several others, their keys must differ: those behind a count (a step, a position) have a `name`.
+
 The mixing function is splitmix64's (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 """
+
+import hashlib
 
 import numpy as np
 from jaxtyping import Float64, Int64, Integer, UInt64
@@ -12,6 +16,11 @@ from jaxtyping import Float64, Int64, Integer, UInt64
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ROOT = np.uint64(0x243F6A8885A308D3)
 _ROUNDS = 3
+
+
+def name(purpose: str) -> int:
+    """A key for the draws of one purpose, never that of a count: it is 2**63 at least, and no int64 is."""
+    return int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little") | 2**63
 
 
 def extend(

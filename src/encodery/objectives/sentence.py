@@ -3,19 +3,20 @@
 Half of the pairs are text as it was written; in the other half, B starts at a random sentence of another document.
 With `single_sentences` A and B are one natural sentence each (Liu et al., "RoBERTa", 2019, sec. 4.2, SENTENCE-PAIR).
 Three choices differ from BERT's script, each to leave the model nothing to go by but the meaning:
-B starts at any *sentence* outside A's document with equal chance, as the paper says (the script draws the document
-first, so that short documents would give most of the random B and few of the true ones); it is about as long as the B
-it replaces; and a pair that is too long loses tokens at its outer ends, never at the seam. Where the corpus names
-languages, B is in A's: another one would give itself away.
+B comes from any *sentence* outside A's document, as the paper says (the script draws the document first, so that short
+documents would give most of the random B and few of the true ones); it is like the B it replaces, the nearest in length
+of a few that are drawn, never with the first sentence of a document, and with the last one if that B has it; and a pair
+that is too long loses tokens at its outer ends, never at the seam. Where the corpus names languages, B is in A's:
+another one would give itself away.
 """
 
 import numpy as np
 import torch.nn.functional as F
-from jaxtyping import Float, Int, Int64, UInt64
+from jaxtyping import Bool, Float, Int, Int64, UInt64
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.data.keyed_random import below, extend, uniform
+from encodery.data.keyed_random import below, extend, name, uniform
 from encodery.data.shards import Shards
 from encodery.data.spans import Pieces, Segments
 from encodery.errors import UserError
@@ -24,7 +25,10 @@ from encodery.model.heads import Model
 IS_NEXT, IS_RANDOM = 0, 1
 """Labels, as in Hugging Face's `BertForPreTraining`."""
 
-_SPLIT, _RANDOM, _SENTENCE = range(3)
+_SPLIT, _RANDOM, _SENTENCE = (name(f"next sentence: {purpose}") for purpose in ("split", "is random", "sentence"))
+"""Names of draws behind that of a sequence, beside the positions of its tokens."""
+_CANDIDATES = 8
+"""Texts drawn for a random B, of which one is taken."""
 
 Index = Int64[np.ndarray, " sequences"]
 
@@ -58,7 +62,7 @@ class NextSentence:
         a_length, b_length = b_start - a_start, end - b_start
         wanted = np.where(count == 1, a_length, b_length)[is_random]
         b_start[is_random], b_length[is_random] = self._elsewhere(
-            pieces.document[is_random], wanted, extend(streams[is_random], _SENTENCE)
+            pieces.document[is_random], wanted, self._closes(pieces)[is_random], extend(streams[is_random], _SENTENCE)
         )
         a_kept, b_kept = truncate_pairs(a_length, b_length, max_tokens)
         segments = Segments(
@@ -80,27 +84,63 @@ class NextSentence:
         loss_sum = F.cross_entropy(logits, batch.sequence_labels, reduction="sum")
         return loss_sum, (logits.argmax(-1) == batch.sequence_labels).sum()
 
+    def _closes(self, pieces: Pieces) -> Bool[np.ndarray, " sequences"]:
+        """Whether the last sentence of each piece is that of its document."""
+        return np.asarray(pieces.last == self._shards.documents.at(pieces.document + 1))
+
     def _elsewhere(
-        self, document: Index, wanted: Index, draws: UInt64[np.ndarray, " sequences"]
+        self,
+        document: Index,
+        wanted: Index,
+        closes: Bool[np.ndarray, " sequences"],
+        draws: UInt64[np.ndarray, " sequences"],
     ) -> tuple[Index, Index]:
-        """Whole sentences of another document of the same language, one or about `wanted` tokens of them: their start
-        and their length."""
-        sentences, documents = self._shards.sentences, self._shards.documents
+        """Whole sentences of another document of the same language, one or about `wanted` tokens of them, with the
+        document's last one or without it: their start and their length."""
+        shape = (len(document), _CANDIDATES)
+        draws = extend(draws[:, None], np.arange(_CANDIDATES)[None]).ravel()
+        document, wanted, closes = (np.repeat(values, _CANDIDATES) for values in (document, wanted, closes))
+        start, length = self._candidates(self._any_sentence(document, draws), wanted, closes)
+        best = np.abs(length - wanted).reshape(shape).argmin(axis=1)
+        best += np.arange(len(best)) * _CANDIDATES
+        return start[best], length[best]
+
+    def _any_sentence(self, document: Index, draws: UInt64[np.ndarray, " sequences"]) -> Index:
+        """A sentence outside each document, but in its language."""
+        documents = self._shards.documents
         own_first = documents.at(document)
         own_count = documents.at(document + 1) - own_first
         low, count = self._sentences_of_language(document)
-        first = low + below(draws, count - own_count)
-        first += np.where(first >= own_first, own_count, 0)
-        start = sentences.at(first)
+        sentence = low + below(draws, count - own_count)
+        return np.asarray(sentence + np.where(sentence >= own_first, own_count, 0))
+
+    def _candidates(
+        self, sentence: Index, wanted: Index, closes: Bool[np.ndarray, " sequences"]
+    ) -> tuple[Index, Index]:
+        """Text from each sentence on, or with which its document ends. A document's first sentence is left out, its
+        last one where it is not asked for, unless there is nothing else."""
+        sentences, documents = self._shards.sentences, self._shards.documents
+        document = self._shards.document_of(sentence)
+        limit = documents.at(document + 1)
+        low = np.minimum(documents.at(document) + 1, limit - 1)
         if self._single_sentences:
-            return start, sentences.at(first + 1) - start
-        limit = documents.at(self._shards.document_of(first) + 1)
-        # the sentence boundary nearest to the wanted end: not always the one after it, or random B would be longer
-        after = np.clip(sentences.search(start + wanted, "left"), first + 1, limit)
-        before = np.maximum(after - 1, first + 1)
-        end_after, end_before = sentences.at(after), sentences.at(before)
-        nearer = np.where(end_after - start - wanted <= start + wanted - end_before, end_after, end_before)
-        return start, nearer - start
+            first = np.where(closes, limit - 1, np.maximum(sentence, low))
+            return sentences.at(first), sentences.at(first + 1) - sentences.at(first)
+        first = np.clip(sentence, low, np.maximum(limit - 2, low))
+        first_closing = self._nearest(sentences.at(limit) - wanted, low, limit - 1)
+        first = np.where(closes, first_closing, first)
+        start = sentences.at(first)
+        last = self._nearest(start + wanted, first + 1, np.maximum(limit - 1, first + 1))
+        last = np.where(closes, limit, last)
+        return start, sentences.at(last) - start
+
+    def _nearest(self, token: Index, low: Index, high: Index) -> Index:
+        """The sentence in `low : high + 1` that begins nearest to a token."""
+        sentences = self._shards.sentences
+        after = np.clip(sentences.search(token, "left"), low, high)
+        before = np.maximum(after - 1, low)
+        nearer = sentences.at(after) - token <= token - sentences.at(before)
+        return np.where(nearer, after, before)
 
     def _sentences_of_language(self, document: Index) -> tuple[Index, Index]:
         """The first of the sentences among which those like each document's are, and how many these are. A document

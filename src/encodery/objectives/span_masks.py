@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float64, Int64, UInt64
 from pydantic import Field
 
 from encodery.config import Config
-from encodery.data.keyed_random import extend, uniform
+from encodery.data.keyed_random import extend, name, uniform
 from encodery.objectives.words import Words
 
 _LENGTH = 2
 """Names a draw behind that of a token, beside `masked._REPLACEMENT`."""
-_BUDGET = 2**40
+_BUDGET = name("span masks: budget")
 """Names a draw behind that of a sequence, beside the positions of its tokens."""
 _RANK_BITS = 36
 """How much of a draw says which span comes first; the bits above are for the number of the sequence."""
