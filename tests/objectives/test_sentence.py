@@ -72,21 +72,43 @@ def test_pairs_fit_and_no_side_is_empty(shards: Shards) -> None:
     assert segments.lengths.sum(axis=1).max() == 53
 
 
-def test_lengths_do_not_tell_which_pairs_are_true(shards: Shards) -> None:
-    pieces, segments, labels = prepare(shards, 20_011, 10**6)
-    long = pieces.last - pieces.first > 3
-    lengths = [segments.lengths[long & (labels == label), 1] for label in (IS_NEXT, IS_RANDOM)]
-    assert abs(lengths[0].mean() - lengths[1].mean()) < 0.12 * lengths[0].mean()
+@pytest.mark.parametrize(("most_sentences", "num_documents"), [(29, 211), (8, 1009), (401, 29)])
+def test_lengths_and_ends_do_not_tell_which_pairs_are_true(
+    tmp_path: Path, most_sentences: int, num_documents: int
+) -> None:
+    shards = stored(tmp_path / "shards", documents(num_documents, most_sentences))
+    pieces, segments, labels = prepare(shards, 5003, 10**6)
+    pairs = pieces.last - pieces.first > 1
+    last = shards.sentences.search(segments.starts[:, 1] + segments.lengths[:, 1], "left")
+    ends = np.isin(last, shards.documents.at(np.arange(1, num_documents + 1)))
+    for what, widest in ((segments.lengths[:, 1].astype(float), 0.03), (ends.astype(float), 0.5)):
+        true, random = (what[pairs & (labels == label)] for label in (IS_NEXT, IS_RANDOM))
+        error = np.sqrt(true.var() / len(true) + random.var() / len(random))
+        assert abs(true.mean() - random.mean()) < 5 * error
+        # and the error is small enough to see what was there before: 9 to 14 % of the length
+        assert error < widest * true.mean()
 
 
-def test_random_sentences_are_uniform_over_the_corpus(shards: Shards) -> None:
-    _, segments, labels = prepare(shards, 40_009, 10**6)
+def test_no_next_is_the_first_sentence_of_a_document(shards: Shards) -> None:
+    _, segments, _ = prepare(shards, 2003)
+    first = shards.sentences.search(segments.starts[:, 1], "left")
+    document = shards.document_of(first)
+    several = np.diff(shards.documents.at(np.arange(shards.num_documents + 1)))[document] > 1
+    assert several.mean() > 0.9
+    assert (first[several] > shards.documents.at(document)[several]).all()
+
+
+def test_random_nexts_come_from_all_of_the_corpus(shards: Shards) -> None:
+    _, segments, labels = prepare(shards, 20_011, 10**6)
     sentence = shards.sentences.search(segments.starts[labels == IS_RANDOM, 1], "right") - 1
     counts = np.bincount(sentence, minlength=shards.num_sentences)
-    mean = counts.mean()
-    assert mean > 5
-    excess = ((counts - mean) ** 2 / mean).sum() - counts.size
-    assert abs(excess) < 5 * np.sqrt(2 * counts.size)
+    documents_ = shards.document_of(np.arange(shards.num_sentences))
+    sizes = np.bincount(documents_)
+    first = shards.documents.at(documents_) == np.arange(shards.num_sentences)
+    assert (counts[~first] > 0).all()
+    shares = np.bincount(documents_, weights=counts) / counts.sum() / (sizes / sizes.sum())
+    assert shares[sizes > 7].min() > 0.5
+    assert shares[sizes > 7].max() < 2
 
 
 def test_documents_of_one_sentence_have_random_nexts_only(tmp_path: Path) -> None:

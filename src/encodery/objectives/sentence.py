@@ -3,10 +3,10 @@
 Half of the pairs are text as it was written; in the other half, B starts at a random sentence of another document.
 With `single_sentences` A and B are one natural sentence each (Liu et al., "RoBERTa", 2019, sec. 4.2, SENTENCE-PAIR).
 Three choices differ from BERT's script, each to leave the model nothing to go by but the meaning:
-B comes from any *sentence* outside A's document, as the paper says (the script draws the document first, so that short
-documents would give most of the random B and few of the true ones); it is like the B it replaces, the nearest in length
-of a few that are drawn, never with the first sentence of a document, and with the last one if that B has it; and a pair
-that is too long loses tokens at its outer ends, never at the seam. Where the corpus names languages, B is in A's:
+B comes from any *sentence* outside A's document, as the paper says (the script draws the document first, so that
+short documents would give most of the random B and few of the true ones); it is like the B it replaces: the nearest in
+length of a few that are drawn, without the first sentence of a document, with the last one if that B has it; and a
+pair that is too long loses tokens at its outer ends, never at the seam. Where the corpus names languages, B is in A's:
 another one would give itself away.
 """
 
@@ -29,6 +29,7 @@ _SPLIT, _RANDOM, _SENTENCE = (name(f"next sentence: {purpose}") for purpose in (
 """Names of draws behind that of a sequence, beside the positions of its tokens."""
 _CANDIDATES = 8
 """Texts drawn for a random B, of which one is taken."""
+_WORSE_THAN_ANY_LENGTH = 1 << 40
 
 Index = Int64[np.ndarray, " sequences"]
 
@@ -100,8 +101,9 @@ class NextSentence:
         shape = (len(document), _CANDIDATES)
         draws = extend(draws[:, None], np.arange(_CANDIDATES)[None]).ravel()
         document, wanted, closes = (np.repeat(values, _CANDIDATES) for values in (document, wanted, closes))
-        start, length = self._candidates(self._any_sentence(document, draws), wanted, closes)
-        best = np.abs(length - wanted).reshape(shape).argmin(axis=1)
+        start, length, fits = self._candidates(self._any_sentence(document, draws), wanted, closes)
+        misses = np.abs(length - wanted) + np.where(fits, 0, _WORSE_THAN_ANY_LENGTH)
+        best = misses.reshape(shape).argmin(axis=1)
         best += np.arange(len(best)) * _CANDIDATES
         return start[best], length[best]
 
@@ -116,23 +118,30 @@ class NextSentence:
 
     def _candidates(
         self, sentence: Index, wanted: Index, closes: Bool[np.ndarray, " sequences"]
-    ) -> tuple[Index, Index]:
-        """Text from each sentence on, or with which its document ends. A document's first sentence is left out, its
-        last one where it is not asked for, unless there is nothing else."""
+    ) -> tuple[Index, Index, Bool[np.ndarray, " sequences"]]:
+        """Text from each sentence on, or with which its document ends: start, length, and whether it fits. What fits
+        is without the document's first sentence, and without its last one where that is not asked for."""
         sentences, documents = self._shards.sentences, self._shards.documents
         document = self._shards.document_of(sentence)
         limit = documents.at(document + 1)
         low = np.minimum(documents.at(document) + 1, limit - 1)
         if self._single_sentences:
             first = np.where(closes, limit - 1, np.maximum(sentence, low))
-            return sentences.at(first), sentences.at(first + 1) - sentences.at(first)
+            return self._judged(first, first + 1, document, closes)
         first = np.clip(sentence, low, np.maximum(limit - 2, low))
         first_closing = self._nearest(sentences.at(limit) - wanted, low, limit - 1)
         first = np.where(closes, first_closing, first)
+        last = self._nearest(sentences.at(first) + wanted, first + 1, np.maximum(limit - 1, first + 1))
+        return self._judged(first, np.where(closes, limit, last), document, closes)
+
+    def _judged(
+        self, first: Index, last: Index, document: Index, closes: Bool[np.ndarray, " sequences"]
+    ) -> tuple[Index, Index, Bool[np.ndarray, " sequences"]]:
+        """Start and length of the sentences `first : last`, and whether they lie in their document as they should."""
+        sentences, documents = self._shards.sentences, self._shards.documents
         start = sentences.at(first)
-        last = self._nearest(start + wanted, first + 1, np.maximum(limit - 1, first + 1))
-        last = np.where(closes, limit, last)
-        return start, sentences.at(last) - start
+        fits = (first > documents.at(document)) & ((last == documents.at(document + 1)) == closes)
+        return start, sentences.at(last) - start, fits
 
     def _nearest(self, token: Index, low: Index, high: Index) -> Index:
         """The sentence in `low : high + 1` that begins nearest to a token."""
