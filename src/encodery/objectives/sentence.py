@@ -4,10 +4,10 @@ Half of the pairs are text as it was written; in the other half, B starts at a r
 With `single_sentences` A and B are one natural sentence each (Liu et al., "RoBERTa", 2019, sec. 4.2, SENTENCE-PAIR).
 Three choices differ from BERT's script, each to leave the model nothing to go by but the meaning:
 B comes from any *sentence* outside A's document, as the paper says (the script draws the document first, so that
-short documents would give most of the random B and few of the true ones); it is like the B it replaces: the nearest in
-length of a few that are drawn, without the first sentence of a document, with the last one if that B has it; and a
-pair that is too long loses tokens at its outer ends, never at the seam. Where the corpus names languages, B is in that
-of A: another one would give itself away.
+short documents would give most of the random B and few of the true ones); it is like the B it replaces: the nearest
+in length of a few that are drawn, without the first sentence of a document, with the last one if that B has it; and
+a pair that is too long loses tokens at its outer ends, never at the seam. Where the corpus names languages, B is in
+that of A: another one would give itself away.
 """
 
 import numpy as np
