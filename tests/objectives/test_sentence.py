@@ -99,16 +99,22 @@ def test_no_next_is_the_first_sentence_of_a_document(shards: Shards) -> None:
 
 
 def test_random_nexts_come_from_all_of_the_corpus(shards: Shards) -> None:
+    """In equal shares where documents are longer than any next; short ones have few texts as long as one."""
     _, segments, labels = prepare(shards, 20_011, 10**6)
-    sentence = shards.sentences.search(segments.starts[labels == IS_RANDOM, 1], "right") - 1
-    counts = np.bincount(sentence, minlength=shards.num_sentences)
-    documents_ = shards.document_of(np.arange(shards.num_sentences))
-    sizes = np.bincount(documents_)
-    first = shards.documents.at(documents_) == np.arange(shards.num_sentences)
-    assert (counts[~first] > 0).all()
-    shares = np.bincount(documents_, weights=counts) / counts.sum() / (sizes / sizes.sum())
-    assert shares[sizes > 7].min() > 0.5
-    assert shares[sizes > 7].max() < 2
+    start, length = segments.starts[labels == IS_RANDOM, 1], segments.lengths[labels == IS_RANDOM, 1]
+    first, last = shards.sentences.search(start, "left"), shards.sentences.search(start + length, "left")
+    counts = np.bincount(first, minlength=shards.num_sentences)
+    read = np.cumsum(counts - np.bincount(last, minlength=shards.num_sentences + 1)[:-1])
+    document = shards.document_of(np.arange(shards.num_sentences))
+    sizes = np.bincount(document)
+    assert (np.bincount(document, weights=counts)[sizes > 4] > 0).all()
+    long = sizes > 16
+    opens = shards.documents.at(document) == np.arange(shards.num_sentences)
+    assert (read[long[document] & ~opens] > 0).all()
+    assert (read[long[document] & opens] == 0).all()
+    shares = np.bincount(document, weights=counts)[long] / sizes[long]
+    assert shares.min() > 0.5 * shares.mean()
+    assert shares.max() < 1.5 * shares.mean()
 
 
 def test_documents_of_one_sentence_have_random_nexts_only(tmp_path: Path) -> None:
