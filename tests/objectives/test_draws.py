@@ -80,7 +80,9 @@ def test_pairs_masks_and_replacements_are_independent(
         sizes = batch.cu_seqlens.diff().long()
         full = sizes == TEXT + 3
         first = batch.cu_seqlens[:-1].long()[full]
-        tokens_of_a = torch.stack([(part == 0).sum() for part in batch.token_type_ids.split(sizes.tolist())])[full]
+        tokens_of_a = torch.stack([(part == 0).sum() for part in torch.split(batch.token_type_ids, sizes.tolist())])[
+            full
+        ]
         ids = original_ids(batch)
         factors = {
             "is random": batch.sequence_labels[full].numpy(),

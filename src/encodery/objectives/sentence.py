@@ -149,7 +149,7 @@ class NextSentence:
         after = np.clip(sentences.search(token, "left"), low, high)
         before = np.maximum(after - 1, low)
         nearer = sentences.at(after) - token <= token - sentences.at(before)
-        return np.where(nearer, after, before)
+        return np.asarray(np.where(nearer, after, before))
 
     def _sentences_of_language(self, document: Index) -> tuple[Index, Index]:
         """The first of the sentences among which those like each document's are, and how many these are. A document
