@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from encodery.batch import Batch
-from encodery.data.alpha import Knots
+from encodery.data.schedule import Knots
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig

@@ -227,7 +227,8 @@ class Trainer:
             values["skipped_steps"] = float(self.state.skipped_steps)
         return values
 
-    def _measure(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
+        """What `evaluate` says of the weights as they are, computed as in the evaluations of the run."""
         if self.evaluate is None:
             return {}
         self.model.eval()
@@ -237,7 +238,7 @@ class Trainer:
     def _evaluate(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """Measure the weights of this step, and remember them if they are the best so far and to be kept."""
         self.parallel.complete()
-        step, metrics = self.state.step, self.ranks.first(self._measure)
+        step, metrics = self.state.step, self.ranks.first(self.measure)
         log.write("eval", step, **metrics)
         progress.evaluation(step, metrics)
         if self.config.selects:
@@ -264,7 +265,7 @@ class Trainer:
         if goes_back and self.best is not None:
             load_weights(self.model, self.best)
         if goes_back or stopped:
-            metrics = self.ranks.first(self._measure)
+            metrics = self.ranks.first(self.measure)
         if best is not None:
             kept = best.step if goes_back else self.state.step
             progress.notice(f"best: {best}; the weights of step {kept} are kept")
