@@ -101,7 +101,10 @@ def test_shares_are_those_of_the_formula() -> None:
     assert sampling_shares(tokens, 0.0).tolist() == pytest.approx([1 / 3] * 3)
 
 
-@pytest.mark.parametrize("alpha", [1.5, -0.1, "low", True, {"start": 1.0}, {"start": 2, "end": 0.3}, [[0, 1.5]], [[0, True]], [[0, 0.5, 1]], []])
+@pytest.mark.parametrize(
+    "alpha",
+    [1.5, -0.1, "low", True, {"start": 1.0}, {"start": 2, "end": 0.3}, [[0, 1.5]], [[0, True]], [[0, 0.5, 1]], []],
+)
 def test_what_is_no_alpha(alpha: object) -> None:
     between = ":" if isinstance(alpha, dict) else " ="
     with pytest.raises(UserError) as error:
