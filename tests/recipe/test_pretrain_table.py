@@ -1,4 +1,4 @@
-"""How long pretraining is: steps, a time, phases, a warm-up; what follows the steps, and what does not go together."""
+"""How long pretraining is: steps, a time, phases, a warm-up; and what does not go together."""
 
 from typing import Any
 
@@ -75,8 +75,8 @@ def test_what_is_not_given_is_not_written() -> None:
         ),
         (
             {"optimizer": {"type": "lamb"}, "parallel": "fsdp"},
-            'optimizer.type = "lamb" moves a matrix by a share of its length, and parallel = "fsdp" gives each rank a '
-            'slice of it; set parallel = "ddp", or optimizer.type = "adamw"',
+            'optimizer.type = "lamb" moves a matrix by a share of its length, and parallel = "fsdp" gives each rank '
+            'a slice of it; set parallel = "ddp", or optimizer.type = "adamw"',
         ),
         ({"optimizer": {"type": "sgd"}}, "optimizer.type = 'sgd': input should be 'adamw' or 'lamb'"),
     ],

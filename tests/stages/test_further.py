@@ -162,7 +162,8 @@ def test_the_control_arm_does_not_depend_on_the_text(here: Path) -> None:
     changed = opened(here, "pretrain.steps=7")
     states = {item.stage.name: item.state for item in plan(changed, stages_of(changed))}
     assert states == {
-        "shards": "fresh", "pretrain": "run", "finetune.mood.1": "run", "finetune.control.1": "fresh", "report": "run",
+        "shards": "fresh", "pretrain": "run",
+        "finetune.mood.1": "run", "finetune.control.1": "fresh", "report": "run",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ Stated = float | Ramp | Knots
 """The three forms."""
 
 
-class _UnorderedSteps(ValueError):
+class _UnorderedStepsError(ValueError):
     """The steps do not rise."""
 
 
@@ -55,7 +55,7 @@ def _reader(ramp: type[Ramp], kind: Any) -> Callable[[Any], Any]:
             if not found:
                 raise ValueError(_PAIRS)
             if not all(type(step) is int and step >= 0 for step in steps) or any(a >= b for a, b in pairwise(steps)):
-                raise _UnorderedSteps(_PAIRS)
+                raise _UnorderedStepsError(_PAIRS)
             return found
         if isinstance(value, bool | str):
             raise ValueError("a number, { start, end } or a list of [step, value] is needed")
@@ -73,7 +73,7 @@ def _read_alpha(value: Any) -> Any:
     """The same in words of its own."""
     try:
         return _read_power(value)
-    except _UnorderedSteps:
+    except _UnorderedStepsError:
         raise ValueError(
             "the steps in [[step, alpha], ...] must be whole numbers that rise from one to the next"
         ) from None
@@ -121,8 +121,8 @@ def value_at(knots: Knots, step: float | int) -> float:
 
 
 def rates_at(value: Stated, steps: Int64[np.ndarray, " steps"], num_steps: int) -> Float64[np.ndarray, "*steps"]:
-    """The value at each of the steps, counted from 0, of a training of `num_steps`, a ramp ending at the last of them;
-    of no shape where it is one number."""
+    """The value at each of the steps, counted from 0, of a training of `num_steps`, at whose last a ramp ends; of no
+    shape where it is one number."""
     if not changes(value):
         return np.asarray(value)
     return values_at(knots_of(value, max(num_steps - 1, 1)), steps.astype(np.float64))

@@ -131,8 +131,8 @@ class Recipe(Config):
             and not names_languages(self.corpus.inputs)
         ):
             raise ValueError(
-                f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name none; give "
-                "each input a language or a language_field"
+                f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name "
+                "none; give each input a language or a language_field"
             )
         best = self.pretrain.best_metric if self.pretrain else None
         if best in PROBE_METRICS and self.corpus and not self.corpus.probe_inputs:

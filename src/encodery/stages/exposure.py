@@ -23,8 +23,8 @@ def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None
         return None
     if states.get("shards") != "fresh":
         return (
-            f"languages: sampled with alpha = {stated(table.alpha)!r}; how often the text of each is read is known when the "
-            "shards are written: encodery run RECIPE shards"
+            f"languages: sampled with alpha = {stated(table.alpha)!r}; how often the text of each is read is known "
+            "when the shards are written: encodery run RECIPE shards"
         )
     reading = Reading(run, Tokenizer.load(tokenizer_folder(run)))
     if table.steps is None:
