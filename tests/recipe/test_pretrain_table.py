@@ -70,8 +70,8 @@ def test_what_is_not_given_is_not_written() -> None:
         ),
         (
             {"best_metric": "probe_loss"},
-            "best_metric = 'probe_loss'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy, probe_mlm_loss, "
-            "probe_mlm_accuracy is allowed",
+            "best_metric = 'probe_loss'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy is allowed, and "
+            "with corpus.probe_inputs probe_mlm_loss, probe_mlm_accuracy",
         ),
         (
             {"optimizer": {"type": "lamb"}, "parallel": "fsdp"},

@@ -155,7 +155,10 @@ class PretrainTable(TrainerConfig):
         terms = (*self.objective.names, "nsp") if self.objective.nsp else self.objective.names
         metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
         if self.best_metric not in (None, *metrics, *PROBE_METRICS):
-            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
+            raise ValueError(
+                f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed, and with "
+                f"corpus.probe_inputs {', '.join(PROBE_METRICS)}"
+            )
         return self
 
 
