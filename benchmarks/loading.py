@@ -118,7 +118,7 @@ def apart(arguments: argparse.Namespace, part: str, step: int = 1) -> Found:
 
 def line(case: str, unit: str, ours: float, peer: float, peer_name: str, metric: Found) -> str:
     """A result as the other benchmarks say theirs; a ratio above 1 means that ours is better."""
-    values = {"unit": unit, "ours": round(ours, 3), "peer": round(peer, 3), "peer_name": peer_name}
+    values = {"unit": unit, "ours": round(ours, 5), "peer": round(peer, 5), "peer_name": peer_name}
     values |= {"ratio": round(peer / ours, 3), "metric": metric, "hardware": hardware("cpu"), "commit": commit()}
     return json.dumps({"bench": "loading", "case": case, **values})
 
@@ -129,10 +129,10 @@ def measure(arguments: argparse.Namespace) -> None:
     run_stages(run, selected(stages_of(run), ["shards"]))
     seeks: dict[int, list[float]] = {1: [], FAR: []}
     for _ in range(arguments.rounds):
-        for step, found in seeks.items():
-            found.append(apart(arguments, "seek", step)["ms"])
-    near, far = (statistics.median(found) for found in seeks.values())
-    rounds = {step: [round(ms, 1) for ms in found] for step, found in seeks.items()}
+        for step, took in seeks.items():
+            took.append(apart(arguments, "seek", step)["ms"])
+    near, far = (statistics.median(took) for took in seeks.values())
+    rounds = {step: [round(ms, 1) for ms in took] for step, took in seeks.items()}
     print(line("seek", "ms", far, near, "the batch of step 1, in a process of its own", {"rounds": rounds}))
     found = apart(arguments, "train")
     peaks, shards = found.pop("peaks"), found.pop("shards")

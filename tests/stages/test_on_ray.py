@@ -129,8 +129,8 @@ def test_two_workers_learn_what_two_ranks_and_one_do(project: Path, tmp_path: Pa
     settings = [f"model.config.{name}=0.0" for name in ("hidden_dropout_prob", "attention_probs_dropout_prob")]
     given = [part for setting in settings for part in ("--set", setting)]
     run = ["-m", "encodery", "run", "tiny.toml", "pretrain", *given, "--set"]
-    for command in ([[*run, "output=two"]] * 2, [[*run, "output=one"]]):
-        for code, said in end_of(start_ranks(command, project)):
+    for commands in ([[*run, "output=two"]] * 2, [[*run, "output=one"]]):
+        for code, said in end_of(start_ranks(commands, project)):
             assert code == 0, said
     (project / "on_ray_here.py").write_text(ON_RAY)
     # Ray keeps a token and logs in the home folder, and would report its use to its makers

@@ -237,13 +237,13 @@ def test_a_group_that_is_there_is_used_and_left(tmp_path: Path) -> None:
 
 
 def test_a_group_of_one_trains_alone_and_one_without_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed.dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(distributed.dist, "get_rank", lambda: 0)
-    monkeypatch.setattr(distributed.dist, "get_backend_config", lambda: "cuda:nccl")
-    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_backend_config", lambda: "cuda:nccl")
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
     with joined_ranks({"WORLD_SIZE": "3"}) as ranks:
         assert ranks is ALONE
-    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     with pytest.raises(UserError) as refused, joined_ranks({}):
         pytest.fail("no such group")
     assert str(refused.value) == (

@@ -19,7 +19,7 @@ def run_on_ray(
     force: Sequence[str] = (),
     *,
     use_gpu: bool = False,
-    resources_per_worker: Mapping[str, float] | None = None,
+    resources_per_worker: Mapping[str, int | float] | None = None,
     max_failures: int = 0,
 ) -> Path:
     """Run a recipe, as `encodery run` does, by so many workers of Ray Train; returns the run's folder.
