@@ -5,6 +5,7 @@ Everything that a step depends on is a function of (seed, step) or in the checkp
 same bits (on the same machine and number of threads).
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -206,8 +207,10 @@ class Trainer:
             return
         path = self.folder / f"replay-step-{step:08d}.safetensors"
         tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+        given = {name: value for name, value in vars(batch).items() if value is not None and name not in tensors}
+        others = {name: json.dumps(value) for name, value in given.items()}
         if self.ranks.is_first:
-            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1)})
+            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1), **others})
         raise UserError(
             f"step {step}: loss or gradient not finite {in_a_row} times in a row (max_skipped_steps = "
             f"{self.config.max_skipped_steps}); the batch is in {path}; lower optimizer.lr = "
