@@ -94,7 +94,11 @@ def test_the_student_is_a_distilbert_of_half_the_layers() -> None:
 @pytest.mark.parametrize("scale", ["", *SCALES])
 def test_the_teacher_is_that_of_the_bert_recipe(scale: str) -> None:
     bert, distilbert = at("bert", scale), at("distilbert", scale)
-    assert (distilbert.model, distilbert.tokenizer, distilbert.pretrain) == (bert.model, bert.tokenizer, bert.pretrain)
+    assert (distilbert.model, distilbert.tokenizer, distilbert.pretrain) == (
+        bert.model,
+        bert.tokenizer,
+        bert.pretrain,
+    )
 
 
 @pytest.mark.parametrize("group", [("bert", "distilbert", "roberta"), ("xlm", "xlm-r")])
@@ -137,7 +141,12 @@ def test_the_students_losses_are_weighted_as_their_authors_did() -> None:
     table = at("distilbert", "paper").distill
     assert table is not None
     objective = table.objective
-    assert (objective.temperature, objective.alpha_ce, objective.alpha_mlm, objective.alpha_cos) == (2.0, 5.0, 2.0, 1.0)
+    assert (objective.temperature, objective.alpha_ce, objective.alpha_mlm, objective.alpha_cos) == (
+        2.0,
+        5.0,
+        2.0,
+        1.0,
+    )
     assert table.optimizer.max_grad_norm == 5.0
 
 
