@@ -104,7 +104,8 @@ def test_the_teacher_is_that_of_the_bert_recipe(scale: str) -> None:
 @pytest.mark.parametrize("group", [("bert", "distilbert", "roberta"), ("xlm", "xlm-r")])
 def test_schemes_of_a_kind_read_the_same_text_and_learn_the_same_task(group: tuple[str, ...]) -> None:
     for one, other in combinations(map(at, group), 2):
-        assert one.corpus is not None and other.corpus is not None
+        assert one.corpus is not None
+        assert other.corpus is not None
         assert one.corpus.inputs == other.corpus.inputs
         assert one.corpus.valid_fraction == other.corpus.valid_fraction
         shared = one.finetune.keys() & other.finetune.keys()

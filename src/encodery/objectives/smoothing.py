@@ -38,8 +38,8 @@ class Smoothing:
         return np.asarray(np.interp(rates, self._rates, self._factors))
 
     def entropy(self, rate: float) -> float:
-        """Of the tokens that are hidden at this mask rate, in nats: the loss of a model that knows only how often each
-        is. Rare ones are more often among them than in the text, so it is above that of the text."""
+        """Of the tokens that are hidden at this mask rate, in nats: the loss of a model that knows only how often
+        each is. Rare ones are more often among them than in the text, so it is above that of the text."""
         hidden = self._counts * np.minimum(1.0, self.factors(np.asarray(rate)) * self.weights)
         shares: Float64[np.ndarray, " seen"] = hidden[hidden > 0] / hidden.sum()
         return float(-(shares * np.log(shares)).sum())
