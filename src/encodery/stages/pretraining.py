@@ -120,6 +120,8 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
     facts: dict[str, Any] = {}
     if rows := exposure(course, steps, reading.shards[TRAIN]):
         facts["languages"] = rows
+    if entropy := reading.hidden_entropy():
+        facts["hidden_entropy"] = entropy
     if reading.table.objective.nsp:
         facts["nsp_majority"] = nsp_majority(valid.batches)
     if run.recipe.translates:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from encodery.batch import Batch
 from encodery.data.pairs import Pairs
 from encodery.data.schedule import Knots, knots_of
@@ -13,7 +15,9 @@ from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.config import EncoderConfig
 from encodery.objectives.mixing import Objective, build_objective
 from encodery.objectives.phases import Course
+from encodery.objectives.schedule import rates_at
 from encodery.objectives.seqlen_warmup import warmed_up
+from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.vocabulary import Vocabulary
 from encodery.recipe import PROBE, PretrainTable
 from encodery.stages.engine import Run, base_folder, tokenizer_folder
@@ -57,6 +61,14 @@ class Reading:
     def held_out(self, split: str) -> Objective:
         """Text to measure on, of the length that most of the training has."""
         return self._objective(split, self.table.max_seqlen, self.table.tokens_per_step, None)
+
+    def hidden_entropy(self) -> float | None:
+        """Of the held-out tokens that are hidden, where rare ones are more often; None where all are alike."""
+        mlm, last = self.table.objective.mlm, self.table.total_steps - 1
+        if not mlm.sample_alpha:
+            return None
+        smoothing = Smoothing(self.shards[VALID].token_counts(), self._vocabulary.is_special(), mlm.sample_alpha)
+        return smoothing.entropy(rates_at(mlm.mask_probability, np.array([last]), last + 1).item())
 
     def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
         translates = self._run.recipe.translates and split != PROBE
