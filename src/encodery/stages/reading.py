@@ -7,7 +7,7 @@ import numpy as np
 
 from encodery.batch import Batch
 from encodery.data.pairs import Pairs
-from encodery.data.schedule import Knots, knots_of
+from encodery.data.schedule import Knots, knots_of, rates_at
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -15,7 +15,6 @@ from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.config import EncoderConfig
 from encodery.objectives.mixing import Objective, build_objective
 from encodery.objectives.phases import Course
-from encodery.objectives.schedule import rates_at
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.vocabulary import Vocabulary
