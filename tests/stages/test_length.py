@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from encodery.artifact import read_manifest
+from encodery.batch import Batch
 from encodery.errors import Interrupted
+from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.stages import run
 from encodery.stages.graph import selected, stages_of
@@ -86,7 +88,7 @@ def test_the_steps_of_phases_are_of_their_lengths(project: Path, monkeypatch: py
     longest: list[int] = []
     loss = Pretraining.loss
 
-    def watched(self: Pretraining, model: module.Model, batch: module.Batch) -> object:
+    def watched(self: Pretraining, model: Model, batch: Batch) -> object:
         if model.training:
             longest.append(batch.max_seqlen)
         return loss(self, model, batch)
