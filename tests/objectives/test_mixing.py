@@ -16,7 +16,7 @@ from encodery.objectives import mixing
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.mixing import Mixed, Objective, build_objective, with_perplexities
 from encodery.objectives.objective import Pretraining
-from encodery.objectives.turns import Turns
+from encodery.objectives.turns import NAMES, Turns
 from encodery.train.loss import Loss
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 from tests.objectives.pairs import pairs, stored_pairs
@@ -169,7 +169,7 @@ def test_alpha_follows_the_steps_of_all(monkeypatch: pytest.MonkeyPatch, languag
     found = alphas(monkeypatch, languages, ramp, weights={"mlm": 2.0, "clm": 1.0})
     own = Turns(ObjectiveConfig.parse({"nsp": False, "weights": {"mlm": 2.0, "clm": 1.0}}, "test"), 7).before(60)
     assert own["mlm"] + own["clm"] == 60
-    assert found == {name: ((0, 1.0), (own[name], 0.4)) for name in ("mlm", "clm")}
+    assert found == {name: ((0, 1.0), (own[name], 0.4)) for name in NAMES[:2]}
 
 
 def test_alpha_is_that_of_the_step_through_all_phases(monkeypatch: pytest.MonkeyPatch, languages: Shards) -> None:
@@ -190,9 +190,7 @@ def test_epochs_are_those_of_the_steps_that_each_objective_has(languages: Shards
     assert isinstance(mixed, Mixed)
     for start, stop in ((0, 60), (13, 37), (59, 60)):
         first, last = turns.before(start), turns.before(stop)
-        masked, causal = (
-            mixed._objectives[name].epochs_by_language(first[name], last[name]) for name in ("mlm", "clm")
-        )
+        masked, causal = (mixed._objectives[name].epochs_by_language(first[name], last[name]) for name in NAMES[:2])
         wanted = {language: masked[language] + causal[language] for language in masked}
         assert mixed.epochs_by_language(start, stop) == pytest.approx(wanted)
     halves = [mixed.epochs_by_language(*part) for part in ((0, 29), (29, 60))]

@@ -41,13 +41,13 @@ class _UnorderedStepsError(ValueError):
     """The steps do not rise."""
 
 
-def _reader(ramp: type[Ramp], kind: Any) -> Callable[[Any], Any]:
-    """What reads a recipe's key: its value as one of the three forms, of that kind of numbers, or a `ValueError`."""
-    number: TypeAdapter[float] = TypeAdapter(kind)
-    knots: TypeAdapter[tuple[tuple[Any, float], ...]] = TypeAdapter(tuple[tuple[Any, kind], ...])
+def _reader(ramp: type[Ramp], a_number: Any, pairs: Any) -> Callable[[Any], Any]:
+    """What reads a recipe's key: its value as one of the three forms, given as types, or a `ValueError`."""
+    number: TypeAdapter[float] = TypeAdapter(a_number)
+    knots: TypeAdapter[tuple[tuple[Any, float], ...]] = TypeAdapter(pairs)
 
     def read(value: Any) -> Any:
-        if isinstance(value, Mapping | ramp):
+        if isinstance(value, (Mapping, ramp)):
             return ramp.model_validate(value)
         if isinstance(value, list | tuple):
             found = knots.validate_python(value)
@@ -65,8 +65,8 @@ def _reader(ramp: type[Ramp], kind: Any) -> Callable[[Any], Any]:
 
 
 _PAIRS = "[step, value] pairs are needed, at least one, each step above the one before it"
-_read_rate = _reader(RateRamp, Rate)
-_read_power = _reader(Ramp, Power)
+_read_rate = _reader(RateRamp, Rate, tuple[tuple[Any, Rate], ...])
+_read_power = _reader(Ramp, Power, tuple[tuple[Any, Power], ...])
 
 
 def _read_alpha(value: Any) -> Any:
