@@ -45,3 +45,10 @@ def test_what_is_no_message(data: bytes, message: str) -> None:
 
 def test_a_number_and_where_it_ends() -> None:
     assert varint(b"\x00\xac\x02\x07", 1) == (300, 3)
+
+
+def test_a_number_is_no_message() -> None:
+    (number, value), *_ = fields(b"\x08\x02")
+    assert (number, value) == (1, 2)
+    with pytest.raises(MalformedError, match="the number 2 where a message should be"):
+        list(fields(value))

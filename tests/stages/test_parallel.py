@@ -180,7 +180,9 @@ def test_causal_lm_alone(mixed: Path) -> None:
     run(this, stages_of(this))
     manifest = read_manifest(this.artifact("pretrain"))
     assert manifest is not None
-    assert set(manifest.metrics["valid"]) == {"clm_loss", "clm_accuracy", "clm_perplexity"}
+    measured = manifest.metrics["valid"]
+    assert set(measured) == {"clm_loss", "clm_accuracy", "clm_perplexity", "languages"}
+    assert all(set(found) == {"clm_loss", "clm_perplexity"} for found in measured["languages"].values())
 
 
 def test_short_sequences_come_first_for_all(mixed: Path) -> None:

@@ -61,6 +61,11 @@ def test_damaged_bytes_are_refused_or_read_but_never_a_traceback(path: Path, jun
     [
         (b"\xff" * 11, "FILE: no SentencePiece model, or a damaged one; fetch or write it again"),
         (MESSAGE[:-1], "FILE: no SentencePiece model, or a damaged one; fetch or write it again"),
+        (MESSAGE + b"\x0a\x02\x08\x02", "FILE: no SentencePiece model, or a damaged one; fetch or write it again"),
+        (
+            MESSAGE + b"\x1a\x06\x10\xff\xff\xff\xff\x7f",
+            "FILE: no SentencePiece model, or a damaged one; fetch or write it again",
+        ),
         (b"", "FILE: its pieces begin with ''; <unk> <s> </s> is needed, as fairseq shifts ids"),
         (
             MESSAGE + _field(2, _field(3, 2)),

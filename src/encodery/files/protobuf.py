@@ -14,12 +14,15 @@ class MalformedError(ValueError):
     """Bytes that are no message; the caller knows the file's name."""
 
 
-def fields(message: bytes) -> Iterator[tuple[int, Any]]:
+def fields(message: bytes | int) -> Iterator[tuple[int, Any]]:
     """The fields of a message: whole numbers, or the bytes of any other type, nested messages among them.
 
     Raises:
-        MalformedError: a field is of no known type or reaches beyond the message.
+        MalformedError: a field is of no known type or reaches beyond the message; or `message` is a number, as the
+            value of a field can be where a nested message should be.
     """
+    if isinstance(message, int):
+        raise MalformedError(f"the number {message} where a message should be")
     at = 0
     while at < len(message):
         tag, at = varint(message, at)

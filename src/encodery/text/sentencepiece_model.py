@@ -57,8 +57,10 @@ def parse_model(data: bytes) -> SentencePieceModel:
                 raise ValueError(f"a SentencePiece model of type {model_type}; only unigram (1) can be read")
         elif number == 3:
             charsmap = dict(fields(value)).get(2, b"")
+            if not isinstance(charsmap, bytes):  # `bytes` of a number would be that many zeros
+                raise MalformedError("the normaliser's table is a number")
     _check(pieces)
-    return SentencePieceModel(tuple((piece, score) for piece, score, _ in pieces[len(CONTROLS) :]), bytes(charsmap))
+    return SentencePieceModel(tuple((piece, score) for piece, score, _ in pieces[len(CONTROLS) :]), charsmap)
 
 
 def _check(pieces: Sequence[tuple[str, float, int]]) -> None:
