@@ -222,6 +222,20 @@ def test_a_sequence_holds_runs_of_one_document_each(tmp_path: Path, nsp: bool) -
     assert (pairs > 100) == nsp
 
 
+@pytest.mark.parametrize("position", [1, 2])
+def test_what_is_hidden_does_not_tell_which_pairs_are_true(folder: Path, position: int) -> None:
+    objective = pretraining(Shards.open(folder), tokens_per_step=20_011)
+    labels = []
+    for step in range(60):
+        batch = objective.batch(step)
+        assert batch.label_index is not None
+        assert batch.sequence_labels is not None
+        hidden = torch.isin(batch.first_tokens.long() + position, batch.label_index)
+        labels += batch.sequence_labels[hidden].tolist()
+    assert len(labels) > 1000
+    assert 0.4 < np.mean(labels) < 0.7  # texts of one sentence have no true next
+
+
 def test_validation_is_fixed_and_is_what_was_asked_for(folder: Path) -> None:
     shards = Shards.open(folder)
     objective = pretraining(shards)

@@ -24,7 +24,9 @@ from encodery.model.heads import Model
 IS_NEXT, IS_RANDOM = 0, 1
 """Labels, as in Hugging Face's `BertForPreTraining`."""
 
-_SPLIT, _RANDOM, _SENTENCE = range(3)
+_SPLIT, _RANDOM, _SENTENCE = range(2**41, 2**41 + 3)
+"""Beyond any position: a token's draw is named by its position behind the same stream, and what is hidden would tell
+what the label is."""
 
 Index = Int64[np.ndarray, " sequences"]
 
