@@ -227,8 +227,8 @@ def test_trim_and_distill_stand_beside_it(here: Path) -> None:
     )
     this = complete(here, *changes, stages=())
     names = [stage.name for stage in stages_of(this)]
-    assert names == [
-        "shards", "pretrain", "trim", "shards-distill", "distill", "finetune.mood.1", "finetune.control.1", "report",
+    assert names == [  # the student reads the shards of its teacher
+        "shards", "pretrain", "trim", "distill", "finetune.mood.1", "finetune.control.1", "report",
     ]  # fmt: skip
     assert load_folder(this.artifact("trim")).model.config.vocab_size <= 90
     assert (this.artifact("distill") / "model.safetensors").is_file()
