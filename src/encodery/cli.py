@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from encodery.stages import Run, Stage
-    from encodery.train.distributed import Ranks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -283,29 +282,22 @@ def bench_encode(
     run_bench(quick=quick, only_json=json, cases=case or [], text=text)
 
 
-def _open(
-    recipe_path: Path, overrides: list[str], ranks: "Ranks | None" = None
-) -> "tuple[Console, Run, list[Stage]]":
+def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
     from rich.console import Console
 
     from encodery.recipe import load_recipe
     from encodery.stages import open_run
     from encodery.stages.graph import stages_of
-    from encodery.train.distributed import ALONE
 
     console = Console(highlight=False)
-    opened = open_run(load_recipe(recipe_path, overrides), recipe_path, console, ranks or ALONE)
+    opened = open_run(load_recipe(recipe_path, overrides), recipe_path, console)
     return console, opened, stages_of(opened)
 
 
 def _run(recipe_path: Path, only: list[str], overrides: list[str], force: list[str]) -> None:
-    from encodery.stages import run as run_stages
-    from encodery.stages.graph import selected
-    from encodery.train.distributed import joined_ranks
+    from encodery.stages.launching import run_recipe
 
-    with joined_ranks() as ranks:
-        console, opened, stages = _open(recipe_path, overrides, ranks)
-        run_stages(opened, selected(stages, only), force)
-    report = opened.folder / "report" / "report.html"
-    if report.exists() and ranks.is_first:
-        console.print(f"[bold]report[/] {report.resolve()}", soft_wrap=True)
+    done = run_recipe(recipe_path, overrides, only, force)
+    report = done.folder / "report" / "report.html"
+    if report.exists() and done.ranks.is_first:
+        done.console.print(f"[bold]report[/] {report.resolve()}", soft_wrap=True)

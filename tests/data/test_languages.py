@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from encodery.data import languages
-from encodery.data.alpha import Knots
 from encodery.data.languages import LanguageTokens, LanguageWindows, OneByOne, SampledWindows, order_to_sample
 from encodery.data.mixture import CYCLE
+from encodery.data.schedule import Knots
 from encodery.data.shards import Shards
 from encodery.data.spans import Pieces, Windows
 from encodery.errors import UserError

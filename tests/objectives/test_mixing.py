@@ -7,13 +7,16 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from encodery.data.schedule import Knots, value_at
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.objectives import mixing
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.mixing import Mixed, Objective, build_objective, with_perplexities
 from encodery.objectives.objective import Pretraining
+from encodery.objectives.turns import NAMES, Turns
 from encodery.train.loss import Loss
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 from tests.objectives.pairs import pairs, stored_pairs
@@ -131,3 +134,76 @@ def test_what_an_objective_needs(shards: Shards) -> None:
     assert str(error.value) == (
         "recipe.toml: nsp = true, which is learned beside mlm, but mlm has no weight; set nsp = false"
     )
+
+
+LANGUAGES = ["de", "sw", "ur", "sw"] * 25 + ["de"]
+
+
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Shards:
+    return stored(tmp_path_factory.mktemp("languages") / "shards", documents(101, 17), languages=LANGUAGES)
+
+
+def lifted(shards: Shards, parallel: Shards | None, alpha: Knots, num_steps: int = 60, **config: Any) -> Objective:
+    """An objective over languages that are sampled."""
+    table = ObjectiveConfig.parse({"nsp": False, **config}, "test")
+    return build_objective(table, shards, parallel, vocabulary(), 61, 509, 7, None, num_steps, alpha)
+
+
+def alphas(monkeypatch: pytest.MonkeyPatch, languages: Shards, alpha: Knots, **config: Any) -> dict[str, Knots]:
+    """What each objective over text is given for its own steps."""
+    given: dict[str, Knots] = {}
+
+    def watched(*arguments: Any, **named: Any) -> Pretraining:
+        own = Pretraining(*arguments, **named)
+        given["clm" if arguments[8:9] == (True,) else "mlm"] = named.get("alpha") or arguments[9]
+        return own
+
+    monkeypatch.setattr(mixing, "Pretraining", watched)
+    lifted(languages, None, alpha, **config)
+    return given
+
+
+def test_alpha_follows_the_steps_of_all(monkeypatch: pytest.MonkeyPatch, languages: Shards) -> None:
+    ramp = ((0, 1.0), (60, 0.4))
+    found = alphas(monkeypatch, languages, ramp, weights={"mlm": 2.0, "clm": 1.0})
+    own = Turns(ObjectiveConfig.parse({"nsp": False, "weights": {"mlm": 2.0, "clm": 1.0}}, "test"), 7).before(60)
+    assert own["mlm"] + own["clm"] == 60
+    assert found == {name: ((0, 1.0), (own[name], 0.4)) for name in NAMES[:2]}
+
+
+def test_alpha_is_that_of_the_step_through_all_phases(monkeypatch: pytest.MonkeyPatch, languages: Shards) -> None:
+    schedule = [{"steps": 20, "weights": {"clm": 1.0}}, {"steps": 20, "weights": {"mlm": 1.0}}]
+    weights = {"mlm": 1.0, "clm": 1.0}
+    found = alphas(monkeypatch, languages, ((0, 1.0), (60, 0.4)), schedule=schedule, weights=weights)
+    turns = Turns(ObjectiveConfig.parse({"nsp": False, "schedule": schedule, "weights": weights}, "test"), 7)
+    for step in range(60):
+        name, own = turns.at(step)
+        wanted = 1.0 - 0.01 * step
+        assert value_at(found[name], own) == pytest.approx(wanted, abs=0.035)  # turns are some steps early or late
+
+
+def test_epochs_are_those_of_the_steps_that_each_objective_has(languages: Shards, parallel: Shards) -> None:
+    ramp = ((0, 1.0), (60, 0.2))
+    mixed = lifted(languages, parallel, ramp, weights={"mlm": 2.0, "clm": 1.0, "tlm": 1.0})
+    turns = Turns(ObjectiveConfig.parse({"nsp": False, "weights": {"mlm": 2.0, "clm": 1.0, "tlm": 1.0}}, "test"), 7)
+    assert isinstance(mixed, Mixed)
+    for start, stop in ((0, 60), (13, 37), (59, 60)):
+        first, last = turns.before(start), turns.before(stop)
+        masked, causal = (mixed._objectives[name].epochs_by_language(first[name], last[name]) for name in NAMES[:2])
+        wanted = {language: masked[language] + causal[language] for language in masked}
+        assert mixed.epochs_by_language(start, stop) == pytest.approx(wanted)
+    halves = [mixed.epochs_by_language(*part) for part in ((0, 29), (29, 60))]
+    whole = mixed.epochs_by_language(0, 60)
+    assert set(whole) == {"de", "sw", "ur"}
+    assert {name: halves[0][name] + halves[1][name] for name in whole} == pytest.approx(whole)
+
+
+def test_small_languages_are_read_as_often_as_epochs_say(languages: Shards) -> None:
+    mixed = lifted(languages, None, ((0, 0.0),), weights={"mlm": 1.0, "clm": 1.0})
+    plain = lifted(languages, None, ((0, 1.0),), weights={"mlm": 1.0, "clm": 1.0})
+    tokens = languages.tokens_by_language()
+    small, large = min(tokens, key=tokens.__getitem__), max(tokens, key=tokens.__getitem__)
+    sampled, as_it_is = mixed.epochs_by_language(0, 60), plain.epochs_by_language(0, 60)
+    assert sampled[small] > 1.3 * sampled[large]
+    assert as_it_is[small] == pytest.approx(as_it_is[large])

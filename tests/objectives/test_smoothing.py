@@ -1,5 +1,7 @@
 """Rates by frequency, solved for, against the formula; and the choice that follows them."""
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +62,24 @@ def test_tokens_are_hidden_in_that_proportion(tmp_path: Path) -> None:
     total = there[regular].sum()
     assert total > 100_000
     assert abs(hidden.sum() - 0.15 * total) < 5 * np.sqrt(0.15 * 0.85 * total)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.15, 1.0])
+def test_the_entropy_is_that_of_the_tokens_that_are_hidden(rate: float) -> None:
+    hidden: Counter[int] = Counter()
+    smoothing = Smoothing(COUNTS, IS_SPECIAL, 0.5)
+    factor = float(smoothing.factors(np.asarray(rate)))
+    for index, count in enumerate(COUNTS.tolist()):
+        if index >= NUM_SPECIAL and count:
+            hidden[index] = count * min(1.0, factor * count**-0.5)
+    total = sum(hidden.values())
+    expected = -sum(count / total * math.log(count / total) for count in hidden.values())
+    assert smoothing.entropy(rate) == pytest.approx(expected)
+
+
+def test_what_is_hidden_is_harder_to_guess_than_the_text_unless_all_is_hidden() -> None:
+    regular = COUNTS[~IS_SPECIAL & (COUNTS > 0)] / COUNTS[~IS_SPECIAL].sum()
+    of_the_text = -(regular * np.log(regular)).sum()
+    smoothing = Smoothing(COUNTS, IS_SPECIAL, 0.5)
+    assert smoothing.entropy(0.15) > smoothing.entropy(0.5) > of_the_text
+    assert smoothing.entropy(1.0) == pytest.approx(of_the_text)

@@ -1,6 +1,7 @@
 """Recipes: what a file may say, what an override may change, and what the complaint is otherwise."""
 
 import math
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -88,10 +89,17 @@ def test_a_recipe_of_one_table() -> None:
     assert (recipe.corpus, recipe.tokenizer, recipe.pretrain) == (None, None, None)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
-def test_every_shipped_recipe_is_one(path: Path) -> None:
-    recipe = load_recipe(path)
-    assert recipe.name == path.stem
+SHIPPED = [
+    (path, scale)
+    for path in sorted((ROOT / "recipes").glob("*.toml"))
+    for scale in ("", *tomllib.loads(path.read_text()).get("scales", {}))
+]
+
+
+@pytest.mark.parametrize(("path", "scale"), SHIPPED, ids=[f"{path.stem}-{scale}" for path, scale in SHIPPED])
+def test_every_shipped_recipe_is_one_at_every_scale(path: Path, scale: str) -> None:
+    recipe = load_recipe(path, [f"scale={scale}"] if scale else [])
+    assert recipe.name == (f"{path.stem}-{scale}" if scale else path.stem)
     assert recipe.pretrain or recipe.finetune
 
 

@@ -88,7 +88,8 @@ def test_what_is_not_measured_is_refused_before_training(done: Path) -> None:
         "finetune.mood.best_metric = 'f2'; one of accuracy, macro_f1, loss is allowed"
     )
     assert refusal(done, "pretrain.best_metric=accuracy").endswith(
-        "pretrain: best_metric = 'accuracy'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy is allowed"
+        "pretrain: best_metric = 'accuracy'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy is allowed, and "
+        "with corpus.probe_inputs probe_mlm_loss, probe_mlm_accuracy"
     )
     text = (done / "tiny.toml").read_text().replace('dev = "dev.jsonl"\n', "")
     (done / "tiny.toml").write_text(text)

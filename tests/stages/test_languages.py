@@ -14,6 +14,7 @@ from encodery.artifact import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.objectives.config import ObjectiveConfig
+from encodery.objectives.mixing import build_objective
 from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
 from encodery.stages import run
@@ -22,6 +23,7 @@ from encodery.stages.languages import HeldOut, by_language, exposure_rows
 from encodery.train.log import read_log
 from tests.conftest import write_project
 from tests.data.synthetic import documents, stored
+from tests.objectives.pairs import pairs, stored_pairs
 from tests.objectives.test_objective import MAX_SEQLEN, tiny_model
 from tests.objectives.vocabularies import vocabulary
 from tests.stages.test_report import Text
@@ -82,6 +84,46 @@ def test_the_loss_of_each_language_is_that_of_a_direct_computation(tmp_path: Pat
     mean = sum(loss for loss, _ in sums.values()) / sum(count for _, count in sums.values())
     assert found["mlm_loss"] == pytest.approx(mean, rel=1e-6)
     assert next(iter(found)) == "mlm_loss"  # what decides where nothing is named
+
+
+def test_the_loss_of_each_objective_is_that_of_a_direct_computation(tmp_path: Path) -> None:
+    named = ["de", "sw", "ur", "sw"] * 15 + ["de"]
+    shards = stored(tmp_path / "shards", documents(61, 7), languages=named)
+    parallel = stored_pairs(tmp_path / "pairs", pairs(53))
+    config = ObjectiveConfig(nsp=False, weights={"mlm": 1.0, "clm": 1.0, "tlm": 1.0})
+    objective = build_objective(config, shards, parallel, vocabulary(), MAX_SEQLEN, 199, 7)
+    model = tiny_model(nsp=False)
+    sums: dict[tuple[str, str], list[float]] = {}
+    with torch.inference_mode():
+        found = HeldOut(objective, model, 900).measure()
+        for language, batches in objective.validation_batches_by_language(900).items():
+            for batch in batches:
+                assert batch.labels is not None
+                logits = model.heads["mlm"](model.encoder(batch)[batch.label_index])
+                loss = float(F.cross_entropy(logits.double(), batch.labels, reduction="sum"))
+                entry = sums.setdefault((language, batch.objective), [0.0, 0.0])
+                entry[:] = entry[0] + loss, entry[1] + len(batch.labels)
+    texts = {(language, name) for language in ("de", "sw", "ur") for name in ("mlm", "clm")}
+    assert set(sums) == {*texts, ("pairs", "tlm")}
+    for (language, name), (loss, count) in sums.items():
+        assert found[f"{language}/{name}_loss"] == pytest.approx(loss / count, rel=1e-6)
+        perplexity = "perplexity" if name == "mlm" else f"{name}_perplexity"
+        assert found[f"{language}/{perplexity}"] == pytest.approx(math.exp(loss / count), rel=1e-5)
+    for name in ("mlm", "clm", "tlm"):
+        parts = [entry for (_, which), entry in sums.items() if which == name]
+        mean = sum(loss for loss, _ in parts) / sum(count for _, count in parts)
+        assert found[f"{name}_loss"] == pytest.approx(mean, rel=1e-6)
+    assert next(iter(found)) == "mlm_loss"
+
+
+def test_pairs_beside_text_that_names_no_language_are_one_text(tmp_path: Path) -> None:
+    shards = stored(tmp_path / "shards", documents(31, 7))
+    parallel = stored_pairs(tmp_path / "pairs", pairs(29))
+    config = ObjectiveConfig(nsp=False, weights={"mlm": 1.0, "tlm": 1.0})
+    objective = build_objective(config, shards, parallel, vocabulary(), MAX_SEQLEN, 199, 7)
+    with torch.inference_mode():
+        found = HeldOut(objective, tiny_model(nsp=False), 900).measure()
+    assert set(found) == {"mlm_loss", "mlm_accuracy", "tlm_loss", "tlm_accuracy"}
 
 
 def test_one_language_is_measured_as_text_without(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from encodery.artifact import Manifest, read_manifest
+from tests.stages.test_run import complete
 
 
 class Text(HTMLParser):
@@ -55,3 +56,21 @@ def test_the_page_needs_nothing_else(done: Path) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
     assert "<script" not in page
+
+
+def test_a_run_over_phases_says_the_sizes_of_all_its_steps(project: Path) -> None:
+    complete(project, "pretrain.phases=[{ start = 0.5, tokens_per_step = 512 }]", "finetune={}")
+    text = Text((project / "runs/tiny/report/report.html").read_text()).text
+    assert "pretrained for 12 steps of about 256, then 512 tokens." in text
+
+
+def test_smoothed_masks_are_read_against_the_entropy_of_what_they_hide(project: Path) -> None:
+    complete(project, "pretrain.objective.mlm.sample_alpha=0.7", "finetune={}")
+    text = Text((project / "runs/tiny/report/report.html").read_text()).text
+    hidden = manifest(project, "pretrain").metrics["hidden_entropy"]
+    assert hidden > manifest(project, "shards").metrics["valid"]["unigram_entropy"]
+    assert f"unigram entropy of what is hidden {hidden:.3f}" in text
+
+
+def test_masks_that_hide_all_tokens_alike_have_no_entropy_of_their_own(done: Path) -> None:
+    assert "hidden_entropy" not in manifest(done, "pretrain").metrics

@@ -197,6 +197,61 @@ def test_one_rank_fails_and_all_end(rank: int, how: str, where: str, words: str,
     assert everything.count("said: ") == 1
 
 
+IN_A_GROUP = """
+import sys
+import torch
+import torch.distributed as dist
+from encodery.errors import UserError
+from encodery.train.distributed import joined_ranks
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+for run in (1, 2):  # what was said in the first run is not heard in the second
+    with joined_ranks({}) as ranks:
+        assert (ranks.rank, ranks.world_size) == (rank, 2)
+        assert ranks.first(lambda: run) == run
+        assert ranks.gather(rank) == [0, 1]
+try:
+    with joined_ranks() as ranks:
+        if rank == 1:
+            raise UserError("shard 5 is gone")
+        ranks.listen()
+except UserError as error:
+    print("said:", error)
+except SystemExit as end:
+    print("left:", end.__context__)
+total = torch.ones(3)
+dist.all_reduce(total)  # the group is as it was
+assert total.tolist() == [2.0, 2.0, 2.0]
+with joined_ranks() as ranks:
+    print("after:", ranks.gather(rank))
+"""
+
+
+def test_a_group_that_is_there_is_used_and_left(tmp_path: Path) -> None:
+    """As Ray Train makes one: no environment is asked, several runs follow one another in it, also after an error."""
+    ends = end_of(start_ranks([["-c", IN_A_GROUP]] * 2, tmp_path), timeout=60)
+    assert [code for code, _ in ends] == [0, 0], ends
+    said = [text.splitlines() for _, text in ends]
+    assert sorted(lines[0] for lines in said) == ["left: shard 5 is gone", "said: shard 5 is gone"]
+    assert all(lines[1:] == ["after: [0, 1]"] for lines in said)
+
+
+def test_a_group_of_one_trains_alone_and_one_without_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_backend_config", lambda: "cuda:nccl")
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
+    with joined_ranks({"WORLD_SIZE": "3"}) as ranks:
+        assert ranks is ALONE
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    with pytest.raises(UserError) as refused, joined_ranks({}):
+        pytest.fail("no such group")
+    assert str(refused.value) == (
+        "the process group of rank 0 is of 'cuda:nccl', but ranks agree on the CPU, too; initialise it with the "
+        "backend cpu:gloo,cuda:nccl"
+    )
+
+
 def test_places_that_are_none_are_refused() -> None:
     for environment, words in (
         ({"WORLD_SIZE": "two"}, r"WORLD_SIZE = 'two' in the environment is no number; torchrun sets it, or unset it"),
@@ -218,7 +273,7 @@ def test_more_ranks_than_devices_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     environment = {"WORLD_SIZE": "3", "RANK": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "here"}
     with pytest.raises(UserError, match="LOCAL_RANK = 1, but this machine has 1 CUDA devices"):
-        distributed._join(environment, 3)
+        distributed._join(environment)
 
 
 def test_a_process_by_itself_is_the_first_and_only() -> None:

@@ -4,6 +4,9 @@ Every language has windows and epochs of its own, as `spans.Windows` has over a 
 whose turn a place is. Where alpha changes over the steps, the places are cut into stretches of whole cycles of a
 mixture, each with the alpha at its middle: how many turns every language had before a stretch is a sum, so any place
 is still found at once.
+
+A language with a share q of the tokens is read with a share p ∝ q ** alpha (Conneau and Lample 2019, sec. 3.1): 1
+reads the text as it is, 0 reads all languages equally often.
 """
 
 from dataclasses import dataclass
@@ -12,18 +15,26 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from encodery.data.alpha import AS_IT_IS, Knots, alpha_at, sampling_shares
 from encodery.data.keyed_random import below, keyed_uint64, permute
 from encodery.data.mixture import CYCLE, Mixture
+from encodery.data.schedule import Knots, values_at
 from encodery.data.spans import Pieces, Windows
 from encodery.errors import UserError
 
+AS_IT_IS = 1.0
+"""The alpha that reads the text as it comes."""
 STRETCHES = 64
 """Parts with one alpha each, where it changes."""
 _TURNS_PER_LANGUAGE = 64
 _ORDER, _JITTER, _TURNS = range(3)
 
 Places = Int64[np.ndarray, " places"]
+
+
+def sampling_shares(tokens: Int64[np.ndarray, " languages"], alpha: float) -> Float64[np.ndarray, " languages"]:
+    """The share of each language in what is read; `tokens` are above zero."""
+    raised = (tokens / tokens.sum()) ** alpha
+    return np.asarray(raised / raised.sum())
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,7 @@ class SampledWindows:
         stretches = max(1, -(-places // self._stretch)) if changes else 1
         middles = (np.arange(stretches) + 0.5) * self._stretch / windows_per_step
         self.shares: Float64[np.ndarray, "stretches languages"] = np.stack(
-            [sampling_shares(order.tokens.sizes, alpha_at(knots, float(middle))) for middle in middles]
+            [sampling_shares(order.tokens.sizes, alpha) for alpha in values_at(knots, middles).tolist()]
         )
         turns = np.stack([self._mixture(number).turns for number in range(stretches)])
         before = np.cumsum(turns * self._cycles, axis=0)

@@ -101,7 +101,7 @@ class Family:
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of its pretraining objective, as `ObjectiveConfig` fields."""
     alpha: float = 1.0
-    """How its pretraining samples languages, where the text names any (`data.alpha`)."""
+    """How its pretraining samples languages, where the text names any (`data.languages`)."""
 
     def their_key(self, name: str) -> str:
         """The key of `config.json` that holds this field of ours, if one does."""

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from encodery.config import Config
 from encodery.data.keyed_random import below, extend, uniform
 from encodery.data.layout import PackedText
-from encodery.objectives.schedule import Schedule, rates_at
+from encodery.data.schedule import Schedule, rates_at
 from encodery.objectives.scored_tokens import ScoredTokens
 from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.span_masks import SpanTable, first_spans, within_budget

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
-from encodery.data.alpha import Knots
 from encodery.data.keyed_random import keyed_uint64
+from encodery.data.schedule import Knots, value_at
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.model.heads import Model
@@ -114,9 +114,11 @@ def build_objective(
     turns = Turns(config, seed)
     own_steps = {name: max(1, count) for name, count in turns.before(num_steps).items()}
     sizes = (vocabulary, max_seqlen, tokens_per_step)
+    places = sorted({*(step for step, _ in alpha or ()), *turns.starts})
 
     def own_alpha(name: Name) -> Knots | None:
-        return alpha and tuple((round(step * own_steps[name] / num_steps), value) for step, value in alpha)
+        """Alpha over an objective's own steps: what it is at a step of all is what it is at its own one then."""
+        return alpha and tuple((turns.before(step)[name], value_at(alpha, step)) for step in places)
 
     def masked() -> Objective:
         return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"], alpha=own_alpha("mlm"))

@@ -15,10 +15,17 @@ import torch
 from jaxtyping import Int64, UInt64
 
 from encodery.batch import Batch, LossOutput
-from encodery.data.alpha import AS_IT_IS, Knots, alpha_at
 from encodery.data.keyed_random import keyed_uint64
-from encodery.data.languages import LanguageTokens, LanguageWindows, OneByOne, SampledWindows, order_to_sample
+from encodery.data.languages import (
+    AS_IT_IS,
+    LanguageTokens,
+    LanguageWindows,
+    OneByOne,
+    SampledWindows,
+    order_to_sample,
+)
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
+from encodery.data.schedule import Knots, value_at
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows
 from encodery.model.heads import Model
@@ -114,7 +121,7 @@ class Pretraining:
         self._validation = probe = _stream(self._held_out, seed, _VALIDATION)
         alpha = alpha or _AS_THE_TEXT_COMES
         if languages := order_to_sample(self._windows, alpha):
-            middle = ((0, alpha_at(alpha, num_steps / 2)),)
+            middle = ((0, value_at(alpha, num_steps / 2)),)
             probe = replace(self._training, windows=SampledWindows(languages, middle, 1, 1))
         self._windows_per_step = 1  # until it is known how many tokens a window becomes
         self._tokens_per_window = self._measure_window(probe)

@@ -8,7 +8,7 @@ model of large-batch training").
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from pydantic import Field, PositiveInt, model_validator
@@ -85,10 +85,10 @@ class Course(Generic[Made]):
     def __init__(self, parts: Sequence[Stretch], make: Callable[[int, int], Made]) -> None:
         self._made = [make(part.max_seqlen, part.tokens_per_step) for part in parts]
         self._firsts = [part.first for part in parts]
-        read = accumulate(
-            ((after.first - before.first) * before.tokens_per_step for before, after in pairwise(parts)), initial=0
-        )
-        self._own_firsts = [-(-tokens // part.tokens_per_step) for tokens, part in zip(read, parts, strict=True)]
+        self._own_firsts = [0]
+        for before, after in pairwise(parts):
+            read = (self._own_firsts[-1] + after.first - before.first) * before.tokens_per_step
+            self._own_firsts.append(-(-read // after.tokens_per_step))
 
     @property
     def first(self) -> Made:

@@ -22,6 +22,7 @@ class Smoothing:
         """`counts` says how often each id occurs; special tokens are never hidden."""
         self.weights = np.where(is_special, 0.0, np.maximum(counts, 1.0) ** -alpha)
         """Of each id."""
+        self._counts = np.where(is_special, 0, counts)
         seen = np.flatnonzero(~is_special & (counts > 0))
         seen = seen[np.argsort(counts[seen], kind="stable")]
         share = counts[seen] / max(1, counts[seen].sum())
@@ -35,3 +36,10 @@ class Smoothing:
     def factors(self, rates: Float64[np.ndarray, "*rates"]) -> Float64[np.ndarray, "*rates"]:
         """What `weights` are multiplied by for each of the mask rates."""
         return np.asarray(np.interp(rates, self._rates, self._factors))
+
+    def entropy(self, rate: float) -> float:
+        """Of the tokens that are hidden at this mask rate, in nats: the loss of a model that knows only how often
+        each is. Rare ones are more often among them than in the text, so it is above that of the text."""
+        hidden = self._counts * np.minimum(1.0, self.factors(np.asarray(rate)) * self.weights)
+        shares: Float64[np.ndarray, " seen"] = hidden[hidden > 0] / hidden.sum()
+        return float(-(shares * np.log(shares)).sum())

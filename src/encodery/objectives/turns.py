@@ -74,6 +74,11 @@ class Turns:
             start, before = start + phase.steps, part.before(start + phase.steps)
         self._phases.append(_Part(last, int(keyed_uint64(seed, _TURNS, len(config.schedule))), start, before))
 
+    @property
+    def starts(self) -> list[int]:
+        """The steps from which other weights hold, the first among them."""
+        return [part.start for part in self._phases]
+
     def at(self, step: int) -> tuple[Name, int]:
         """The objective of a step, and how many steps it has had before."""
         return next(part for part in reversed(self._phases) if part.start <= step).at(step)

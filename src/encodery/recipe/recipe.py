@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from encodery.config import Config
-from encodery.data.alpha import AS_IT_IS
+from encodery.data.languages import AS_IT_IS
+from encodery.data.schedule import stated
 from encodery.families import FAMILIES
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
@@ -14,6 +15,7 @@ from encodery.recipe.tables import (
     BASES,
     EXTEND,
     PRETRAIN,
+    PROBE_METRICS,
     SCRATCH,
     TRIM,
     CorpusTable,
@@ -129,9 +131,12 @@ class Recipe(Config):
             and not names_languages(self.corpus.inputs)
         ):
             raise ValueError(
-                f"pretrain.alpha = {self.pretrain.alpha!r:.80} samples languages, but corpus.inputs name none; give "
-                "each input a language or a language_field"
+                f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name "
+                "none; give each input a language or a language_field"
             )
+        best = self.pretrain.best_metric if self.pretrain else None
+        if best in PROBE_METRICS and self.corpus and not self.corpus.probe_inputs:
+            raise ValueError(f"pretrain.best_metric = {best!r} is measured on other text: give corpus.probe_inputs")
         for name, table in self.finetune.items():
             self._check_base(f"finetune.{name}", table.source, BASES)
             if table.source == SCRATCH and not self.tokenizer:

@@ -10,8 +10,9 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from encodery.config import Config
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
-from encodery.data.alpha import AS_IT_IS, Alpha
 from encodery.data.columns import Fields
+from encodery.data.languages import AS_IT_IS
+from encodery.data.schedule import Alpha, changes
 from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
@@ -24,6 +25,9 @@ from encodery.tasks.tables import TaskTable
 from encodery.train.config import UNBOUNDED, TrainerConfig
 from encodery.train.space import with_values
 
+PROBE = "probe"
+"""Part of the corpus of which the loss is measured only."""
+PROBE_METRICS = tuple(f"{PROBE}_mlm_{what}" for what in ("loss", "accuracy"))
 SCRATCH = "scratch"
 PRETRAIN = "pretrain"
 TRIM = "trim"
@@ -46,6 +50,11 @@ class CorpusTable(Config):
     """Aligned sentences of two languages, for `tlm`."""
     valid_parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
     """Aligned sentences to measure on; `valid_fraction` of `parallel` if not given."""
+
+    @property
+    def read(self) -> tuple[CorpusInput, ...]:
+        """All text that becomes token shards."""
+        return (*self.inputs, *self.valid_inputs, *self.probe_inputs)
 
 
 class PretrainTable(TrainerConfig):
@@ -99,7 +108,7 @@ class PretrainTable(TrainerConfig):
     def _has_an_end(self) -> "PretrainTable":
         if self.steps is None and self.time is None:
             raise ValueError('pretrain ends after steps = 100_000 or time = "2h"; give one of them')
-        follows = [name for name, changes in self._schedules.items() if changes]
+        follows = [name for name, follows in self._schedules.items() if follows]
         if self.steps is None and (follows or self.phases):
             named = ", ".join([*follows, *(["phases"] if self.phases else [])])
             raise ValueError(
@@ -117,8 +126,8 @@ class PretrainTable(TrainerConfig):
     def _schedules(self) -> Mapping[str, bool]:
         """What may change over the steps, and whether it does."""
         return {
-            "alpha": not isinstance(self.alpha, int | float),
-            "objective.mlm.mask_probability": not isinstance(self.objective.mlm.mask_probability, int | float),
+            "alpha": changes(self.alpha),
+            "objective.mlm.mask_probability": changes(self.objective.mlm.mask_probability),
         }
 
     @model_validator(mode="after")
@@ -145,8 +154,11 @@ class PretrainTable(TrainerConfig):
     def _best_is_measured(self) -> "PretrainTable":
         terms = (*self.objective.names, "nsp") if self.objective.nsp else self.objective.names
         metrics = [f"{term}_{what}" for term in terms for what in ("loss", "accuracy")]
-        if self.best_metric not in (None, *metrics):
-            raise ValueError(f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed")
+        if self.best_metric not in (None, *metrics, *PROBE_METRICS):
+            raise ValueError(
+                f"best_metric = {self.best_metric!r:.80}; one of {', '.join(metrics)} is allowed, and with "
+                f"corpus.probe_inputs {', '.join(PROBE_METRICS)}"
+            )
         return self
 
 

@@ -26,7 +26,7 @@ from encodery.train.device import reset_peak_device_memory
 from encodery.train.distributed import ALONE, Dismissed, Ranks
 from encodery.train.progress import reset_peak_memory
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
 RUN_FILE = "run.json"
 TRIALS = "trials"

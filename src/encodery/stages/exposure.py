@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from encodery.data.schedule import stated
 from encodery.recipe import PRETRAIN, names_languages
 from encodery.stages.engine import Planned, Run, tokenizer_folder
 from encodery.stages.languages import exposure, exposure_table
@@ -22,8 +23,8 @@ def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None
         return None
     if states.get("shards") != "fresh":
         return (
-            f"languages: sampled with alpha = {table.alpha!r}; how often the text of each is read is known when the "
-            "shards are written: encodery run RECIPE shards"
+            f"languages: sampled with alpha = {stated(table.alpha)!r}; how often the text of each is read is known "
+            "when the shards are written: encodery run RECIPE shards"
         )
     reading = Reading(run, Tokenizer.load(tokenizer_folder(run)))
     if table.steps is None:

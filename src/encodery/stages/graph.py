@@ -95,8 +95,7 @@ def _text(run: Run, corpus: CorpusTable) -> list[Stage]:
     """The vocabulary, unless it is that of a model, and the text as its tokens."""
     stages = []
     settings = {"corpus": _settings(corpus, "parallel", "valid_parallel")}
-    parts = (*corpus.inputs, *corpus.valid_inputs, *corpus.probe_inputs)
-    inputs = _fingerprints(input_files(parts, run.base), run.base)
+    inputs = _fingerprints(input_files(corpus.read, run.base), run.base)
     source = run.recipe.pretrain.source if run.recipe.pretrain else None
     folder = base_folder(run, source) if source else None
     if folder and source:
@@ -146,7 +145,7 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     check_vocabulary(run, table)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
-        inputs = input_files((*recipe.corpus.inputs, *recipe.corpus.valid_inputs), run.base)
+        inputs = input_files(recipe.corpus.read, run.base)
         config = {"corpus": _settings(recipe.corpus)}
         build = partial(build_shards, folder=base_folder(run, table.vocabulary))
         prints = _fingerprints([*inputs, *vocabulary], run.base)

@@ -11,6 +11,7 @@ from encodery.data.shards import Shards
 from encodery.model.heads import Model
 from encodery.objectives.mixing import Objective
 from encodery.objectives.phases import Course
+from encodery.objectives.translation import PAIRS
 from encodery.objectives.turns import NAMES
 from encodery.stages.text import NO_LANGUAGE
 from encodery.train.loss import Sums, mean_metrics
@@ -30,7 +31,7 @@ class HeldOut:
         self._model = model
         languages = objective.validation_batches_by_language(max_tokens)
         self._languages = {name or NO_LANGUAGE: list(batches) for name, batches in languages.items()}
-        if len(languages) < 2:
+        if len(languages.keys() - {PAIRS}) < 2:
             self._languages = {}
         whole = [batch for batches in self._languages.values() for batch in batches]
         self.batches: Sequence[Batch] = whole or list(objective.validation_batches(max_tokens))

@@ -1,23 +1,25 @@
 """The stage that pretrains on shards."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from encodery.artifact.disk import rename
 from encodery.batch import Batch
 from encodery.config import read_json, write_json
 from encodery.families.folder import ModelFolder
 from encodery.objectives.mixing import Objective, with_perplexities
 from encodery.objectives.phases import Course
 from encodery.objectives.turns import NAMES
+from encodery.recipe import PROBE
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.languages import HeldOut, by_language, exposure
 from encodery.stages.parallel import PARALLEL, pair_facts
-from encodery.stages.reading import PROBE, TRAIN, VALID, Reading, number_languages, starting_model
+from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
 from encodery.stages.saving import LOG, save_model, training_facts
 from encodery.stages.skipping import log_skipped, skipped
 from encodery.train.trainer import Trainer
@@ -39,7 +41,6 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         for split in reading.shards.keys() - {TRAIN}
     }
     measure = partial(_measure, held_out, table.objective.names != NAMES[:1])
-    before = run.ranks.first(lambda: _before(model, measure, work)) if table.source else {}
     log_skipped(work / LOG, reading.shards)
     trainer = Trainer(
         model,
@@ -54,6 +55,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         "pretrain",
         run.ranks,
     )
+    before = run.ranks.first(lambda: _before(trainer)) if table.source else {}
     metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer)}
     run.ranks.dismiss_others()
     metrics |= {**skipped(reading.shards), **({"before": by_language(before)} if before else {})}
@@ -100,15 +102,16 @@ def _measure(held_out: Mapping[str, HeldOut], perplexities: bool) -> dict[str, f
     return metrics
 
 
-def _before(model: torch.nn.Module, measure: Callable[[], dict[str, float]], work: Path) -> dict[str, float]:
-    """What the model measures that training begins with; measured once, however often the stage continues."""
-    path = work / BEFORE
+def _before(trainer: Trainer) -> dict[str, float]:
+    """What is measured of the model that training begins with; once, however often the stage continues."""
+    path = trainer.folder / BEFORE
     if path.is_file():
         return read_json(path)
-    with torch.inference_mode():
-        metrics = (model.eval(), measure())[1]
-    work.mkdir(parents=True, exist_ok=True)
-    write_json(path, metrics)
+    metrics = trainer.measure()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    write_json(part, metrics)
+    rename(part, path)  # a kill leaves all of it or nothing
     return metrics
 
 
@@ -117,6 +120,8 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
     facts: dict[str, Any] = {}
     if rows := exposure(course, steps, reading.shards[TRAIN]):
         facts["languages"] = rows
+    if entropy := reading.hidden_entropy():
+        facts["hidden_entropy"] = entropy
     if reading.table.objective.nsp:
         facts["nsp_majority"] = nsp_majority(valid.batches)
     if run.recipe.translates:

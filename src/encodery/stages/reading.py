@@ -1,11 +1,13 @@
 """What pretraining reads: the recipe's objective over token shards, in stretches of one length each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from encodery.batch import Batch
-from encodery.data.alpha import Knots, knots_of
 from encodery.data.pairs import Pairs
+from encodery.data.schedule import Knots, knots_of, rates_at
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -14,14 +16,15 @@ from encodery.model.config import EncoderConfig
 from encodery.objectives.mixing import Objective, build_objective
 from encodery.objectives.phases import Course
 from encodery.objectives.seqlen_warmup import warmed_up
+from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.vocabulary import Vocabulary
-from encodery.recipe import PretrainTable
+from encodery.recipe import PROBE, PretrainTable
 from encodery.stages.engine import Run, base_folder, tokenizer_folder
 from encodery.stages.parallel import PARALLEL
 from encodery.stages.skipping import open_shards
 from encodery.text.tokenizer import Tokenizer
 
-TRAIN, VALID, PROBE = "train", "valid", "probe"
+TRAIN, VALID = "train", "valid"
 
 
 class Reading:
@@ -57,6 +60,14 @@ class Reading:
     def held_out(self, split: str) -> Objective:
         """Text to measure on, of the length that most of the training has."""
         return self._objective(split, self.table.max_seqlen, self.table.tokens_per_step, None)
+
+    def hidden_entropy(self) -> float | None:
+        """Of the held-out tokens that are hidden, where rare ones are more often; None where all are alike."""
+        mlm, last = self.table.objective.mlm, self.table.total_steps - 1
+        if not mlm.sample_alpha:
+            return None
+        smoothing = Smoothing(self.shards[VALID].token_counts(), self._vocabulary.is_special(), mlm.sample_alpha)
+        return smoothing.entropy(rates_at(mlm.mask_probability, np.array([last]), last + 1).item())
 
     def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
         translates = self._run.recipe.translates and split != PROBE
@@ -98,8 +109,15 @@ def starting_model(run: Run) -> ModelFolder:
             f"{table.source}; lower max_seqlen"
         )
     if folder.fresh:
-        run.console.print(f"{table.source} lacks {', '.join(folder.fresh)}: drawn anew", markup=False)
+        run.console.print(_drawn_anew(table.source, folder.fresh), markup=False)
     return folder
+
+
+def _drawn_anew(source: str, fresh: Sequence[str]) -> str:
+    """Which parts of the model are not from the folder."""
+    parts = dict.fromkeys(name.rpartition(".")[0].removeprefix("heads.") for name in fresh)
+    heads = dict.fromkeys(part.partition(".")[0] for part in parts)
+    return f"{source} has no weights of {' and '.join(heads)}: these {len(fresh)} are drawn anew and learned here"
 
 
 def number_languages(

@@ -191,7 +191,7 @@ def _comparison(run: Run) -> list[Section]:
 def _summary(recipe: Recipe, results: Sequence[Fact]) -> list[str]:
     parts = []
     if recipe.pretrain:
-        parts.append(f"{pretrained(recipe, recipe.pretrain)} of about {recipe.pretrain.tokens_per_step:,} tokens.")
+        parts.append(f"{pretrained(recipe, recipe.pretrain)}.")
     for name, table in recipe.finetune.items():
         origin = "from fresh weights" if table.source == SCRATCH else f"from {table.source}"
         parts.append(f"{name}: {table.task.type}, {origin}.")

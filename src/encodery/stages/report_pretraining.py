@@ -33,14 +33,13 @@ ACCURACIES = {
 def pretrain_section(run: Run) -> Section:
     metrics = metrics_of(run, "pretrain")
     log = read_log(run.artifact("pretrain") / LOG)
-    entropy = ReferenceLine("unigram entropy", metrics_of(run, "shards")["valid"]["unigram_entropy"])
     losses = [
         line_chart(
             [series(log, "step", f"{name}_loss", "training"), series(log, "eval", f"{name}_loss", "held out")],
             f"{title} loss",
             "step",
             f"nats per {unit}",
-            [entropy],
+            [ReferenceLine(*_entropy(run, name))],
         )
         for name, (_, title, unit) in OBJECTIVES.items()
         if f"{name}_loss" in metrics["valid"]
@@ -88,13 +87,21 @@ def _pretrained_languages(metrics: Mapping[str, Any]) -> list[Table]:
     return [Table("Languages: the text, how it was read, and held-out text", header, rows)] if rows else []
 
 
+def _entropy(run: Run, objective: str) -> tuple[str, float]:
+    """What the loss of an objective is to be read against: a model that knows how often tokens are asked for."""
+    hidden = metrics_of(run, "pretrain").get("hidden_entropy")
+    if hidden is None or objective == "clm":
+        return "unigram entropy", metrics_of(run, "shards")["valid"]["unigram_entropy"]
+    return "unigram entropy of what is hidden", hidden
+
+
 def pretrain_results(run: Run) -> list[Fact]:
     valid = metrics_of(run, "pretrain")["valid"]
-    entropy = metrics_of(run, "shards")["valid"]["unigram_entropy"]
     facts = [
-        Fact(f"validation {short} loss", f"{valid[f'{name}_loss']:.3f}", f"nats; unigram entropy {entropy:.3f}")
+        Fact(f"validation {short} loss", f"{valid[f'{name}_loss']:.3f}", f"nats; {what} {entropy:.3f}")
         for name, (short, _, _) in OBJECTIVES.items()
         if f"{name}_loss" in valid
+        for what, entropy in [_entropy(run, name)]
     ]
     if "nsp_accuracy" in valid:
         majority = metrics_of(run, "pretrain")["nsp_majority"]
@@ -132,4 +139,5 @@ def pretrained(recipe: Recipe, table: PretrainTable) -> str:
     fresh = f"{recipe.model.family} ({recipe.model.preset}), pretrained"
     what = f"{table.source}, pretrained further" if table.source else fresh
     steps = f"for {table.steps:,} steps" if table.steps else f"for {format_duration(table.time or 0)} in steps"
-    return f"{what} {steps}"
+    sizes = dict.fromkeys(f"{part.tokens_per_step:,}" for part in table.stretches)
+    return f"{what} {steps} of about {', then '.join(sizes)} tokens"

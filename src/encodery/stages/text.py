@@ -14,7 +14,7 @@ from encodery.corpus.readers import CorpusInput, Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
-from encodery.recipe import CorpusTable, names_languages
+from encodery.recipe import PROBE, CorpusTable, names_languages
 from encodery.stages.engine import Metrics, Run
 from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
@@ -91,7 +91,7 @@ def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -
     metrics: dict[str, dict[str, Any]] = {}
     parts = {"train": train_documents(corpus, run.base), "valid": valid_documents(corpus, run.base)}
     if corpus.probe_inputs:
-        parts["probe"] = read_documents(corpus.probe_inputs, run.base)
+        parts[PROBE] = read_documents(corpus.probe_inputs, run.base)
     for split, documents in parts.items():
         folder = into / split
         folder.mkdir()

@@ -6,16 +6,15 @@ Tensors go to disk through `save_file` of safetensors, straight from their own m
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from encodery.artifact import (
     MANIFEST,
@@ -32,7 +31,6 @@ from encodery.artifact.disk import RESTORE, explained, write_bytes
 from encodery.config import Config
 from encodery.errors import UserError
 from encodery.train.selection import Best
-from encodery.train.slices import laid_out_as
 
 MODEL, OPTIMIZER, STATE, BEST = "model.safetensors", "optimizer.safetensors", "state.json", "best.safetensors"
 
@@ -111,7 +109,7 @@ def save_checkpoint(
     Later ones are removed too: a run that saves `step` has not come from them, so they are damaged or abandoned.
 
     Args:
-        model_state, optimizer_state: tensors by name, on any device, not changed meanwhile. See `optimizer_tensors`.
+        model_state, optimizer_state: tensors by name, on any device, not changed meanwhile. See `optimizer_state`.
         state: plain JSON values.
         best: the best weights so far, of which `state` says where they come from. They are part of the checkpoint, so
             that whichever one a killed run continues from brings those that it knew of.
@@ -179,62 +177,6 @@ def checkpoint_at(path: Path) -> Checkpoint:
             "disk that all machines share"
         )
     return Checkpoint(path, int(manifest.config["step"]), manifest)
-
-
-def optimizer_tensors(
-    optimizer: torch.optim.Optimizer, named_parameters: Iterable[tuple[str, nn.Parameter]]
-) -> dict[str, Tensor]:
-    """The state of AdamW as `<what>.<parameter name>`: `step`, `exp_avg`, `exp_avg_sq`.
-
-    Learning rates and other settings are not in it: they follow from the recipe and the step.
-    """
-    return {
-        f"{key}.{name}": value
-        for name, parameter in named_parameters
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }
-
-
-def load_optimizer_tensors(
-    optimizer: torch.optim.Optimizer,
-    named_parameters: Iterable[tuple[str, nn.Parameter]],
-    tensors: Mapping[str, Tensor],
-) -> None:
-    """Put back what `optimizer_tensors` returned, bit for bit, as copies beside each parameter.
-
-    Raises:
-        UserError: the tensors belong to another model: a name or a shape differs. The optimizer is unchanged then.
-    """
-    parameters = dict(named_parameters)
-    groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
-    given: dict[str, dict[str, Tensor]] = {}
-    for label, tensor in tensors.items():
-        key, _, name = label.partition(".")
-        given.setdefault(name, {})[key] = tensor
-    loaded: dict[Tensor, dict[str, Tensor]] = {}
-    for name, values in given.items():
-        parameter = parameters.get(name)
-        if parameter is None or parameter not in groups:
-            raise UserError(f"optimizer state of {name!r}: no such parameter is trained here; {_OTHER_MODEL}")
-        keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if groups[parameter]["amsgrad"] else 2]
-        expected = {"step": (), **dict.fromkeys(keys, tuple(parameter.shape))}
-        if (shapes := {key: tuple(value.shape) for key, value in values.items()}) != expected:
-            raise UserError(f"optimizer state of {name!r}: {shapes} instead of {expected}; {_OTHER_MODEL}")
-        loaded[parameter] = {key: _placed(key, value, parameter, groups[parameter]) for key, value in values.items()}
-    optimizer.state.clear()
-    optimizer.state.update(loaded)
-
-
-_OTHER_MODEL = "resume with the model it was saved with, or delete the checkpoints to train from the start"
-
-
-def _placed(key: str, tensor: Tensor, parameter: nn.Parameter, group: Mapping[str, Any]) -> Tensor:
-    """A copy where AdamW keeps such a tensor: in the layout of its parameter, the step on the CPU unless fused."""
-    if key != "step":
-        empty = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False)
-        return empty.copy_(laid_out_as(tensor, parameter))
-    on_device = group.get("fused") or group.get("capturable")
-    return tensor.to(parameter.device if on_device else "cpu", copy=True)
 
 
 def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config
 from encodery.train.budget import Duration
@@ -51,3 +51,12 @@ class TrainerConfig(Config):
     def selects(self) -> bool:
         """Whether the evaluations decide which weights come out."""
         return self.keep == "best" or self.early_stopping is not None
+
+    @model_validator(mode="after")
+    def _lengths_are_of_whole_matrices(self) -> "TrainerConfig":
+        if self.optimizer.type == "lamb" and self.parallel == "fsdp":
+            raise ValueError(
+                'optimizer.type = "lamb" moves a matrix by a share of its length, and parallel = "fsdp" gives each '
+                'rank a slice of it; set parallel = "ddp", or optimizer.type = "adamw"'
+            )
+        return self

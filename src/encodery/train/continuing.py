@@ -12,11 +12,10 @@ from encodery.train.checkpoint import (
     TrainingState,
     checkpoint_at,
     latest_checkpoint,
-    load_optimizer_tensors,
-    optimizer_tensors,
     save_checkpoint,
 )
 from encodery.train.distributed import Ranks
+from encodery.train.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from encodery.train.parallel import Parallel
 from encodery.train.slices import laid_out_as
 

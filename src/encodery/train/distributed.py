@@ -1,4 +1,4 @@
-"""The processes that train one run together, as `torchrun` starts them: who is first, how they agree, how they fail.
+"""The processes that train one run together (`torchrun`, Ray): who is first, how they agree, how they fail.
 
 Two ways to meet. Collectives (gloo, NCCL) carry gradients and small numbers, and nobody waits long in them. What only
 the first rank does (a stage without training, an evaluation, a checkpoint) the others await at the store, a small
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.distributed_c10d import _get_default_store
 from torch.distributed.rendezvous import rendezvous
 
 from encodery.errors import Interrupted, UserError
@@ -40,12 +41,15 @@ class Dismissed(Exception):  # noqa: N818 (it is no error: the work of this rank
 class Ranks:
     """This process among those of a run. `Ranks()` is one that trains alone: every method then costs nothing."""
 
-    def __init__(self, rank: int = 0, world_size: int = 1, store: Store | None = None) -> None:
+    def __init__(
+        self, rank: int = 0, world_size: int = 1, store: Store | None = None, ends_group: bool = True
+    ) -> None:
         assert 0 <= rank < world_size
         assert store is not None or world_size == 1
         self.rank = rank
         self.world_size = world_size
         self._store = store
+        self._ends_group = ends_group
         self._turn = 0
 
     @property
@@ -151,7 +155,8 @@ class Ranks:
         else:
             self._await(OVER)
         self._leave(LAST_WORD_SECONDS)
-        dist.destroy_process_group()
+        if self._ends_group:
+            dist.destroy_process_group()
 
     def _leave(self, patience: float) -> None:
         """Go; the first rank, with whom the store may lie, after the others have read in it."""
@@ -169,16 +174,16 @@ ALONE = Ranks()
 def joined_ranks(environment: Mapping[str, str] = os.environ) -> Iterator[Ranks]:
     """This process among those that `torchrun` started, or alone; inside, an error of one rank ends all of them.
 
+    A process group that is there already, as Ray Train makes one, is used and left as it is.
     An error that several ranks have is left to the first of them to say: the others raise `SystemExit`.
 
     Raises:
         UserError: the environment is not as `torchrun` sets it, the ranks do not find each other, one was lost.
     """
-    world_size = _number(environment, "WORLD_SIZE", 1)
-    if world_size == 1:
-        yield ALONE
+    ranks = _met() if dist.is_initialized() else _join(environment)
+    if ranks is ALONE:
+        yield ranks
         return
-    ranks = _join(environment, world_size)
     try:
         yield ranks
         ranks.part()
@@ -201,7 +206,26 @@ def joined_ranks(environment: Mapping[str, str] = os.environ) -> Iterator[Ranks]
         raise lost from error
 
 
-def _join(environment: Mapping[str, str], world_size: int) -> Ranks:
+def _met() -> Ranks:
+    """The ranks of the group that this process is in already."""
+    rank, world_size = dist.get_rank(), dist.get_world_size()
+    if world_size == 1:
+        return ALONE
+    if "cpu:" not in (backends := dist.get_backend_config()):
+        raise UserError(
+            f"the process group of rank {rank} is of {backends!r:.80}, but ranks agree on the CPU, too; initialise "
+            "it with the backend cpu:gloo,cuda:nccl"
+        )
+    try:
+        return Ranks(rank, world_size, _own_words(_get_default_store()), ends_group=False)
+    except RuntimeError as error:
+        raise UserError(f"rank {rank} of {world_size} cannot reach the others of its group: {error}") from None
+
+
+def _join(environment: Mapping[str, str]) -> Ranks:
+    world_size = _number(environment, "WORLD_SIZE", 1)
+    if world_size == 1:
+        return ALONE
     rank, local_rank = _number(environment, "RANK", -1), _number(environment, "LOCAL_RANK", 0)
     if not 0 <= rank < world_size or "MASTER_ADDR" not in environment:
         raise UserError(
@@ -222,12 +246,17 @@ def _join(environment: Mapping[str, str], world_size: int) -> Ranks:
         # restarted groups share a store with those before them: none may read what another wrote
         store = PrefixStore(f"attempt-{environment.get('TORCHELASTIC_RESTART_COUNT', '0')}", whole_store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE)
-        group = torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(time.time_ns()))
-        dist.broadcast(group, 0)
+        return Ranks(rank, world_size, _own_words(store))
     except (RuntimeError, ValueError) as error:
         where = f"{environment['MASTER_ADDR']}:{environment.get('MASTER_PORT')}"
         raise UserError(f"rank {rank} of {world_size} cannot reach the others at {where}: {error}") from None
-    return Ranks(rank, world_size, PrefixStore(f"group-{group.item()}", store))
+
+
+def _own_words(store: Store) -> Store:
+    """The part of a store where nobody has said anything yet: a group may serve several runs, one after the other."""
+    group = torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(time.time_ns()))
+    dist.broadcast(group, 0)
+    return PrefixStore(f"group-{group.item()}", store)
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

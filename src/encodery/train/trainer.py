@@ -5,6 +5,7 @@ Everything that a step depends on is a function of (seed, step) or in the checkp
 same bits (on the same machine and number of threads).
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -206,8 +207,10 @@ class Trainer:
             return
         path = self.folder / f"replay-step-{step:08d}.safetensors"
         tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+        given = {name: value for name, value in vars(batch).items() if value is not None and name not in tensors}
+        others = {name: json.dumps(value) for name, value in given.items()}
         if self.ranks.is_first:
-            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1)})
+            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1), **others})
         raise UserError(
             f"step {step}: loss or gradient not finite {in_a_row} times in a row (max_skipped_steps = "
             f"{self.config.max_skipped_steps}); the batch is in {path}; lower optimizer.lr = "
@@ -227,7 +230,8 @@ class Trainer:
             values["skipped_steps"] = float(self.state.skipped_steps)
         return values
 
-    def _measure(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
+        """What `evaluate` says of the weights as they are, computed as in the evaluations of the run."""
         if self.evaluate is None:
             return {}
         self.model.eval()
@@ -237,7 +241,7 @@ class Trainer:
     def _evaluate(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """Measure the weights of this step, and remember them if they are the best so far and to be kept."""
         self.parallel.complete()
-        step, metrics = self.state.step, self.ranks.first(self._measure)
+        step, metrics = self.state.step, self.ranks.first(self.measure)
         log.write("eval", step, **metrics)
         progress.evaluation(step, metrics)
         if self.config.selects:
@@ -264,7 +268,7 @@ class Trainer:
         if goes_back and self.best is not None:
             load_weights(self.model, self.best)
         if goes_back or stopped:
-            metrics = self.ranks.first(self._measure)
+            metrics = self.ranks.first(self.measure)
         if best is not None:
             kept = best.step if goes_back else self.state.step
             progress.notice(f"best: {best}; the weights of step {kept} are kept")

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -6,12 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from encodery.errors import UserError
-from encodery.train.checkpoint import (
-    latest_checkpoint,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    save_checkpoint,
-)
+from encodery.train.checkpoint import latest_checkpoint, save_checkpoint
+from encodery.train.optim import OptimizerConfig, build_optimizer
+from encodery.train.optimizer_state import load_optimizer_tensors, optimizer_tensors
 
 
 class Net(nn.Module):
@@ -31,7 +30,12 @@ def adamw(net: Net, **options: Any) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=0.01, **options)
 
 
-def train(net: Net, optimizer: torch.optim.AdamW, steps: range) -> None:
+def lamb(net: Net) -> torch.optim.Optimizer:
+    pytest.importorskip("pytorch_optimizer")
+    return build_optimizer(net, OptimizerConfig(type="lamb", lr=0.01, weight_decay=0.1))
+
+
+def train(net: Net, optimizer: torch.optim.Optimizer, steps: range) -> None:
     for step in steps:
         inputs = torch.randn(11, 5, generator=torch.Generator().manual_seed(step))
         optimizer.zero_grad()
@@ -39,11 +43,15 @@ def train(net: Net, optimizer: torch.optim.AdamW, steps: range) -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("options", [{}, {"fused": True}, {"foreach": True}, {"amsgrad": True}])
-def test_training_goes_on_bit_for_bit(tmp_path: Path, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [adamw, partial(adamw, fused=True), partial(adamw, foreach=True), partial(adamw, amsgrad=True), lamb],
+    ids=["adamw", "fused", "foreach", "amsgrad", "lamb"],
+)
+def test_training_goes_on_bit_for_bit(tmp_path: Path, make: Callable[[Net], torch.optim.Optimizer]) -> None:
     torch.manual_seed(0)
     net = Net()
-    optimizer = adamw(net, **options)
+    optimizer = make(net)
     train(net, optimizer, range(3))
     save_checkpoint(tmp_path, 3, net.state_dict(), optimizer_tensors(optimizer, net.named_parameters()), {})
     train(net, optimizer, range(3, 8))
@@ -53,7 +61,7 @@ def test_training_goes_on_bit_for_bit(tmp_path: Path, options: dict[str, Any]) -
     model, tensors, _ = checkpoint.load()
     resumed = Net()
     resumed.load_state_dict(model)
-    again = adamw(resumed, **options)
+    again = make(resumed)
     load_optimizer_tensors(again, resumed.named_parameters(), tensors)
     train(resumed, again, range(3, 8))
 
@@ -127,3 +135,35 @@ def test_the_state_of_another_model_is_refused(changes: dict[str, Tensor], messa
     )
     after = optimizer_tensors(optimizer, net.named_parameters())
     assert all(after[name] is tensor for name, tensor in before.items())
+
+
+def test_of_lamb_only_the_moments_are_kept() -> None:
+    net = Net()
+    optimizer = lamb(net)
+    train(net, optimizer, range(2))
+    assert {"weight_norm", "trust_ratio"} <= set(optimizer.state[net.first.weight])  # it keeps more, to look at
+    owners = ["first.weight", "first.bias", "second.weight", "second.bias"]
+    tensors = optimizer_tensors(optimizer, net.named_parameters())
+    assert sorted(tensors) == sorted(f"{key}.{name}" for key in ("exp_avg", "exp_avg_sq") for name in owners)
+
+
+@pytest.mark.parametrize(
+    ("saved", "resumed", "message"),
+    [
+        (adamw, lamb, "it holds step, exp_avg, exp_avg_sq, and Lamb keeps exp_avg, exp_avg_sq"),
+        (lamb, adamw, "it holds exp_avg, exp_avg_sq, and AdamW keeps step, exp_avg, exp_avg_sq"),
+    ],
+)
+def test_the_state_of_the_other_optimizer_is_refused(
+    saved: Callable[[Net], torch.optim.Optimizer], resumed: Callable[[Net], torch.optim.Optimizer], message: str
+) -> None:
+    net = Net()
+    optimizer = saved(net)
+    train(net, optimizer, range(2))
+    tensors = optimizer_tensors(optimizer, net.named_parameters())
+    with pytest.raises(UserError) as caught:
+        load_optimizer_tensors(resumed(net), net.named_parameters(), tensors)
+    assert str(caught.value) == (
+        f"optimizer state of 'first.weight': {message}: it is another optimizer's; resume with the optimizer.type it "
+        "was saved with, or delete the checkpoints to train from the start"
+    )
