@@ -72,7 +72,7 @@ def test_each_token_is_asked_for_the_next_one(tmp_path: Path) -> None:
 
 
 def float64_loss(model: Model, ids: Tensor) -> Tensor:
-    """One sequence through XLM's layers, written out (Vaswani et al. 2017, section 3; XLM, section 3.1)."""
+    """One sequence through XLM's layers, written out (Vaswani et al. 2017, section 3; XLM, section 3.2)."""
     weights = {name: value.double() for name, value in model.state_dict().items()}
 
     def linear(x: Tensor, name: str) -> Tensor:

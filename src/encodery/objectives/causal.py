@@ -1,4 +1,4 @@
-"""Causal language modeling (Conneau and Lample, "XLM", 2019, sec. 3.1): the next token, from those before it."""
+"""Causal language modeling (Conneau and Lample, "XLM", 2019, sec. 3.2): the next token, from those before it."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Translation language modeling (Conneau and Lample, "XLM", 2019, sec. 3.3): a sentence and its translation in one
+"""Translation language modeling (Conneau and Lample, "XLM", 2019, sec. 3.4): a sentence and its translation in one
 sequence, tokens of both hidden, so that a gap in one language is told from the other.
 
 A pair is laid out as `[CLS] first [SEP] [CLS] second [SEP]`. Positions begin anew with the second side, and each side
