@@ -196,12 +196,19 @@ class Model(nn.Module):
         pooled: Tensor = self.pooler(first)
         return pooled
 
-    def logits(self, head: str, batch: Batch) -> Float[Tensor, "rows outputs"]:
-        """What a head, but for a beam head, says of each token, or of each sequence where it reads the first token or
-        the mean of all."""
+    def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
+        """Last hidden states of all tokens, or of `rows` alone."""
+        hidden: Tensor = self.encoder(batch, rows)
+        return hidden
+
+    def logits(
+        self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
+    ) -> Float[Tensor, "rows outputs"]:
+        """What a head, but for a beam head, says of each token (of `rows` alone where they are given), or of each
+        sequence where it reads the first token or the mean of all."""
         shape = self.shapes[head]
         if shape.reads == "tokens":
-            hidden = self.encoder(batch)
+            hidden = self.encoder(batch, rows)
         elif self.config.classifier_pooling == "mean":
             hidden = mean_of_sequences(self.encoder(batch), batch)
         else:

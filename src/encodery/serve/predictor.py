@@ -1,19 +1,21 @@
 """Records in, predictions out: the one path that evaluation, the command line and (later) the server share."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
 from encodery import batch as packed
 from encodery.batch import pack
+from encodery.deploy.torch_engine import TorchEngine
 from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
+from encodery.model.forward import Forward
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
@@ -33,6 +35,30 @@ TOKENS_AT_ONCE = 1 << 19
 """Of so many tokens the outputs are kept until they are decoded: memory does not grow with the number of records."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A record that was read and cut into windows by `Predictor.prepare`, ready for the model."""
+
+    task: Task
+    example: Any
+    encoded: Encoded
+
+    @property
+    def sequences(self) -> list[packed.Sequence]:
+        """What the model reads of it."""
+        return self.encoded.sequences
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all its windows."""
+        return sum(len(sequence.input_ids) for sequence in self.sequences)
+
+    def decode(self, outputs: Sequence[Any]) -> dict[str, Any]:
+        """The prediction, from what the model says of each of the `sequences`."""
+        decoded = self.task.decode(self.example, self.encoded, outputs)
+        return decoded | ({"truncated": True} if self.encoded.truncated else {})
+
+
 class Predictor:
     """A model with its task. Predictions come in the order of the records, whatever the batches."""
 
@@ -43,10 +69,12 @@ class Predictor:
         max_tokens: int = 8192,
         embedding: FeatureExtraction | None = None,
         results: Results | None = None,
+        engine: Forward | None = None,
     ) -> None:
         """`embedding` is what `embed` does; the mean of a text's tokens if not given. `results` makes what `predict`
-        returns; a plain list if not given."""
+        returns; a plain list if not given. `engine` computes; the folder's model by PyTorch if not given."""
         self.folder = folder
+        self.engine = engine or TorchEngine(folder.model)
         self.task = task
         self.max_tokens = max_tokens
         self.embedding = embedding or FeatureExtraction(folder.tokenizer, Pooling(), task.reading)
@@ -67,12 +95,28 @@ class Predictor:
 
     def predict_examples(self, examples: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction per example."""
+        return list(self._computed(self.task, examples, Prepared.decode))
 
-        def prediction(example: Any, encoded: Encoded, outputs: list[Any]) -> dict[str, Any]:
-            decoded = self.task.decode(example, encoded, outputs)
-            return decoded | ({"truncated": True} if encoded.truncated else {})
+    def prepare(self, record: str | Mapping[str, Any], source: str, task: Task | None = None) -> Prepared:
+        """A record read and cut into windows, for this model's task or another one (`self.embedding`).
 
-        return list(self._computed(self.task, examples, prediction))
+        What `predict` does for many records in one call, a server does in three for the records of many callers:
+        `prepare`, `outputs` of the sequences of all of them, and `Prepared.decode`.
+
+        Raises:
+            UserError: it is no record of the task; begins with `source`.
+        """
+        task = task or self.task
+        example = to_example(task, record, source)
+        return Prepared(task, example, task.encode(example))
+
+    def outputs(self, task: Task, sequences: Sequence[packed.Sequence]) -> list[Any]:
+        """What the model says of each sequence, computed batch by batch."""
+        results: dict[int, Any] = {}
+        for indices in group_by_length(sequences, self.max_tokens):
+            batch = pack([sequences[index] for index in indices])
+            results |= zip(indices, task.outputs(self.engine, batch), strict=True)
+        return [results[index] for index in range(len(sequences))]
 
     def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
         """A vector for each text, whatever the model's task.
@@ -82,51 +126,33 @@ class Predictor:
         """
         task = self.embedding
 
-        def row(_: Any, encoded: Encoded, outputs: list[Any]) -> Float32[np.ndarray, " hidden"]:
-            vector: np.ndarray = task.vector(encoded, outputs).numpy()
+        def row(prepared: Prepared, outputs: list[Any]) -> Float32[np.ndarray, " hidden"]:
+            vector: np.ndarray = task.vector(prepared.encoded, outputs).numpy()
             return vector
 
         rows = list(self._computed(task, to_examples(task, records), row))
         return np.stack(rows) if rows else np.empty((0, self.folder.model.config.hidden_size), np.float32)
 
     def _computed(
-        self, task: Task, examples: Iterable[Any], decode: Callable[[Any, Encoded, list[Any]], Result]
+        self, task: Task, examples: Iterable[Any], decode: Callable[[Prepared, list[Any]], Result]
     ) -> Iterator[Result]:
         """A result for each example, so many examples at a time as `TOKENS_AT_ONCE` allows."""
-        waiting: list[tuple[Any, Encoded]] = []
+        waiting: list[Prepared] = []
         tokens = 0
         for example in examples:
-            encoded = task.encode(example)
-            waiting.append((example, encoded))
-            tokens += sum(len(sequence.input_ids) for sequence in encoded.sequences)
+            waiting.append(Prepared(task, example, task.encode(example)))
+            tokens += waiting[-1].num_tokens
             if tokens > TOKENS_AT_ONCE:
                 yield from self._decoded(task, waiting, decode)
                 waiting, tokens = [], 0
         yield from self._decoded(task, waiting, decode)
 
     def _decoded(
-        self,
-        task: Task,
-        encoded: Sequence[tuple[Any, Encoded]],
-        decode: Callable[[Any, Encoded, list[Any]], Result],
+        self, task: Task, waiting: Sequence[Prepared], decode: Callable[[Prepared, list[Any]], Result]
     ) -> Iterator[Result]:
-        outputs = iter(self._outputs(task, [sequence for _, item in encoded for sequence in item.sequences]))
-        for example, item in encoded:
-            yield decode(example, item, list(islice(outputs, len(item.windows))))
-
-    def _outputs(self, task: Task, sequences: Sequence[packed.Sequence]) -> list[Any]:
-        """What the model says of each sequence, computed batch by batch."""
-        results: dict[int, Any] = {}
-        model = self.folder.model
-        was_training = model.training
-        model.eval()
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            for indices in group_by_length(sequences, self.max_tokens):
-                batch = pack([sequences[index] for index in indices]).to(device)
-                results |= zip(indices, task.outputs(model, batch), strict=True)
-        model.train(was_training)
-        return [results[index] for index in range(len(sequences))]
+        outputs = iter(self.outputs(task, [sequence for prepared in waiting for sequence in prepared.sequences]))
+        for prepared in waiting:
+            yield decode(prepared, list(islice(outputs, len(prepared.sequences))))
 
 
 def load(path: str | Path, results: Results | None = None) -> Predictor:

@@ -11,6 +11,7 @@ from encodery.batch import Batch, LossOutput
 from encodery.data.examples import Example, ExampleFields, input_example, read_example
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model
 from encodery.tasks.class_errors import error_of, in_words
 from encodery.tasks.class_weights import ClassWeights, emphasised
@@ -82,7 +83,7 @@ class TextClassification:
         assert batch.sequence_labels is not None
         return {"classification": self.problem.count(batch.sequence_labels)}
 
-    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences labels"]:
+    def forward(self, model: Forward, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
         return model.logits("sequence", batch).float()
 
@@ -102,7 +103,7 @@ class TextClassification:
         """The class of each sequence, or of each class whether it holds; a number is no decision."""
         return DECISIONS[self.problem.problem_type](logits)
 
-    def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " labels"]]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Float[Tensor, " labels"]]:
         """The logits of each sequence."""
         return list(self.forward(model, batch).cpu())
 

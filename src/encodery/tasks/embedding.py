@@ -17,6 +17,7 @@ from encodery.data.examples import Example, ExampleFields, input_example, read_e
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model, mean_of_sequences
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Correlation, Joint, Measurement, Sums, cosine_similarity, pair_retrieval, scores
@@ -96,12 +97,12 @@ class FeatureExtraction:
         """As many as the loss is a sum of."""
         return {"similarity": self.pair_loss.count(len(batch.example_bounds) - 1)}
 
-    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "sequences hidden"]:
+    def forward(self, model: Forward, batch: Batch) -> Float[Tensor, "sequences hidden"]:
         """The pooled vector of each sequence."""
         if self.pooling.mode == "cls":
-            pooled = model.encoder(batch, batch.first_tokens)
+            pooled = model.hidden(batch, batch.first_tokens)
         else:
-            pooled = mean_of_sequences(model.encoder(batch), batch)
+            pooled = mean_of_sequences(model.hidden(batch), batch)
         vectors: Tensor = pooled.float()
         return vectors
 
@@ -112,7 +113,7 @@ class FeatureExtraction:
             loss, metrics = self.pair_loss(pairs_of(batch, vectors))
         return LossOutput({"similarity": loss}, metrics)
 
-    def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " hidden"]]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Float[Tensor, " hidden"]]:
         """The vector of each sequence, of whatever length."""
         return list(self.forward(model, batch).cpu())
 

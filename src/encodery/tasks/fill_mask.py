@@ -10,7 +10,7 @@ from encodery.batch import Batch
 from encodery.data.examples import Example, ExampleFields, input_example
 from encodery.errors import UserError
 from encodery.files.records import Record
-from encodery.model.heads import Model
+from encodery.model.forward import Forward
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import check_single
 from encodery.tasks.windows import Encoded, Reading, read_windows
@@ -54,11 +54,10 @@ class FillMask:
             raise UserError(f"{example.source}: {count} mask tokens {mask}{behind}; exactly one is needed")
         return replace(encoded, windows=tuple(masked))
 
-    def outputs(self, model: Model, batch: Batch) -> list[tuple[list[int], list[float]]]:
+    def outputs(self, model: Forward, batch: Batch) -> list[tuple[list[int], list[float]]]:
         """The likeliest tokens in the place of each sequence's mask token, with their probabilities."""
         masked = (batch.input_ids == self.tokenizer.mask_token_id).nonzero()[:, 0]
-        head: Any = model.heads["mlm"]
-        scores = torch.softmax(head(model.encoder(batch, masked.int())).float(), -1)
+        scores = torch.softmax(model.logits("mlm", batch, masked.int()).float(), -1)
         best = scores.topk(min(TOP, scores.shape[-1]))
         return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from encodery.batch import Batch, LossOutput
 from encodery.data.choices import ChoiceExample, ChoiceFields, input_choice, read_choice
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Sums, scores
@@ -118,7 +119,7 @@ class MultipleChoice:
         there = torch.zeros(shape, dtype=torch.bool, device=choice.device).index_put(places, share > 0)
         return logits.masked_fill(~there, -torch.inf), right[batch.example_bounds[:-1].long()].long()
 
-    def outputs(self, model: Model, batch: Batch) -> list[Float[Tensor, " 1"]]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Float[Tensor, " 1"]]:
         """The logit of each sequence."""
         return list(model.logits("choice", batch).float().cpu())
 

@@ -22,6 +22,7 @@ from encodery.data.questions import QuestionExample, QuestionFields, input_quest
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model
 from encodery.tasks.answers import Answering, find_answers
 from encodery.tasks.languages import Languages
@@ -109,7 +110,7 @@ class QuestionAnswering:
         """Every window is scored."""
         return {"answers": batch.num_sequences}
 
-    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "tokens 2"]:
+    def forward(self, model: Forward, batch: Batch) -> Float[Tensor, "tokens 2"]:
         """Logits of each token: that the answer begins with it, and that it ends with it."""
         return model.logits("span", batch).float()
 
@@ -130,7 +131,7 @@ class QuestionAnswering:
         hits, count = float((padded.argmax(1) == targets).all(1).sum()), float(len(targets))
         return LossOutput({"answers": loss}, {"loss": (loss.item(), count), "span_accuracy": (hits, count)})
 
-    def outputs(self, model: Model, batch: Batch) -> list[Logits]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Logits]:
         """The logits of each sequence's tokens."""
         logits: np.ndarray = self.forward(model, batch).cpu().numpy()
         return np.split(logits, batch.cu_seqlens[1:-1].tolist())

@@ -10,6 +10,7 @@ from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.families.folder import ProblemType
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Measurement, scores
@@ -39,7 +40,7 @@ class Task(Protocol):
     def encode(self, example: Any) -> Encoded:
         """Raises `UserError` if the example is none of the task's; names its file and line."""
 
-    def outputs(self, model: Model, batch: Batch) -> list[Any]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Any]:
         """What the model says of each sequence of a batch, small enough to be kept."""
 
     def decode(self, example: Any, encoded: Encoded, outputs: Sequence[Any]) -> dict[str, Any]:

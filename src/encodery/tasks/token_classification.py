@@ -22,6 +22,7 @@ from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, inpu
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, ProblemType
 from encodery.files.records import Record
+from encodery.model.forward import Forward
 from encodery.model.heads import Model
 from encodery.tasks.entity_errors import entity_doubts, entity_matrices, found_entities, judge_entities
 from encodery.tasks.judging import Doubt, Judgement, Matrix
@@ -121,7 +122,7 @@ class TokenClassification:
         assert batch.labels is not None
         return {"tokens": len(batch.labels)}
 
-    def forward(self, model: Model, batch: Batch) -> Float[Tensor, "tokens tags"]:
+    def forward(self, model: Forward, batch: Batch) -> Float[Tensor, "tokens tags"]:
         """Logits of each token."""
         return model.logits("token", batch).float()
 
@@ -144,7 +145,7 @@ class TokenClassification:
         hits, count = float((logits.argmax(-1) == batch.labels).sum()), float(len(batch.labels))
         return LossOutput({"tokens": loss}, {"loss": (loss.item(), count), "tag_accuracy": (hits, count)})
 
-    def outputs(self, model: Model, batch: Batch) -> list[Float32[np.ndarray, "tokens tags"]]:
+    def outputs(self, model: Forward, batch: Batch) -> list[Float32[np.ndarray, "tokens tags"]]:
         """The logits of each sequence's tokens."""
         logits: np.ndarray = self.forward(model, batch).cpu().numpy()
         return np.split(logits, batch.cu_seqlens[1:-1].tolist())

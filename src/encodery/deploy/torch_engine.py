@@ -1,0 +1,40 @@
+"""The engine that needs no export: the model itself, on the device where its weights are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from encodery.batch import Batch
+from encodery.model.heads import Model
+
+
+class TorchEngine:
+    """A `Forward` that computes without gradients and without dropout, whatever mode the model is in."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
+        """As `Forward`."""
+        with self._computing() as device:
+            return self.model.hidden(batch.to(device), None if rows is None else rows.to(device))
+
+    def logits(
+        self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
+    ) -> Float[Tensor, "rows outputs"]:
+        """As `Forward`."""
+        with self._computing() as device:
+            return self.model.logits(head, batch.to(device), None if rows is None else rows.to(device))
+
+    @contextmanager
+    def _computing(self) -> Iterator[torch.device]:
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                yield next(self.model.parameters()).device
+        finally:
+            self.model.train(was_training)
