@@ -43,7 +43,7 @@ class Answer:
     """How long each phase took, of the slowest record."""
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  # as `Interrupted`: an answer, not a fault
     """The records were not answered; nothing was lost, and the message is for the caller.
 
     Each kind has the `code` of the error body and the HTTP `status`.
