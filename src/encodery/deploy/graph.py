@@ -90,3 +90,15 @@ def example_inputs(
         "weights": torch.full((rows, tokens), 1 / tokens),
     }
     return {name: made[name] for name in input_names(config, reads)}
+
+
+def trace(model: Model, head: str | None) -> torch.export.ExportedProgram:
+    """The graph of a model for a head, or of its hidden states, for any number of tokens and rows; the form that
+    every engine is exported from."""
+    reads = reads_of(model, head)
+    inputs = example_inputs(model.config, reads, tokens=17, rows=2)
+    tokens, rows = torch.export.Dim("tokens", min=1, max=1 << 20), torch.export.Dim("rows", min=1, max=1 << 17)
+    sizes = {"rows": {0: rows}, "weights": {0: rows, 1: tokens}}
+    shapes = (tuple(sizes.get(name, {0: tokens}) for name in inputs),)
+    with torch.no_grad():
+        return torch.export.export(Graph(model, head, reads).eval(), tuple(inputs.values()), dynamic_shapes=shapes)
