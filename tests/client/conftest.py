@@ -37,7 +37,7 @@ def refusal(
     status: int, code: str = "overloaded", headers: Mapping[str, str] | None = None, **fields: Any
 ) -> httpx.Response:
     """An answer of the error contract."""
-    return httpx.Response(status, headers=headers, json={"error": {"code": code, "message": f"{code}!", **fields}})
+    return httpx.Response(status, headers=headers, json={"code": code, "message": f"{code}!", **fields})
 
 
 @dataclass

@@ -159,14 +159,16 @@ def test_what_passes_is_asked_again(server: Server, first: Callable[[], httpx.Re
     ],
 )
 def test_what_does_not_pass_is_not_asked_again(server: Server, status: int, kind: type[ServiceError]) -> None:
-    fields = {"field": "/inputs/0/text", "hint": "do otherwise", "request_id": "r7"}
-    server.replies.append(refusal(status, "some_code", **fields))
+    server.replies.append(
+        refusal(status, "some_code", field="/inputs/0/text", limit=7, hint="do otherwise", request_id="r7")
+    )
     with pytest.raises(ServiceError) as raised:
         server.ask("classify", ["a"])
     error = raised.value
     assert type(error) is kind
     assert (error.code, error.message, error.status) == ("some_code", "some_code!", status)
-    assert (error.field, error.hint, error.request_id) == ("/inputs/0/text", "do otherwise", "r7")
+    assert (error.field, error.limit, error.hint) == ("/inputs/0/text", 7, "do otherwise")
+    assert error.request_id == "r7"
     assert str(error) == "some_code!; do otherwise"
     assert not error.is_passing
     assert len(server.requests) == 1

@@ -12,7 +12,7 @@ from encodery.client.errors import DeadlineError, ServiceError, UnavailableError
 from encodery.client.exchange import Call, Reply, Send, Wait, exchange
 from encodery.client.retries import Retries
 
-OVERLOADED = Reply(429, {}, b'{"error": {"code": "overloaded", "message": "full"}}')
+OVERLOADED = Reply(429, {}, b'{"code": "overloaded", "message": "full"}')
 Step = Send | Wait
 
 
@@ -97,7 +97,7 @@ replies = st.one_of(
                 lambda inner: (
                     st.lists(inner, max_size=3)
                     | st.dictionaries(
-                        st.sampled_from(["error", "code", "message", "field", "hint", "request_id"]),
+                        st.sampled_from(["code", "message", "field", "hint", "request_id"]),
                         inner,
                         max_size=4,
                     )
@@ -142,7 +142,7 @@ def test_whatever_comes_there_is_a_result_or_an_error_and_an_end(
     ],
 )
 def test_pointers_are_those_of_the_whole_list(pointer: str, expected: str) -> None:
-    body = json.dumps({"error": {"code": "invalid_input", "message": "no", "field": pointer}}).encode()
+    body = json.dumps({"code": "invalid_input", "message": "no", "field": pointer}).encode()
     call: Call[Any] = Call("POST", "/x", lambda answer: answer, first=510)
     _, error = Time().play(call, lambda _: Reply(422, {}, body))
     assert error.field == expected

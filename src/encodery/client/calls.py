@@ -5,7 +5,6 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypedDict, TypeVar
 
 import numpy as np
@@ -88,6 +87,10 @@ class Caller:
         """`fields` are those of the body, the last one the empty list that the records come in."""
         if isinstance(records, str | Mapping):
             raise UserError(f"records = {records!r:.80}: a list of texts or records is needed, [...] around one")
+
+        def reading(count: int) -> Callable[[Any], Result]:
+            return lambda answer: read(answer, count)
+
         model = options.get("model") or self.model
         opening = json.dumps(fields if model is None else {"model": model, **fields})[: -len("]}")].encode()
         request_id = options.get("request_id") or uuid.uuid4().hex
@@ -100,7 +103,7 @@ class Caller:
             yield Call(
                 "POST",
                 path,
-                partial(read, count=len(part)),
+                reading(len(part)),
                 opening + b",".join(part) + b"]}",
                 headers,
                 options.get("timeout", self.timeout),

@@ -16,6 +16,7 @@ class ServiceError(Exception):
         *,
         status: int | None = None,
         field: str | None = None,
+        limit: int | float | str | None = None,
         hint: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
@@ -24,13 +25,14 @@ class ServiceError(Exception):
         and `bad_answer` where it cannot be read.
 
         `field` is the JSON pointer of what is wrong, counted in the list that was given (`/inputs/300/text`);
-        `retry_after` are the seconds after which the server may be asked again.
+        `limit` is what is allowed there; `retry_after` are the seconds after which the server may be asked again.
         """
         super().__init__(f"{message}; {hint}" if hint else message)
         self.code = code
         self.message = message
         self.status = status
         self.field = field
+        self.limit = limit
         self.hint = hint
         self.request_id = request_id
         self.retry_after = retry_after
@@ -84,8 +86,8 @@ KINDS: Mapping[int, type[ServiceError]] = {
 def error_of(status: int, body: Any, text: str, request_id: str | None, retry_after: float | None) -> ServiceError:
     """The error that an answer other than 200 stands for; `body` is its JSON, if it is JSON, `text` all of it."""
     kind = KINDS.get(status, ServiceError)
-    stated = body.get("error", body) if isinstance(body, dict) else None
-    if not isinstance(stated, dict) or not isinstance(stated.get("message"), str):
+    stated = body if isinstance(body, dict) else {}
+    if not isinstance(stated.get("message"), str):
         shown = " ".join(text.split())[:CUT]
         return kind("http", f"HTTP {status}: {shown}", status=status, request_id=request_id, retry_after=retry_after)
 
@@ -93,11 +95,13 @@ def error_of(status: int, body: Any, text: str, request_id: str | None, retry_af
         value = stated.get(key)
         return value if isinstance(value, str) else None
 
+    limit = stated.get("limit")
     return kind(
         said("code") or "http",
         stated["message"],
         status=status,
         field=said("field"),
+        limit=limit if isinstance(limit, int | float | str) else None,
         hint=said("hint"),
         request_id=said("request_id") or request_id,
         retry_after=retry_after,
