@@ -7,7 +7,7 @@ padding as one more sequence. Behind its attention the last layer computes only 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from encodery.model.attention import Hidden
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.model.layers import Layer
 from encodery.model.rope import rotations
 
 Reads = Literal["tokens", "rows", "means"]
@@ -46,7 +47,7 @@ class Graph(nn.Module):
         self.embedding_norm = encoder.embeddings.norm
         self.layers = encoder.layers
         self.norm = encoder.norm
-        self.reaches: set[int | None] = {layer.attention.reach for layer in encoder.layers}  # type: ignore[union-attr]
+        self.reaches: set[int | None] = {cast(Layer, layer).attention.reach for layer in encoder.layers}
         self.rope_thetas = encoder.rope_thetas
         pooled = head is not None and model.shapes[head].pooled
         self.pooler = model.pooler if pooled else None

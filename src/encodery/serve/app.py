@@ -25,7 +25,14 @@ with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of
 Every error has the body `{code, message, field, limit, hint, request_id}`. The headers `X-Request-Id` and \
 `traceparent` come back as they were sent; `Server-Timing` says how long each phase took."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
-_CALLER = ("authorization", "content-type", "content-encoding", "traceparent", "x-request-id", "x-request-deadline-ms")
+_CALLER = (
+    "authorization",
+    "content-type",
+    "content-encoding",
+    "traceparent",
+    "x-request-id",
+    "x-request-deadline-ms",
+)
 _SHOWN = ("retry-after", "server-timing", "traceparent", "x-model-version", "x-request-id")
 
 

@@ -33,7 +33,9 @@ class Metrics:
         }
         self._inputs = self._counter("enc_inputs_total", "Records answered", of_model)
         self._tokens = self._counter("enc_tokens_total", "Tokens of the records answered", of_model)
-        self._truncated = self._counter("enc_inputs_truncated_total", "Records of which something was left out", of_model)
+        self._truncated = self._counter(
+            "enc_inputs_truncated_total", "Records of which something was left out", of_model
+        )
         self._rejected = self._counter("enc_rejected_total", "Requests refused, by the code of the error", ["reason"])
         self._abandoned = self._counter("enc_abandoned_total", "Requests whose client left", of_model)
         self._nonfinite = self._counter("enc_nonfinite_total", "Answers with numbers that are not finite", of_model)
