@@ -26,6 +26,7 @@ from encodery.serve.messages import (
     read_message,
 )
 
+WORKER = "encodery.serve.worker"
 SILENT_WAITS: Mapping[str, str] = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
@@ -107,7 +108,7 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.write(frame)
 
     async def stop(self, seconds: float = 2.0) -> None:
-        """End it: it does so by itself when the socket closes, and is killed where that takes longer than `seconds`."""
+        """End it: it ends by itself when the socket closes, and is killed where that takes longer than `seconds`."""
         self._is_asked = True
         if self._transport is not None:
             self._transport.close()
@@ -198,7 +199,7 @@ def spawn(settings: WorkerSettings, name: str, folder: Path, connection: socket.
     job = WorkerJob(
         fd=connection.fileno(), name=name, folder=folder, threads=settings.threads, batch_tokens=settings.batch_tokens
     )
-    command = [sys.executable, "-m", "encodery.serve.worker", job.model_dump_json()]
+    command = [sys.executable, "-m", WORKER, job.model_dump_json()]
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, env=environment(settings), pass_fds=[connection.fileno()]
     )

@@ -139,8 +139,8 @@ class LocalModel:
             if self._version is not None and (task := self._version.info.task) != version.info.task:
                 await version.stop()
                 raise UserError(
-                    f"{folder}: a model for {version.info.task}, but {self.name} is served for {task}; serve it under "
-                    "another name"
+                    f"{folder}: a model for {version.info.task}, but {self.name} is served for {task}; serve it "
+                    "under another name"
                 )
             self.folder = folder
             self._switch(version)

@@ -1,7 +1,7 @@
 """The process that computes for one model: `python -m encodery.serve.worker JOB`, questions in, answers out.
 
-One thread reads the socket, one or two tokenise, one computes, one decodes and sends. The process ends when its socket
-closes: when the server has gone, no worker is left behind.
+One thread reads the socket (and tokenises single short texts), two tokenise, one computes, one decodes and sends. The
+process ends when its socket closes: when the server has gone, no worker is left behind.
 """
 
 import os
@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import torch
+
 from encodery.errors import UserError
 from encodery.serve.backlog import characters
 from encodery.serve.batcher import Batcher
@@ -22,7 +23,7 @@ from encodery.serve.messages import Failed, Forget, Message, Ping, Pong, Questio
 from encodery.serve.predictor import Predictor, load
 from encodery.serve.request import Request
 from encodery.serve.sending import Sending, Wire
-from encodery.serve.tokenizing import LONG_CHARACTERS, Lane
+from encodery.serve.tokenizing import LONG_CHARACTERS, SHORT_CHARACTERS, Lane
 from encodery.serve.warming import warm_up
 
 READ_BYTES = 1 << 18
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> None:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
-        predictor = load(job.folder)
+        predictor = load(job.folder, threads=job.threads)
         predictor.engine = FiniteEngine(predictor.engine)
         predictor.max_tokens = max(predictor.max_tokens, job.batch_tokens)
         ready = warm_up(predictor, job.name, job.folder, job.batch_tokens)
@@ -104,8 +105,11 @@ class Worker:
     def _begin(self, question: Question) -> None:
         task = self.predictor.task if question.work == "predict" else self.predictor.embedding
         request = self._requests[question.number] = Request(question, task)
-        is_long = any(characters(record) > LONG_CHARACTERS for record in question.records)
-        (self.slow_lane if is_long else self.lane).put(request)
+        longest = max(map(characters, question.records))
+        if len(question.records) == 1 and longest <= SHORT_CHARACTERS:
+            self.lane.prepare_next(request)
+        else:
+            (self.slow_lane if longest > LONG_CHARACTERS else self.lane).put(request)
 
     def _forget(self, request: Request) -> None:
         self._requests.pop(request.number, None)
