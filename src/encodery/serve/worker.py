@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ from encodery.serve.predictor import Predictor, load
 from encodery.serve.request import Request
 from encodery.serve.sending import Sending, Wire
 from encodery.serve.tokenizing import LONG_CHARACTERS, SHORT_CHARACTERS, Lane
+from encodery.serve.unexpected import unexpected
 from encodery.serve.warming import warm_up
 
 READ_BYTES = 1 << 18
@@ -35,9 +37,10 @@ _NETWORK = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo", "so
 def main(arguments: list[str]) -> None:
     """Load the model, warm it up, answer until the socket closes."""
     job = WorkerJob.model_validate_json(arguments[0])
-    # a terminal and a service manager send these to all processes; only the server decides when a worker ends
+    # a service manager sends these to all processes; only the server decides when a worker ends
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.excepthook = end
     sys.addaudithook(refuse_network)
     sys.setswitchinterval(SWITCH_SECONDS)
     connection = socket.socket(fileno=job.fd)
@@ -54,6 +57,13 @@ def main(arguments: list[str]) -> None:
         return
     wire.send(ready)
     Worker(predictor, wire, job.batch_tokens).serve(connection)
+
+
+def end(fault: threading.ExceptHookArgs) -> None:
+    """A worker without one of its threads would answer nothing for ever; the server starts another one."""
+    if isinstance(fault.exc_value, Exception):
+        unexpected(f"running {fault.thread.name if fault.thread else 'a thread'}", fault.exc_value)
+    os._exit(os.EX_SOFTWARE)
 
 
 def refuse_network(event: str, details: tuple[Any, ...]) -> None:
