@@ -1,17 +1,25 @@
-"""A small server under the page: models whose answers are known, with the wire contract of the real one."""
+"""The server under the page, with models whose answers are known."""
 
+import json
 import re
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from encodery.serve.page import page_router
+from encodery.serve.answers import Answer, InvalidRecord, ModelInfo, Overloaded, Work
+from encodery.serve.app import create_app
+from encodery.serve.auth import Keys
+from encodery.serve.service import Service
+from encodery.serve.settings import Settings
 
 KEY = "a-key-of-the-tests"
-TIMING = 'queue;dur=0.21, tokenize;dur=0.34;desc="words, pieces", infer;dur=6.1, decode;dur=0.12'
+SECONDS = {"queue": 0.00021, "tokenize": 0.00034, "infer": 0.0061, "decode": 0.00012}
+VERSION = "4f1d0c92aa31be07"
 NAMES = {
     "Selma Brandt": "PER", "Riga": "LOC", "Lisbon": "LOC", "Aurora": "ORG", "Red Cross": "ORG", "Geneva": "LOC",
     "March 1921": "DATE", "Mae Okafor": "PER", "Nairobi": "LOC", "Oslo": "LOC", "Nordic Space Agency": "ORG",
@@ -29,7 +37,13 @@ Record = Mapping[str, Any]
 def entities(record: Record) -> dict[str, Any]:
     """The names in a text, by code points."""
     found = [
-        {"start": hit.start(), "end": hit.end(), "label": label, "score": 0.9987 - 0.0301 * place, "text": hit.group()}
+        {
+            "start": hit.start(),
+            "end": hit.end(),
+            "label": label,
+            "score": 0.9987 - 0.0301 * place,
+            "text": hit.group(),
+        }
         for place, (name, label) in enumerate(NAMES.items())
         for hit in re.finditer(re.escape(name), record["text"])
     ]
@@ -80,7 +94,8 @@ def number(record: Record) -> dict[str, Any]:
 
 
 def choice(record: Record) -> dict[str, Any]:
-    return {"label": 1, "choice": record["choices"][1], "score": 0.75, "scores": [0.25, 0.75]}
+    scores = [0.25, 0.71, 0.03, 0.01][: len(record["choices"])]
+    return {"label": 1, "choice": record["choices"][1], "score": 0.71, "scores": scores}
 
 
 def vector(record: Record) -> dict[str, Any]:
@@ -96,69 +111,72 @@ def odd(record: Record) -> dict[str, Any]:
     return {"odd": EVIL, "sent": record}
 
 
-def _info(name: str, task: str, labels: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    return {
-        "id": name, "object": "model", "task": task, "labels": labels, "max_seqlen": 512, "hidden_size": 2,
-        "embeds": task == "feature-extraction", "languages": [], "engine": "openvino", "dtype": "int8",
-        "version": "4f1d0c92aa31be07", **more,
-    }  # fmt: skip
+class KnownModel:
+    """Answers each record by a function; texts that are `!429` or `!evil` are refused."""
+
+    is_ready = True
+
+    def __init__(self, name: str, task: str, predict: Callable[[Record], Any], **about: Any) -> None:
+        given = {"labels": (), "embeds": task == "feature-extraction", "languages": (), **about}
+        self.info = ModelInfo(
+            name, task, max_seqlen=512, hidden_size=2, engine="openvino", dtype="int8", version=VERSION, **given
+        )
+        self.predict = predict
+
+    async def answer(
+        self, records: Sequence[str | Mapping[str, Any]], work: Work = "predict", deadline: float | None = None
+    ) -> Answer:
+        found = []
+        for place, record in enumerate(records):
+            assert isinstance(record, Mapping)
+            if record.get("text") == "!429":
+                raise Overloaded("too much is waiting", retry_after=3)
+            if record.get("text") == "!evil":
+                raise InvalidRecord(EVIL, place=place)
+            found.append(vector(record) if work == "embed" else self.predict(record))
+        documents = [json.dumps(prediction, ensure_ascii=False).encode() for prediction in found]
+        return Answer(documents, self.info.version, 7, 0, SECONDS)  # type: ignore[arg-type]
 
 
-Predict = Callable[[Record], Any]
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-DATE", "I-DATE")
-MODELS: dict[str, tuple[dict[str, Any], Predict]] = {
-    info["id"]: (info, predict)
-    for info, predict in [
-        (_info("names-multilingual", "token-classification", TAGS, embeds=True), entities),
-        (_info("overlapping", "token-classification"), overlapping),
-        (_info("reviews", "text-classification", ("negative", "positive"), languages=["en", "tr"]), label),
-        (_info("emotions", "text-classification", tuple(LABELS)), labels),
-        (_info("stars", "text-classification", ("LABEL_0",)), number),
-        (_info("answers", "question-answering"), answer),
-        (_info("masked", "fill-mask", mask_token="<mask>"), masks),
-        (_info("vectors", "feature-extraction"), vector),
-        (_info("choices", "multiple-choice"), choice),
-        (_info("new-task", "summaries"), odd),
-        (_info(EVIL, "token-classification", (EVIL,), version=EVIL, engine=EVIL), evil_entities),
+
+
+def known_models() -> dict[str, KnownModel]:
+    """One or more for each task."""
+    models = [
+        KnownModel("names-multilingual", "token-classification", entities, labels=TAGS, embeds=True),
+        KnownModel("overlapping", "token-classification", overlapping),
+        KnownModel("odd", "token-classification", odd),
+        KnownModel("reviews", "text-classification", label, labels=("negative", "positive"), languages=("en", "tr")),
+        KnownModel("emotions", "text-classification", labels, labels=tuple(LABELS)),
+        KnownModel("stars", "text-classification", number, labels=("LABEL_0",)),
+        KnownModel("answers", "question-answering", answer),
+        KnownModel("masked", "fill-mask", masks, mask_token="<mask>"),
+        KnownModel("vectors", "feature-extraction", vector),
+        KnownModel("choices", "multiple-choice", choice),
+        KnownModel(EVIL, "token-classification", evil_entities, labels=(EVIL,)),
     ]
-}
+    return {model.info.name: model for model in models}
 
 
-def refuse(status: int, code: str, message: str, **more: Any) -> Response:
-    body = {"code": code, "message": message, "hint": None, "field": None, "limit": None, "request_id": "r-17", **more}
-    return JSONResponse(body, status, {"Retry-After": "3"} if status == 429 else None)
+def make_app(models: Mapping[str, KnownModel] | None = None, keys: str = "", **settings: Any) -> FastAPI:
+    service = Service(
+        known_models() if models is None else models, Settings(log_requests=False, **settings), Keys(environment=keys)
+    )
+    return create_app(service)
 
 
-def make_app(key: str | None = None, models: Mapping[str, tuple[dict[str, Any], Predict]] = MODELS) -> FastAPI:
-    """The page and the routes that it asks; texts that are `!429` or `!evil` are refused."""
-    app = FastAPI(docs_url=None, redoc_url=None)
-    app.include_router(page_router())
-
-    def is_denied(request: Request) -> bool:
-        return key is not None and request.headers.get("Authorization") != f"Bearer {key}"
-
-    @app.get("/v1/models")
-    async def list_models(request: Request) -> Response:
-        if is_denied(request):
-            return refuse(401, "unauthorized", "An API key is needed.")
-        return JSONResponse({"object": "list", "data": [info for info, _ in models.values()]})
-
-    @app.post("/v1/{task}")
-    async def predict(task: str, request: Request) -> Response:
-        body = await request.json()
-        if is_denied(request):
-            return refuse(401, "unauthorized", "An API key is needed.")
-        inputs = body["inputs"]
-        text = "" if isinstance(inputs, list) else inputs.get("text")
-        if text == "!429":
-            return refuse(429, "overloaded", "Too much is waiting.", hint="Ask again later.", limit=32)
-        if text == "!evil":
-            return refuse(422, EVIL, EVIL, hint=EVIL, field=EVIL, limit=EVIL, request_id=EVIL)
-        if text == "!plain":
-            return Response(f"<h1>{EVIL}</h1>", 502, media_type="text/html")
-        function = vector if task == "feature-extraction" else models[body["model"]][1]
-        found = [function(record) for record in inputs] if isinstance(inputs, list) else function(inputs)
-        headers = {"Server-Timing": TIMING, "X-Request-Id": "9b1c0f7e", "X-Model-Version": "4f1d0c92aa31be07"}
-        return JSONResponse(found, headers=headers)
-
-    return app
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The application on a free port, in a thread; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,6 +1,6 @@
 """The playground at `/`: static files beside this module, which ask the server's own routes.
 
-All files are read when the routes are made, and each has a route of its own: a request names no path that is looked up.
+All files are read when the routes are made, and each has a route of its own: no path of a request is ever looked up.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def read_assets() -> dict[str, Asset]:
 
 
 def page_router() -> APIRouter:
-    """Routes for `GET` and `HEAD` of the page and its files; none asks for a key, none is in the OpenAPI description."""
+    """Routes for `GET` and `HEAD` of the page and its files, which are not in the OpenAPI description."""
     return APIRouter(routes=[_route(path, asset) for path, asset in read_assets().items()])
 
 

@@ -3,7 +3,11 @@
 /** An answer that is none: the body of an error, or that there was no answer. */
 export class Failure extends Error {
   constructor(status, body, headers) {
-    super(typeof body?.message === "string" ? body.message : `The server answered with status ${status} and no explanation.`);
+    super(
+      typeof body?.message === "string"
+        ? body.message
+        : `The server answered with status ${status} and no explanation.`,
+    );
     this.status = status;
     this.code = body?.code ?? null;
     this.hint = body?.hint ?? null;
@@ -35,7 +39,11 @@ export async function ask(task, model, inputs, key, signal) {
 }
 
 async function fetched(route, request, key) {
-  const headers = { Accept: "application/json", ...request.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  const headers = {
+    Accept: "application/json",
+    ...request.headers,
+    ...(key ? { Authorization: `Bearer ${key}` } : {}),
+  };
   const since = performance.now();
   let response, text;
   try {
@@ -43,7 +51,11 @@ async function fetched(route, request, key) {
     text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, { code: "unreachable", message: "The server cannot be reached.", hint: "Is it still running?" });
+    throw new Failure(0, {
+      code: "unreachable",
+      message: "The server cannot be reached.",
+      hint: "Is it still running?",
+    });
   }
   const milliseconds = performance.now() - since;
   const body = parsed(text);

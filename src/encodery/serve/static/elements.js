@@ -17,10 +17,17 @@ export function el(name, attributes, ...children) {
 /** The element of this id, which the page has. */
 export const byId = (id) => document.getElementById(id);
 
+/** Tells those who listen. */
+export const say = (text) => byId("status").replaceChildren(text);
+
 /** What only screen readers say. */
 export const hidden = (text) => el("span", { class: "hidden" }, text);
 
-const percents = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percents = new Intl.NumberFormat("en", {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 
 /** A probability for people; one that is not quite 0 or 1 does not look as if it were. */
 export function percent(score) {
@@ -38,11 +45,33 @@ export function bar(score, name = "") {
 
 /** A table with a caption for screen readers, in a box that scrolls by itself where it is too wide. */
 export function table(name, caption, columns, rows) {
-  const head = el("tr", null, columns.map((column) => el("th", { scope: "col" }, column)));
-  return el(
-    "div", { class: "scroll", role: "group", "aria-label": caption, tabindex: 0 },
-    el("table", { class: name }, el("caption", { class: "hidden" }, caption), el("thead", null, head), el("tbody", null, rows)),
+  const head = el(
+    "tr",
+    null,
+    columns.map((column) => el("th", { scope: "col" }, column)),
   );
+  return el(
+    "div",
+    { class: "scroll", role: "group", "aria-label": caption, tabindex: 0 },
+    el(
+      "table",
+      { class: name },
+      el("caption", { class: "hidden" }, caption),
+      el("thead", null, head),
+      el("tbody", null, rows),
+    ),
+  );
+}
+
+/** The same, with the rows after the first `most` on demand. */
+export function longTable(name, caption, columns, rows, most) {
+  const shown = [table(name, caption, columns, rows.slice(0, most))];
+  if (rows.length <= most) return shown;
+  const rest = table(name, `Further ${caption.toLowerCase()}`, columns, rows.slice(most));
+  return [
+    ...shown,
+    el("details", null, el("summary", null, `${(rows.length - most).toLocaleString("en")} more`), rest),
+  ];
 }
 
 /** So many of something. */

@@ -12,7 +12,8 @@ export function codePoints(text) {
  *  them that begin and end with it; spans that are not inside the text are in no piece. */
 export function pieces(text, spans) {
   const starts = codePoints(text);
-  const inside = ({ start, end }) => Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end < starts.length;
+  const inside = ({ start, end }) =>
+    Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end < starts.length;
   const waiting = spans.filter(inside).sort((a, b) => a.start - b.start || b.end - a.end);
   const borders = new Set([0, starts.length - 1]);
   for (const { start, end } of waiting) borders.add(start).add(end);

@@ -1,12 +1,13 @@
 // Scores of labels, choices and words in place of a mask, as bars.
 
-import { bar, count, el, hidden, percent, table } from "./elements.js";
+import { bar, count, el, hidden, longTable, percent, table } from "./elements.js";
 
 const MOST = 12;
 
 function row({ name, score, chosen }) {
   return el(
-    "tr", { class: chosen ? "chosen" : null },
+    "tr",
+    { class: chosen ? "chosen" : null },
     el("th", { scope: "row" }, el("bdi", null, name), chosen ? hidden(" (predicted)") : null),
     el("td", { class: "wide" }, bar(score)),
     el("td", { class: "number" }, percent(score)),
@@ -15,16 +16,11 @@ function row({ name, score, chosen }) {
 
 /** Bars, the best first; where there are many, the rest on demand. */
 function bars(caption, entries) {
-  const columns = [caption, hidden("Bar"), "Score"];
-  const shown = [table("bars", `${caption} and scores`, columns, entries.slice(0, MOST).map(row))];
-  if (entries.length > MOST) {
-    const rest = table("bars", `Further ${caption.toLowerCase()} and scores`, columns, entries.slice(MOST).map(row));
-    shown.push(el("details", null, el("summary", null, `${entries.length - MOST} more`), rest));
-  }
-  return shown;
+  return longTable("bars", `${caption} and scores`, [caption, "Bar", "Score"], entries.map(row), MOST);
 }
 
-const verdict = (text, note) => el("p", { class: "verdict", dir: "auto" }, el("bdi", null, text), note ? el("small", null, ` ${note}`) : null);
+const verdict = (text, note) =>
+  el("p", { class: "verdict", dir: "auto" }, el("bdi", null, text), note ? el("small", null, ` ${note}`) : null);
 
 /** The label and the scores of all; several labels or none where each stands for itself; a number of a regression. */
 export function showLabels(prediction) {
@@ -34,10 +30,17 @@ export function showLabels(prediction) {
     return { shown: [verdict(number)], summary: `The number is ${number}` };
   }
   const chosen = new Set(Array.isArray(label) ? label : [label]);
-  const entries = Object.entries(prediction.scores ?? {}).map(([name, value]) => ({ name, score: value, chosen: chosen.has(name) }));
+  const entries = Object.entries(prediction.scores ?? {}).map(([name, value]) => ({
+    name,
+    score: value,
+    chosen: chosen.has(name),
+  }));
   entries.sort((a, b) => b.score - a.score);
   if (!Array.isArray(label)) {
-    return { shown: [verdict(String(label), percent(score)), ...bars("Labels", entries)], summary: `${label}, ${percent(score)}` };
+    return {
+      shown: [verdict(String(label), percent(score)), ...bars("Labels", entries)],
+      summary: `${label}, ${percent(score)}`,
+    };
   }
   const said = label.length ? label.join(", ") : "No label";
   const note = `${label.length} of ${count(entries.length, "label")}`;
@@ -46,9 +49,16 @@ export function showLabels(prediction) {
 
 /** The choice and the scores of all, in the order given. */
 export function showChoice(prediction, record) {
-  const entries = record.choices.map((name, place) => ({ name, score: prediction.scores[place], chosen: place === prediction.label }));
+  const entries = record.choices.map((name, place) => ({
+    name,
+    score: prediction.scores[place],
+    chosen: place === prediction.label,
+  }));
   const choice = String(prediction.choice ?? record.choices[prediction.label]);
-  return { shown: [verdict(choice, percent(prediction.score)), ...bars("Choices", entries)], summary: `${choice}, ${percent(prediction.score)}` };
+  return {
+    shown: [verdict(choice, percent(prediction.score)), ...bars("Choices", entries)],
+    summary: `${choice}, ${percent(prediction.score)}`,
+  };
 }
 
 /** The words in place of the mask, and the sentence with each of them. */
@@ -56,15 +66,18 @@ export function showMasks(prediction) {
   const found = prediction.predictions;
   const rows = found.map((one) =>
     el(
-      "tr", null,
+      "tr",
+      null,
       el("th", { scope: "row" }, el("bdi", null, String(one.token).trim() || JSON.stringify(one.token))),
       el("td", { class: "wide" }, bar(one.score)),
       el("td", { class: "number" }, percent(one.score)),
     ),
   );
-  const filled = found.map((one, place) => el("li", null, el("p", { class: "text", dir: "auto" }, inPlace(found, place))));
+  const filled = found.map((one, place) =>
+    el("li", null, el("p", { class: "text", dir: "auto" }, inPlace(found, place))),
+  );
   const shown = [
-    table("bars", "Words and scores", ["Word", hidden("Bar"), "Score"], rows),
+    table("bars", "Words and scores", ["Word", "Bar", "Score"], rows),
     el("h3", null, "In the sentence"),
     el("ol", { class: "filled" }, filled),
   ];
@@ -81,7 +94,12 @@ function inPlace(found, place) {
   const last = sentence.length - shared(sentences, (text, at) => text[text.length - 1 - at]);
   for (let at = sentence.indexOf(word); word && at >= 0; at = sentence.indexOf(word, at + 1)) {
     const isHere = at <= first && at + word.length >= last;
-    if (isHere) return [sentence.slice(0, at), el("mark", { class: "answer begins ends" }, word), sentence.slice(at + word.length)];
+    if (isHere)
+      return [
+        sentence.slice(0, at),
+        el("mark", { class: "answer begins ends" }, word),
+        sentence.slice(at + word.length),
+      ];
   }
   return [sentence];
 }

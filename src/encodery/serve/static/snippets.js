@@ -1,4 +1,4 @@
-// The request that is on the screen, for a terminal or a program. A key is never written out, only where it is read from.
+// The request that is on the screen, for a terminal or a program. A key is never written out, only where it is.
 
 const KEY = "ENCODERY_API_KEY";
 
@@ -7,10 +7,20 @@ const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 /** A value as Python spells it, indented. JSON's strings are Python's. */
 function python(value, indent) {
   const inner = indent + "    ";
-  const block = (open, lines, close) => (lines.length ? `${open}\n${inner}${lines.join(`,\n${inner}`)},\n${indent}${close}` : open + close);
-  if (Array.isArray(value)) return block("[", value.map((entry) => python(entry, inner)), "]");
+  const block = (open, lines, close) =>
+    lines.length ? `${open}\n${inner}${lines.join(`,\n${inner}`)},\n${indent}${close}` : open + close;
+  if (Array.isArray(value))
+    return block(
+      "[",
+      value.map((entry) => python(entry, inner)),
+      "]",
+    );
   if (value && typeof value === "object") {
-    return block("{", Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}: ${python(entry, inner)}`), "}");
+    return block(
+      "{",
+      Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}: ${python(entry, inner)}`),
+      "}",
+    );
   }
   return value === null ? "None" : value === true ? "True" : value === false ? "False" : JSON.stringify(value);
 }

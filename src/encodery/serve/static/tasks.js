@@ -6,7 +6,11 @@ import { showChoice, showLabels, showMasks } from "./scores.js";
 import { showVectors } from "./similarity.js";
 import { showAnswer, showEntities } from "./spans.js";
 
-const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+const lines = (text) =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
 const mask = (model) => model.mask_token ?? "[MASK]";
 
 /** A task's `fields`; `inputs` of what they hold; `fill`, their values for an example's record; `show`, the view of a
@@ -80,16 +84,29 @@ export function examplesOf(name, model) {
   return examples.map((example) => ({ ...example, values: fill ? fill(example.record, model) : example.record }));
 }
 
+/** JSON with lists of numbers on one line each; strings in it have no line breaks that could be taken for these. */
+const written = (value) =>
+  JSON.stringify(value, null, 2).replace(/\[\n[-\d\s.,eE+]+\]/g, (numbers) => numbers.replace(/\s+/g, " "));
+
 /** The view of a prediction, and its JSON; of one that has not the form that is expected, the JSON alone. */
 export function shownOf(name, prediction, inputs, model) {
-  const json = el("pre", { tabindex: 0, "aria-label": "JSON" }, el("code", null, JSON.stringify(prediction, null, 2)));
+  const json = el("pre", { tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
   try {
     const { shown, summary } = taskOf(name).show(prediction, inputs, model);
-    const note = prediction?.truncated ? [el("p", { class: "note" }, "The text is longer than the model reads; some of it was left out.")] : [];
-    return { shown: [...shown, ...note, el("details", { open: !shown.length }, el("summary", null, "JSON"), json)], summary };
+    const note = prediction?.truncated
+      ? [el("p", { class: "note" }, "The text is longer than the model reads; some of it was left out.")]
+      : [];
+    return {
+      shown: [...shown, ...note, el("details", { open: !shown.length }, el("summary", null, "JSON"), json)],
+      summary,
+    };
   } catch (error) {
     console.warn(error);
-    const note = el("p", { class: "note" }, "The answer has not the form that this page expects of the task; here it is as it came.");
+    const note = el(
+      "p",
+      { class: "note" },
+      "The answer has not the form that this page expects of the task; here it is as it came.",
+    );
     return { shown: [note, json], summary: "Answered in a form that this page does not know" };
   }
 }
