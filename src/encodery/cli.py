@@ -282,6 +282,22 @@ def bench_encode(
     run_bench(quick=quick, only_json=json, cases=case or [], text=text)
 
 
+@bench.command("predict")
+def bench_predict(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases: minilm, bert/one-16")] = None,
+    folder: Annotated[Path | None, typer.Option(help="keep models and exports here for the next time")] = None,
+    peers: Annotated[
+        Path | None, typer.Option(help="the Python of another environment, which has ctranslate2")
+    ] = None,
+) -> None:
+    """Latency, throughput, memory and size of exported models against the CPU engines installed here."""
+    from encodery.bench.predict import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [], folder=folder, peers=peers)
+
+
 def _open(recipe_path: Path, overrides: list[str]) -> "tuple[Console, Run, list[Stage]]":
     from rich.console import Console
 
