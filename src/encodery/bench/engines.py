@@ -69,6 +69,11 @@ class Worker:
         self.close()
 
     @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
     def parameters(self) -> int:
         """Size of the engine's model."""
         return int(self.ready["parameters"])

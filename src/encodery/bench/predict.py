@@ -4,7 +4,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from encodery.bench.predict_figures import (
     result_of,
     wanted_of,
 )
-from encodery.bench.predict_setup import Ground, Say, bytes_of, export, prepare, write_files
+from encodery.bench.predict_setup import ELSEWHERE, Ground, Say, bytes_of, export, prepare, write_files
 from encodery.bench.predict_texts import Texts
 from encodery.bench.predict_workload import LENGTHS, SIZES
 from encodery.bench.result import Result, table
@@ -167,6 +167,8 @@ class Bench:
                 self.say(f"  left out: {error}")
                 continue
             reference = logits if engine == WEAK else reference
+            if engine in ELSEWHERE:
+                self.setting = replace(self.setting, versions=worker.ready["versions"])
             self.workers[engine] = worker
 
     def _play(self, case: Case) -> dict[str, Turns]:

@@ -16,6 +16,7 @@ from encodery.bench.predict_batches import How, batches
 
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128)
 """Lengths that the engine with static shapes compiles."""
+WARM_LENGTH = 512
 Logits = Callable[[Sequence[list[int]]], Float32[np.ndarray, "texts labels"]]
 """Ids of some texts → their logits, in one call of the engine."""
 
@@ -55,9 +56,12 @@ class Bundle:
     """Ours, as the server runs it."""
 
     def __init__(self, path: Path) -> None:
+        from encodery.deploy.packed_engine import PackedEngine
         from encodery.serve.predictor import load
 
         self._predictor = load(path)
+        if isinstance(self._predictor.engine, PackedEngine):  # as the server does before it is ready
+            self._predictor.engine.warm_up(WARM_LENGTH)
 
     def prepare(self, text: str) -> Any:
         return self._predictor.prepare(text, "bench").sequences
@@ -215,7 +219,8 @@ def torch_model(folder: Path, kind: str) -> Logits:
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).eval()
     if kind == "int8":
-        model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+        quantize: Any = torch.ao.quantization.quantize_dynamic
+        model = quantize(model, {torch.nn.Linear}, dtype=torch.qint8)
 
     def logits(rows: Sequence[list[int]]) -> Float32[np.ndarray, "texts labels"]:
         ids, mask = (torch.from_numpy(array) for array in padded(rows))

@@ -89,7 +89,7 @@ def amounts_result(
 
 def _percentiles(figure: Figure, both: tuple[Turns, Turns]) -> dict[str, float]:
     """Milliseconds of requests, and how far the medians of single turns lie apart."""
-    facts = {}
+    facts: dict[str, float] = {}
     for side, turns in zip(("ours", "peer"), both, strict=True):
         if figure.unit == "ms":
             facts |= {f"{side}_{name}": 1e3 * turns.seconds(share) for name, share in _SHARES.items()}
@@ -100,7 +100,7 @@ def _percentiles(figure: Figure, both: tuple[Turns, Turns]) -> dict[str, float]:
 
 def _work_rate(figure: Figure, ours: float, setting: Setting) -> dict[str, float]:
     """How much ours computes, and which share of what the machine can do that is."""
-    length = figure.ours.order.get("length")
+    length = figure.ours.order.get("length", 0)
     if length not in setting.flops:
         return {}
     gflops = setting.flops[length] / (ours / 1e3) / 1e9

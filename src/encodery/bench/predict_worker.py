@@ -17,7 +17,8 @@ from typing import Any
 from encodery.bench.predict_engines import ENGINES, Places, Side
 from encodery.bench.predict_texts import Texts
 
-_PACKAGES = ("openvino", "onnxruntime", "ctranslate2", "torch", "transformers")
+_PACKAGES = ("ctranslate2",)
+"""That are nowhere else than in another Python."""
 _WARM, _LEAST, _MOST = 2, 5, 2000
 """Requests before any counts, and at least and at most so many that do."""
 FIRST_REQUESTS = 256
@@ -34,15 +35,11 @@ class Work:
 
     def request(self, length: int, seconds: float) -> list[float]:
         """The same text of a fixed length again and again."""
-        prepared = self._side.prepare(self._texts.fixed[length])
-        for _ in range(_WARM):
-            self._side.request(prepared)
-        times: list[float] = []
-        spent = 0.0
-        while (spent < seconds and len(times) < _MOST) or len(times) < _LEAST:
-            times.append(_timed(partial(self._side.request, prepared)))
-            spent += times[-1]
-        return times
+        return _repeated(partial(self._side.request, self._side.prepare(self._texts.fixed[length])), seconds)
+
+    def whole(self, length: int, seconds: float) -> list[float]:
+        """The same, tokenisation and decoding included."""
+        return _repeated(partial(self._side.label, [self._texts.fixed[length]], "offline"), seconds)
 
     def first(self) -> list[float]:
         """Natural lengths, by an engine that was loaded anew and has seen none of them."""
@@ -64,6 +61,17 @@ class Work:
         """What the engine says of the first texts, one by one."""
         texts = [self._side.prepare(text) for text in self._texts.natural[:number]]
         return [self._side.request(prepared).tolist() for prepared in texts]
+
+
+def _repeated(call: Callable[[], object], seconds: float) -> list[float]:
+    for _ in range(_WARM):
+        call()
+    times: list[float] = []
+    spent = 0.0
+    while (spent < seconds and len(times) < _MOST) or len(times) < _LEAST:
+        times.append(_timed(call))
+        spent += times[-1]
+    return times
 
 
 def _timed(call: Callable[[], object]) -> float:
@@ -102,7 +110,7 @@ def resident_bytes() -> int:
 
 
 def _versions() -> dict[str, str]:
-    """Of the engines that this process has imported: it may be another Python than that of the benchmark."""
+    """Of packages that this process has imported."""
     found = {}
     for package in _PACKAGES:
         if package in sys.modules:

@@ -10,7 +10,10 @@ from encodery.config import Config
 
 _HIGHER_IS_BETTER = {"tokens/s": True, "MB/s": True, "requests/s": True}
 """Of all other units less is better."""
-_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "sentencepiece", "numpy")
+_PACKAGES = (
+    *("torch", "transformers", "accelerate", "tokenizers", "sentencepiece", "numpy"),
+    *("openvino", "nncf", "onnxruntime", "fastapi", "uvicorn"),
+)
 NO_MORE: Mapping[str, str] = {}
 
 

@@ -15,6 +15,8 @@ class Turn:
     """Seconds of each request, or of the whole."""
     others_cores: float
     """CPU that others used meanwhile, in cores."""
+    seconds: float = 0.0
+    """How long it took, where requests ran at the same time."""
 
     @property
     def is_quiet(self) -> bool:
@@ -37,6 +39,10 @@ class Turns:
     def seconds(self, share: float = 0.5) -> float:
         """The time within which this share of the requests was done: the median over the turns that count."""
         return median(percentile(turn.times, share) for turn in self.kept)
+
+    def rate(self) -> float:
+        """Requests a second: the median over the turns that count."""
+        return median(len(turn.times) / turn.seconds for turn in self.kept)
 
     def spread(self) -> tuple[float, float]:
         """The median of the fastest turn and of the slowest."""
