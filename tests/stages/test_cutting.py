@@ -8,7 +8,7 @@ from rich.console import Console
 
 from encodery.errors import UserError
 from encodery.stages.cutting import cutting_table, text_input
-from tests.test_cli import refused
+from tests.cli.refusals import refused
 
 Command = Callable[..., tuple[int, str, str]]
 TOKENIZER = Path("runs/tiny/tokenizer")

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from encodery import batch as packed
 from encodery.batch import pack
+from encodery.deploy.bundle import is_bundle, load_bundle
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
@@ -156,23 +157,27 @@ class Predictor:
 
 
 def load(path: str | Path, results: Results | None = None) -> Predictor:
-    """A predictor from a model folder; its task is that of its head: classification, fill-mask, else embeddings.
-    `results` as in `Predictor`.
+    """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, else
+    embeddings. `results` as in `Predictor`.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
     """
     path = Path(path)
-    folder = load_adapted(path) if is_adapter(path) else load_folder(path)
+    engine: Forward | None = None
+    if is_bundle(path):
+        bundle = load_bundle(path)
+        folder, engine = bundle.folder, bundle.engine
+    else:
+        folder = load_adapted(path) if is_adapter(path) else load_folder(path)
     reading = read_reading(folder, f"{path}/encodery.json")
     languages = Languages(folder.languages, reading.language)
     languages.check_default(f"{path}/encodery.json: language")
     pooling = read_pooling(path)
     shorter = reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, pooling.max_seqlen or 1 << 30)})
     embedding = FeatureExtraction(folder.tokenizer, pooling, shorter, languages)
-    return Predictor(
-        folder, _task(folder, path, reading, languages) or embedding, embedding=embedding, results=results
-    )
+    task = _task(folder, path, reading, languages) or embedding
+    return Predictor(folder, task, embedding=embedding, results=results, engine=engine)
 
 
 def read_reading(folder: ModelFolder, source: str) -> Reading:

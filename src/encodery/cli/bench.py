@@ -1,0 +1,45 @@
+"""The benchmarks: `encodery bench CASE`. Nothing heavy is imported before a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(no_args_is_help=True, help="Side by side with the peers installed here; a JSON line per case.")
+
+
+@bench.command("train")
+def bench_train(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases")] = None,
+) -> None:
+    """Pretraining tokens/s and memory against the trainer of transformers."""
+    from encodery.bench.train import run_bench
+
+    run_bench(quick=quick, device=device, only_json=json, cases=case or [])
+
+
+@bench.command("load")
+def bench_load(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+) -> None:
+    """Time and memory from a BERT-base folder to its first prediction, against transformers."""
+    from encodery.bench.load import run_bench
+
+    run_bench(quick=quick, only_json=json)
+
+
+@bench.command("encode")
+def bench_encode(
+    quick: Annotated[bool, typer.Option(help="less text and fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases")] = None,
+    text: Annotated[Path | None, typer.Option(help="a text file, instead of invented words")] = None,
+) -> None:
+    """Text to ids: MB/s of batches and the time of one text, against tokenizers, sentencepiece and transformers."""
+    from encodery.bench.encode import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [], text=text)

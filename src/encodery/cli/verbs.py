@@ -1,0 +1,54 @@
+"""All verbs, in the order in which `encodery --help` shows them; and the way a message reaches a person."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from encodery import __version__
+from encodery.cli import labelled, models, recipes
+from encodery.cli.bench import bench
+from encodery.errors import Interrupted, UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Raw text in any languages in, a small, fast, good encoder in production out.",
+)
+app.command()(recipes.demo)
+app.command()(recipes.init)
+app.command()(labelled.validate)
+app.command()(recipes.plan)
+app.command()(recipes.run)
+app.command()(models.predict)
+app.command()(models.evaluate)
+app.command()(recipes.compare)
+app.command("import")(models.import_)
+app.command()(models.inspect)
+app.add_typer(bench, name="bench")
+
+
+def main() -> None:
+    """Run the command line; a message to a person is one line on standard error."""
+    try:
+        app()
+    except (UserError, Interrupted) as error:
+        print(f"encodery: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("encodery: stopped; nothing half-written is left, the same command starts again", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
+        sys.stderr.close()
+        sys.exit(141)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit

@@ -1,0 +1,25 @@
+"""The list of verbs: cheap to show."""
+
+import re
+import subprocess
+import sys
+
+from tests.cli.refusals import Command
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nsys.argv = ['encodery', '--help']\n"
+        "try:\n import encodery.__main__ as m; m.main()\nexcept SystemExit: pass\n"
+        "print('heavy:', sorted({'torch', 'numpy', 'pydantic', 'tokenizers', 'transformers'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    for verb in ("demo", "validate", "plan", "run", "predict", "evaluate", "compare", "inspect", "import", "bench"):
+        assert re.search(rf"^  {verb}\s", out, re.MULTILINE), out
+    assert out.strip().endswith("heavy: []")
+
+
+def test_version(encodery: Command) -> None:
+    import encodery as package
+
+    assert encodery("--version") == (0, f"{package.__version__}\n", "")
