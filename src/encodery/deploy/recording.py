@@ -17,6 +17,7 @@ from encodery.deploy.packed_engine import Compute, Inputs, PackedEngine
 from encodery.errors import UserError
 from encodery.model.forward import Forward
 from encodery.model.heads import MaskedLMHead, Model
+from encodery.model.layers import Embeddings
 from encodery.tasks.task import Task
 
 TOGETHER = 64
@@ -41,10 +42,12 @@ class Recording:
         return keep
 
 
-def record_calls(task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence]) -> list[Inputs]:
-    """What a graph for `head` is given for the sequences, as they come."""
+def record_calls(
+    task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence], tables: Embeddings
+) -> list[Inputs]:
+    """What a graph for `head` is given for the sequences, as they come, their embeddings from these tables."""
     recording = Recording(num_outputs(model, head))
-    engine = PackedEngine(recording, model.encoder.embeddings, model.config, head, reads_of(model, head))
+    engine = PackedEngine(recording, tables, model.config, head, reads_of(model, head))
     for batch in batches(sequences):
         task.outputs(engine, batch)
     return list(recording.calls)
