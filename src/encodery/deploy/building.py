@@ -93,9 +93,7 @@ def calibrate(source: Source, sequences: Sequence[packed.Sequence]) -> Calibrati
     with tempfile.TemporaryDirectory() as folder:
         save_tables(Path(folder), tables, "int8")
         rounded = load_tables(Path(folder), model.config)
-        rounded_calls, rounded_judged = split_calls(
-            record_calls(source.task, model, source.head, sequences, rounded)
-        )
+        rounded_calls, rounded_judged = split_calls(record_calls(source.task, model, source.head, sequences, rounded))
     reference = _hidden(source, judged)
     lost = 1 - mean_cosine(reference, _hidden(source, rounded_judged))
     if lost <= TABLE_SHARE * (1 - COSINE):

@@ -55,8 +55,8 @@ def thread_counts(cores: int | None = None) -> tuple[int, ...]:
 
 
 def texts(vocab_size: int, longest: int, frame: tuple[int, int, int]) -> dict[int, Batch]:
-    """A text of each length that the model has positions for: arbitrary tokens within the frame of a first one, a mask,
-    which `fill-mask` asks for, and a last one."""
+    """A text of each length that the model has positions for: arbitrary tokens within the frame of a first one, a
+    mask, which `fill-mask` asks for, and a last one."""
     *start, end = frame
     lengths = [length for length in LENGTHS if length <= longest] or [longest]
     return {

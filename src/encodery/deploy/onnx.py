@@ -30,8 +30,8 @@ class OnnxSession:
     """A graph that ONNX Runtime computes at any length; threads wait asleep, for a neighbour may need the core."""
 
     def __init__(self, path: Path, threads: int | None = None, hidden: bool = False) -> None:
-        """`threads` are all that this process may use if not given. With `hidden`, it gives what the head reads in the
-        place of what the head says.
+        """`threads` are all that this process may use if not given. With `hidden`, it gives what the head reads in
+        the place of what the head says.
 
         Raises:
             UserError: ONNX Runtime is not installed, or cannot read the graph.

@@ -23,7 +23,6 @@ from encodery.deploy.quantize import Hidden, rows_of_texts
 from encodery.errors import UserError
 
 
-
 class OnnxInt8:
     """`Quantised` by ONNX Runtime, judged by what the head reads in some calls."""
 

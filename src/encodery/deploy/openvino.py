@@ -28,8 +28,8 @@ class OpenVinoSession:
     def __init__(
         self, path: Path, precision: Literal["f32", "bf16"], threads: int | None = None, hidden: bool = False
     ) -> None:
-        """`precision` is that of what is not quantised; `threads` are all that this process may use if not given. With
-        `hidden`, it gives what the head reads in the place of what the head says.
+        """`precision` is that of what is not quantised; `threads` are all that this process may use if not given.
+        With `hidden`, it gives what the head reads in the place of what the head says.
 
         Raises:
             UserError: OpenVINO is not installed, or cannot read the graph.
@@ -67,7 +67,7 @@ class OpenVinoSession:
 
 
 def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> "openvino.Model":
-    """A traced graph as OpenVINO's, its inputs under these names; the tensor that a head reads is called `HIDDEN`."""
+    """A traced graph as OpenVINO's, its inputs under these names; what a head reads is called `HIDDEN`."""
     openvino = import_openvino()
     with no_telemetry(), warnings.catch_warnings():  # it calls what PyTorch has renamed
         warnings.simplefilter("ignore")
@@ -83,7 +83,7 @@ def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> "ope
 
 
 def _name_products(graph: "openvino.Model", program: torch.export.ExportedProgram) -> None:
-    """Give products the names of the modules that they are of, `layers.0.mlp.up`; those of attention a number, too."""
+    """Name products by the modules that they are of, `layers.0.mlp.up`; those of attention have a number, too."""
     place, number = "", 0
     modules = {node.name: module_of(node) for node in program.graph.nodes}
     for node in graph.get_ordered_ops():

@@ -74,9 +74,7 @@ class OpenVinoInt8:
         return graph
 
 
-def quantise(
-    graph: Any, calibration: Sequence[Inputs], judged: Sequence[Inputs], reference: Hidden
-) -> OpenVinoInt8:
+def quantise(graph: Any, calibration: Sequence[Inputs], judged: Sequence[Inputs], reference: Hidden) -> OpenVinoInt8:
     """A graph of `openvino.convert` in int8, smoothed as suits it best.
 
     Raises:

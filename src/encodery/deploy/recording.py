@@ -68,7 +68,7 @@ def num_outputs(model: Model, head: str | None) -> int:
     return width
 
 
-class _Asked(Exception):
+class _AskedError(Exception):
     """Carries which head was asked for."""
 
     def __init__(self, head: str | None) -> None:
@@ -79,12 +79,12 @@ class _Asking:
     """A `Forward` that says what it is asked for."""
 
     def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
-        raise _Asked(None)
+        raise _AskedError(None)
 
     def logits(
         self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
     ) -> Float[Tensor, "rows outputs"]:
-        raise _Asked(head)
+        raise _AskedError(head)
 
 
 def head_of(task: Task) -> str | None:
@@ -96,6 +96,6 @@ def head_of(task: Task) -> str | None:
     asking: Forward = _Asking()
     try:
         task.outputs(asking, pack([packed.Sequence([0])]))
-    except _Asked as asked:
+    except _AskedError as asked:
         return asked.head
     raise UserError(f"the task {task.name} cannot be exported; `encodery predict` computes it from the model folder")

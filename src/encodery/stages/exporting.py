@@ -7,14 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
-
-from encodery.config import Config
 from encodery.deploy.building import Built, Calibration, Source, Tell, build, calibrate
-from encodery.deploy.bundle import KEY, BundleInfo, Dtype, EngineName, open_engine
+from encodery.deploy.bundle import KEY, BundleInfo, Dtype, open_engine
 from encodery.deploy.choose import Candidate, Measured, latencies, measure, texts, thread_counts
 from encodery.deploy.quantize import COSINE
 from encodery.deploy.recording import head_of
+from encodery.deploy.settings import ExportSettings
 from encodery.deploy.tables import TableType, save_tables
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.deploy.verify import Parity, chosen, compare, complaint, extreme_examples
@@ -34,25 +32,6 @@ BOUNDS = (COSINE, 0.9995, 0.9998)
 """Of the cosine of hidden states, tried in turn while the task metric drops too far."""
 SCORES = "export"
 """What was found, in `encodery.json`."""
-
-
-class ExportSettings(Config):
-    """How a model is exported."""
-
-    dtype: Dtype = "int8"
-    engine: Literal["auto", "openvino", "onnxruntime"] = "auto"
-    """`auto`: the fastest here of those that can compute `dtype`."""
-    task: Literal["feature-extraction"] | None = None
-    """Vectors in the place of what the model's head says."""
-    max_metric_drop: float = Field(default=0.5, ge=0.0, le=100.0)
-    """Points of the task's first metric that may be lost on the dev data."""
-
-    @property
-    def engines(self) -> tuple[EngineName, ...]:
-        """Those to try."""
-        if self.engine != "auto":
-            return (self.engine,)
-        return ("openvino",) if self.dtype == "bf16" else ("openvino", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -125,9 +104,7 @@ def export_bundle(model: Path, into: Path, settings: ExportSettings, text: Text,
         calibration = calibrate(source, [s for example in drawn for s in task.encode(example).sequences])
     table: TableType = calibration.table if calibration else "bf16" if settings.dtype == "bf16" else "fp32"
     save_tables(into, predictor.folder.model.encoder.embeddings, table)
-    builds = [
-        build(source, engine, settings.dtype, into / engine, calibration, tell) for engine in settings.engines
-    ]
+    builds = [build(source, engine, settings.dtype, into / engine, calibration, tell) for engine in settings.engines]
     measured = _measured(source, builds, into, settings.dtype)
     work = _Verification(predictor, source, settings, text, calibration, into, tell)
     built, info, parity, gate = work.first_good(builds, measured)
@@ -168,8 +145,8 @@ def _shared(text: Text) -> Text:
     rest = [example for place, example in enumerate(text.dev) if place % CALIBRATION_SHARE]
     taken = [example for place, example in enumerate(text.dev) if not place % CALIBRATION_SHARE]
     note = (
-        f"no --calibrate: {len(taken):,} of the {len(text.dev):,} dev examples calibrated, the metric is of the other "
-        f"{len(rest):,}"
+        f"without --calibrate {len(taken):,} of the {len(text.dev):,} dev examples calibrated; the metric is of the "
+        f"other {len(rest):,}"
     )
     return Text(rest, taken, (*text.notes, note))
 

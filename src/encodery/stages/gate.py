@@ -58,6 +58,4 @@ def compare_scores(
         found = difference(task.measure(model, examples), task.measure(bundle, examples))
     except UserError:
         found = {}
-    return Gate(
-        len(examples), task.headline[0], {name: found[name] for name in task.headline if name in found}
-    )
+    return Gate(len(examples), task.headline[0], {name: found[name] for name in task.headline if name in found})
