@@ -27,6 +27,8 @@ class ModelInfo:
     dtype: str
     version: str
     """A hash of the folder's files."""
+    mask_token: str | None = None
+    """What a text has in the place of a word to be found; of fill-mask only."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from encodery import __version__
 from encodery.serve.auth import Guard
 from encodery.serve.exchange import Exchanges, exchange_of
+from encodery.serve.page import page_router
 from encodery.serve.problems import Problem
 from encodery.serve.routes.docs import docs_routes
 from encodery.serve.routes.health import health_routes
@@ -50,6 +51,7 @@ def create_app(service: Service) -> FastAPI:
     for routes in (task_routes, openai_routes, inference_routes, health_routes):
         app.include_router(routes(service))
     app.include_router(docs_routes(app))
+    app.include_router(page_router())
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_doors(app, service)

@@ -181,5 +181,6 @@ def _about(name: str, model: ServedModel) -> dict[str, Any]:
         "engine": info.engine,
         "dtype": info.dtype,
         "version": info.version,
+        "mask_token": info.mask_token,
         "is_ready": model.is_ready,
     }
