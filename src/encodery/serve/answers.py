@@ -1,6 +1,7 @@
 """What crosses between the HTTP side of the server and the workers that compute: questions, answers, refusals."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -95,7 +96,7 @@ class ServedModel(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """Of the version that answers now."""
+        """Of the version that answers now; raises `NotReady` until there is one."""
 
     @property
     def is_ready(self) -> bool:
@@ -112,3 +113,12 @@ class ServedModel(Protocol):
         Raises:
             Refusal: none of the records is answered.
         """
+
+
+def known_models(models: Mapping[str, ServedModel]) -> dict[str, ModelInfo]:
+    """What is told of each model that has been loaded, by name."""
+    known = {}
+    for name, model in models.items():
+        with suppress(NotReady):
+            known[name] = model.info
+    return known

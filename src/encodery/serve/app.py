@@ -6,9 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from encodery import __version__
+from encodery.serve.answers import Refusal
 from encodery.serve.auth import Guard
 from encodery.serve.exchange import Exchanges, exchange_of
-from encodery.serve.problems import Problem
+from encodery.serve.problems import Problem, problem_of
 from encodery.serve.routes.docs import docs_routes
 from encodery.serve.routes.health import health_routes
 from encodery.serve.routes.inference import inference_routes
@@ -44,6 +45,7 @@ def create_app(service: Service) -> FastAPI:
         app.include_router(routes(service))
     app.include_router(docs_routes(app))
     app.add_exception_handler(Problem, _refuse)
+    app.add_exception_handler(Refusal, _refuse_for_model)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_doors(app, service)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
@@ -73,6 +75,11 @@ async def _refuse(request: Request, problem: Exception) -> Response:
     # clients of the Open Inference Protocol read the key `error`
     more = {"error": problem.message} if request.scope["path"].startswith("/v2") else None
     return problem.response(exchange.request_id, more)
+
+
+async def _refuse_for_model(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return await _refuse(request, problem_of(refusal))
 
 
 async def _refuse_path(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from encodery.serve.answers import ServedModel
+from encodery.serve.answers import ServedModel, known_models
 from encodery.serve.exchange import Exchange
 from encodery.serve.problems import KINDS
 
@@ -104,8 +104,8 @@ class _Models(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         info = GaugeMetricFamily("enc_model_info", "A model", labels=["model", "task", "version", "engine", "dtype"])
         ready = GaugeMetricFamily("enc_model_ready", "Whether a model can be asked", labels=["model"])
-        for name, model in self.models.items():
-            about = model.info
+        for name, about in known_models(self.models).items():
             info.add_metric([name, about.task, about.version, about.engine, about.dtype], 1)
+        for name, model in self.models.items():
             ready.add_metric([name], float(model.is_ready))
         return [info, ready]

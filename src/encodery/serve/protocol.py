@@ -25,7 +25,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
-            self._refuse(Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1))
+            self._refuse(Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1.0))
             return
         self._start_clock()
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from encodery.serve.answers import Answer, Refusal, ServedModel, Work
+from encodery.serve.answers import Answer, ModelInfo, Refusal, ServedModel, Work, known_models
 from encodery.serve.auth import Keys
 from encodery.serve.exchange import Exchange, exchange_of
 from encodery.serve.limits import Records
@@ -39,6 +39,11 @@ class Service:
         """Whether it should be sent requests."""
         return not self.is_draining and bool(self.models) and all(model.is_ready for model in self.models.values())
 
+    @property
+    def known(self) -> dict[str, ModelInfo]:
+        """What is told of each model that has been loaded."""
+        return known_models(self.models)
+
     def model(self, name: str) -> ServedModel:
         """The model of a name.
 
@@ -54,11 +59,15 @@ class Service:
 
         Raises:
             Problem: there is none, or without a name several.
+            NotReady: it is not loaded yet.
         """
-        able = [key for key, model in self.models.items() if _does(model, task)]
+        known = self.known
+        able = [key for key, info in known.items() if (info.embeds if task == "feature-extraction" else info.task == task)]
         if name is None:
             if len(able) == 1:
                 return self.models[able[0]]
+            if not able and len(known) < len(self.models):
+                raise Problem("not_ready", "the models are being loaded", retry_after=1.0)
             if able:
                 raise Problem(
                     "invalid_input",
@@ -68,8 +77,8 @@ class Service:
                 )
             raise self._unknown(f"no model here does {task}", ())
         model = self.model(name)
-        if name not in able:
-            raise self._unknown(f"the model {name!r:.80} does {model.info.task}, not {task}", able)
+        if (info := model.info) and name not in able:
+            raise self._unknown(f"the model {name!r:.80} does {info.task}, not {task}", able)
         return model
 
     async def ask(self, request: Request, model: ServedModel, records: Records, work: Work = "predict") -> Answer:
@@ -124,11 +133,6 @@ class Service:
     def _unknown(self, message: str, names: Iterable[str]) -> Problem:
         listed = ", ".join(names)
         return Problem("unknown_model", message, field="/model", hint=f"there is: {listed}" if listed else None)
-
-
-def _does(model: ServedModel, task: str) -> bool:
-    about = model.info
-    return about.embeds if task == "feature-extraction" else about.task == task
 
 
 async def unless_gone(receive: Receive, question: Coroutine[Any, Any, Answer]) -> Answer:

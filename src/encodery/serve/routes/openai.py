@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from encodery.serve import limits
-from encodery.serve.answers import Answer, ServedModel
+from encodery.serve.answers import Answer, ModelInfo, ServedModel
 from encodery.serve.problems import Problem
 from encodery.serve.routes.description import described, responses
 from encodery.serve.service import Service
@@ -83,7 +83,9 @@ def openai_routes(service: Service) -> APIRouter:
     async def models() -> Response:
         listed = {
             "object": "list",
-            "data": [_about(name, model) for name, model in service.models.items()],
+            "data": [
+                _about(info, service.models[name].is_ready) for name, info in service.known.items()
+            ],
             "limits": {
                 name: value
                 for name, value in service.settings.model_dump().items()
@@ -93,7 +95,8 @@ def openai_routes(service: Service) -> APIRouter:
         return Response(orjson.dumps(listed), media_type="application/json")
 
     async def model(model: str) -> Response:
-        return Response(orjson.dumps(_about(model, service.model(model))), media_type="application/json")
+        served = service.model(model)
+        return Response(orjson.dumps(_about(served.info, served.is_ready)), media_type="application/json")
 
     router.add_api_route(
         "/v1/embeddings",
@@ -105,7 +108,7 @@ def openai_routes(service: Service) -> APIRouter:
     )
     for path, endpoint, summary, statuses in (
         ("/v1/models", models, "What is served, and the limits", ()),
-        ("/v1/models/{model}", model, "One of the models", (404,)),
+        ("/v1/models/{model}", model, "One of the models", (404, 422, 503)),
     ):
         router.add_api_route(
             path,
@@ -113,7 +116,7 @@ def openai_routes(service: Service) -> APIRouter:
             methods=["GET"],
             summary=summary,
             response_model=None,
-            responses=responses(*statuses, 404, 422) if statuses else responses(),
+            responses=responses(*statuses),
         )
     return router
 
@@ -165,10 +168,9 @@ def _check_dimensions(body: Mapping[str, Any], model: ServedModel) -> None:
         )
 
 
-def _about(name: str, model: ServedModel) -> dict[str, Any]:
-    info = model.info
+def _about(info: ModelInfo, is_ready: bool) -> dict[str, Any]:
     return {
-        "id": name,
+        "id": info.name,
         "object": "model",
         "created": 0,
         "owned_by": "encodery",
@@ -181,5 +183,5 @@ def _about(name: str, model: ServedModel) -> dict[str, Any]:
         "engine": info.engine,
         "dtype": info.dtype,
         "version": info.version,
-        "is_ready": model.is_ready,
+        "is_ready": is_ready,
     }
