@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from encodery.serve.answers import Answer, ModelInfo, NotReady, Refusal, Work
+from encodery.serve.answers import Answer, ModelInfo, Refusal, Work
 from encodery.serve.app import create_app
 from encodery.serve.auth import Keys
 from encodery.serve.service import Service
@@ -40,7 +40,6 @@ class FakeModel:
     def __init__(self, name: str, task: str, embeds: bool | None = None, seconds: float = 0.0) -> None:
         self.told = info_of(name, task, embeds)
         self.is_ready = True
-        self.is_loaded = True
         self.seconds = seconds
         self.refusal: Exception | None = None
         self.asked: list[tuple[list[str | Mapping[str, Any]], Work, float | None]] = []
@@ -51,8 +50,6 @@ class FakeModel:
 
     @property
     def info(self) -> ModelInfo:
-        if not self.is_loaded:
-            raise NotReady("it is being loaded", retry_after=2.5)
         return self.told
 
     async def answer(
@@ -72,7 +69,7 @@ class FakeModel:
         return Answer([document] * len(records), self.told.version, 7 * len(records), 1, seconds)  # type: ignore[arg-type]
 
     async def start(self) -> ModelInfo:
-        self.is_ready = self.is_loaded = True
+        self.is_ready = True
         return self.told
 
     async def swap(self, folder: Path) -> ModelInfo:
@@ -93,7 +90,9 @@ def one_of_each() -> dict[str, FakeModel]:
 
 def service_of(models: Mapping[str, FakeModel] | None = None, keys: str = "", **settings: Any) -> Service:
     return Service(
-        one_of_each() if models is None else models, Settings(log_requests=False, **settings), Keys(environment=keys)
+        dict(one_of_each() if models is None else models),
+        Settings(log_requests=False, **settings),
+        Keys(environment=keys),
     )
 
 

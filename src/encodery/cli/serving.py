@@ -15,7 +15,9 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes any that is free")] = 8080,
     keys: Annotated[
         Path | None,
-        typer.Option(help="a file with the SHA-256 of an API key on each line; ENCODERY_API_KEYS has keys themselves"),
+        typer.Option(
+            help="a file with the SHA-256 of an API key on each line; ENCODERY_API_KEYS has keys themselves"
+        ),
     ] = None,
     no_keys: Annotated[bool, typer.Option("--no-keys", help="let others call without a key")] = False,
     origin: Annotated[

@@ -7,7 +7,7 @@ padding as one more sequence. Behind its attention the last layer computes only 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from encodery.model.attention import Hidden
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
+from encodery.model.layers import Layer
 from encodery.model.rope import rotations
 
 Reads = Literal["tokens", "rows", "means"]
@@ -46,7 +47,7 @@ class Graph(nn.Module):
         self.embedding_norm = encoder.embeddings.norm
         self.layers = encoder.layers
         self.norm = encoder.norm
-        self.reaches: set[int | None] = {layer.attention.reach for layer in encoder.layers}  # type: ignore[union-attr]
+        self.reaches: set[int | None] = {cast(Layer, layer).attention.reach for layer in encoder.layers}
         self.rope_thetas = encoder.rope_thetas
         pooled = head is not None and model.shapes[head].pooled
         self.pooler = model.pooler if pooled else None
@@ -90,3 +91,15 @@ def example_inputs(
         "weights": torch.full((rows, tokens), 1 / tokens),
     }
     return {name: made[name] for name in input_names(config, reads)}
+
+
+def trace(model: Model, head: str | None) -> torch.export.ExportedProgram:
+    """The graph of a model for a head, or of its hidden states, for any number of tokens and rows; the form that
+    every engine is exported from."""
+    reads = reads_of(model, head)
+    inputs = example_inputs(model.config, reads, tokens=17, rows=2)
+    tokens, rows = torch.export.Dim("tokens", min=1, max=1 << 20), torch.export.Dim("rows", min=1, max=1 << 17)
+    sizes = {"rows": {0: rows}, "weights": {0: rows, 1: tokens}}
+    shapes = (tuple(sizes.get(name, {0: tokens}) for name in inputs),)
+    with torch.no_grad():
+        return torch.export.export(Graph(model, head, reads).eval(), tuple(inputs.values()), dynamic_shapes=shapes)

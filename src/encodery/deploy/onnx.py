@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,13 @@ import torch
 from jaxtyping import Float32
 
 from encodery.deploy.cores import usable_cores
-from encodery.deploy.graph import Graph, example_inputs, reads_of
 from encodery.deploy.packed_engine import Compute, Inputs
 from encodery.errors import UserError
-from encodery.model.heads import Model
 
 if TYPE_CHECKING:
     import onnxruntime
 
 GRAPH = "model.onnx"
-_TRACED_TOKENS, _TRACED_ROWS = 17, 2
 _MISSING = "the engine onnxruntime needs the package {}, which is not installed; pip install 'encodery[export]'"
 
 
@@ -57,8 +54,8 @@ class OnnxSession:
         return compute
 
 
-def export(model: Model, head: str | None, path: Path) -> None:
-    """Write the graph of a model for a head, or of its hidden states, for any number of tokens and rows.
+def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path) -> None:
+    """Write a traced graph, its inputs under these names.
 
     Raises:
         UserError: torch's exporter lacks a package.
@@ -67,22 +64,9 @@ def export(model: Model, head: str | None, path: Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise UserError(_MISSING.format("onnxscript")) from None
-    reads = reads_of(model, head)
-    graph = Graph(model, head, reads).eval()
-    inputs = example_inputs(model.config, reads, _TRACED_TOKENS, _TRACED_ROWS)
-    tokens, rows = torch.export.Dim("tokens", min=1, max=1 << 20), torch.export.Dim("rows", min=1, max=1 << 17)
-    sizes = {"rows": {0: rows}, "weights": {0: rows, 1: tokens}}
-    shapes = (tuple(sizes.get(name, {0: tokens}) for name in inputs),)
-    with torch.no_grad(), _quiet():
+    with _quiet():
         torch.onnx.export(
-            graph,
-            tuple(inputs.values()),
-            path,
-            input_names=list(inputs),
-            output_names=["values"],
-            dynamo=True,
-            dynamic_shapes=shapes,
-            external_data=False,
+            program, (), path, input_names=list(names), output_names=["values"], dynamo=True, external_data=False
         )
 
 

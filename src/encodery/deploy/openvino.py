@@ -1,6 +1,7 @@
 """OpenVINO: the fastest engine on CPUs that was measured (`benchmarks/results`)."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,17 +10,14 @@ import torch
 from jaxtyping import Float32
 
 from encodery.deploy.cores import usable_cores
-from encodery.deploy.graph import Graph, example_inputs, reads_of
 from encodery.deploy.packed_engine import Compute, Inputs
 from encodery.errors import UserError
-from encodery.model.heads import Model
 
 if TYPE_CHECKING:
     import openvino
 
 GRAPH = "openvino_model.xml"
 """With the numbers in a `.bin` beside it; the names that `optimum` gives them."""
-_TRACED_TOKENS, _TRACED_ROWS = 17, 2
 
 
 class OpenVinoSession:
@@ -60,23 +58,16 @@ class OpenVinoSession:
         return compute
 
 
-def trace(model: Model, head: str | None) -> "openvino.Model":
-    """The graph of a model for a head, or of its hidden states, for any number of tokens and rows."""
+def convert(program: torch.export.ExportedProgram, names: Sequence[str]) -> "openvino.Model":
+    """A traced graph as OpenVINO's, its inputs under these names."""
     openvino = import_openvino()
-    reads = reads_of(model, head)
-    graph = Graph(model, head, reads).eval()
-    inputs = example_inputs(model.config, reads, _TRACED_TOKENS, _TRACED_ROWS)
-    with torch.no_grad():
-        traced = openvino.convert_model(graph, example_input=tuple(inputs.values()))
-    for port, (name, example) in zip(traced.inputs, inputs.items(), strict=True):
+    with warnings.catch_warnings():  # it calls what PyTorch has renamed
+        warnings.simplefilter("ignore")
+        graph = openvino.convert_model(program)
+    for port, name in zip(graph.inputs, names, strict=True):
         port.get_tensor().set_names({name})
-        fixed = name == "embedded"
-        port.get_node().set_partial_shape(
-            openvino.PartialShape([-1, example.shape[1]] if fixed else [-1] * example.ndim)
-        )
-    traced.outputs[0].get_tensor().set_names({"values"})
-    traced.validate_nodes_and_infer_types()
-    return traced
+    graph.outputs[0].get_tensor().set_names({"values"})
+    return graph
 
 
 def save(graph: "openvino.Model", folder: Path) -> None:

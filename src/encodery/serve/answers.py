@@ -1,7 +1,6 @@
 """What crosses between the HTTP side of the server and the workers that compute: questions, answers, refusals."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -28,6 +27,8 @@ class ModelInfo:
     dtype: str
     version: str
     """A hash of the folder's files."""
+    mask_token: str | None = None
+    """What a text has in the place of a word to be found; of fill-mask only."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Refusal(Exception):  # noqa: N818  # as `Interrupted`: an answer, not a fa
     status = 500
 
     def __init__(self, message: str, retry_after: float | None = None, place: int | None = None) -> None:
-        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault."""
+        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault,
+        counted from 0."""
         super().__init__(message)
         self.retry_after = retry_after
         self.place = place
@@ -96,7 +98,7 @@ class ServedModel(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """Of the version that answers now; raises `NotReady` until there is one."""
+        """Of the version that answers now."""
 
     @property
     def is_ready(self) -> bool:
@@ -113,12 +115,3 @@ class ServedModel(Protocol):
         Raises:
             Refusal: none of the records is answered.
         """
-
-
-def known_models(models: Mapping[str, ServedModel]) -> dict[str, ModelInfo]:
-    """What is told of each model that has been loaded, by name."""
-    known = {}
-    for name, model in models.items():
-        with suppress(NotReady):
-            known[name] = model.info
-    return known

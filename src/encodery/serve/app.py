@@ -6,10 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from encodery import __version__
-from encodery.serve.answers import Refusal
 from encodery.serve.auth import Guard
 from encodery.serve.exchange import Exchanges, exchange_of
-from encodery.serve.problems import Problem, problem_of
+from encodery.serve.page import page_router
+from encodery.serve.problems import Problem
 from encodery.serve.routes.docs import docs_routes
 from encodery.serve.routes.health import health_routes
 from encodery.serve.routes.inference import inference_routes
@@ -26,7 +26,14 @@ with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of
 Every error has the body `{code, message, field, limit, hint, request_id}`. The headers `X-Request-Id` and \
 `traceparent` come back as they were sent; `Server-Timing` says how long each phase took."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
-_CALLER = ("authorization", "content-type", "content-encoding", "traceparent", "x-request-id", "x-request-deadline-ms")
+_CALLER = (
+    "authorization",
+    "content-type",
+    "content-encoding",
+    "traceparent",
+    "x-request-id",
+    "x-request-deadline-ms",
+)
 _SHOWN = ("retry-after", "server-timing", "traceparent", "x-model-version", "x-request-id")
 
 
@@ -41,11 +48,10 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in (task_routes, openai_routes, inference_routes, health_routes):
-        app.include_router(routes(service))
-    app.include_router(docs_routes(app))
+    made = [routes(service) for routes in (task_routes, openai_routes, inference_routes, health_routes)]
+    for router in (*made, docs_routes(app), page_router()):
+        app.router.routes.extend(router.routes)  # flat: `include_router` would look into each in turn
     app.add_exception_handler(Problem, _refuse)
-    app.add_exception_handler(Refusal, _refuse_for_model)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_doors(app, service)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
@@ -75,11 +81,6 @@ async def _refuse(request: Request, problem: Exception) -> Response:
     # clients of the Open Inference Protocol read the key `error`
     more = {"error": problem.message} if request.scope["path"].startswith("/v2") else None
     return problem.response(exchange.request_id, more)
-
-
-async def _refuse_for_model(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
-    return await _refuse(request, problem_of(refusal))
 
 
 async def _refuse_path(request: Request, error: Exception) -> Response:

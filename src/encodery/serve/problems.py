@@ -29,14 +29,18 @@ KINDS: Mapping[str, Kind] = {
         "send one JSON document in UTF-8, each key of an object once",
     ),
     "unauthorized": Kind(
-        401, "no API key, or an unknown one", "send the header Authorization: Bearer KEY; a key in the URL is not read"
+        401,
+        "no API key, or an unknown one",
+        "send the header Authorization: Bearer KEY; a key in the URL is not read",
     ),
     "forbidden": Kind(
         403,
         "without API keys, only this machine may call, by its own name",
         "call http://localhost or http://127.0.0.1, or start the server with --keys",
     ),
-    "unknown_model": Kind(404, "no such model, version, or model for the task", "GET /v1/models lists what is served"),
+    "unknown_model": Kind(
+        404, "no such model, version, or model for the task", "GET /v1/models lists what is served"
+    ),
     "not_found": Kind(404, "no such path", "GET /docs lists all"),
     "method_not_allowed": Kind(405, "the path has other methods", "the header Allow names them"),
     "timeout": Kind(408, "the request did not arrive in time", "send it whole at once"),
@@ -45,7 +49,9 @@ KINDS: Mapping[str, Kind] = {
         415, "the body is not JSON", "send Content-Type: application/json, plain or with Content-Encoding: gzip"
     ),
     "invalid_input": Kind(422, "a value, a limit or a record is wrong", "GET /docs shows the form of each body"),
-    "overloaded": Kind(429, "it would wait too long in the queue", "try again after as many seconds as Retry-After says"),
+    "overloaded": Kind(
+        429, "it would wait too long in the queue", "try again after as many seconds as Retry-After says"
+    ),
     "headers_too_large": Kind(431, "the headers are too large", "send fewer or shorter headers"),
     "internal": Kind(500, "a fault of the server", "report it with the request_id, which the server's log has, too"),
     "model_output": Kind(500, "the model gave numbers that are not finite", "check the model with encodery predict"),

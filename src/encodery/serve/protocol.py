@@ -25,7 +25,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
-            self._refuse(Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1.0))
+            self._refuse(
+                Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1.0)
+            )
             return
         self._start_clock()
 
@@ -119,5 +121,3 @@ def _plain(problem: Problem) -> bytes:
 def bounded(settings: Settings) -> type[BoundedProtocol]:
     """The protocol class for uvicorn's `http`, which makes its instances itself."""
     return type("BoundedProtocol", (BoundedProtocol,), {"settings": settings})
-
-

@@ -76,7 +76,7 @@ def run_server(models: Mapping[str, OwnedModel], settings: Settings) -> None:
     listener = listen(settings)
     _allow_files(settings.max_connections + _SPARE_FILES)
     handler = log_to()
-    service = Service(models, settings, keys)
+    service = Service({}, settings, keys, loading={*models})
     config = configure(service)
     try:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -187,6 +187,8 @@ class Running:
     async def _load(self) -> None:
         for name, model in self.models.items():
             info = await model.start()
+            self.service.models[name] = model
+            self.service.loading.discard(name)
             LOGGER.info("loaded", extra={"fields": {"model": name, **_about(info)}})
         gc.collect()
         gc.freeze()  # what is there now stays: no later collection needs to look at it

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from encodery.serve.answers import Answer, ModelInfo, Refusal, ServedModel, Work, known_models
+from encodery.serve.answers import Answer, ModelInfo, Refusal, ServedModel, Work
 from encodery.serve.auth import Keys
 from encodery.serve.exchange import Exchange, exchange_of
 from encodery.serve.limits import Records
@@ -26,9 +26,11 @@ _SLACK_SECONDS = 1.0
 class Service:
     """A server's models and rules; `models` may change while it runs."""
 
-    models: Mapping[str, ServedModel]
+    models: dict[str, ServedModel]
     settings: Settings = field(default_factory=Settings)
     keys: Keys = field(default_factory=Keys)
+    loading: set[str] = field(default_factory=set)
+    """Names of models that are not among `models` yet."""
     is_draining: bool = False
 
     def __post_init__(self) -> None:
@@ -37,19 +39,18 @@ class Service:
     @property
     def is_ready(self) -> bool:
         """Whether it should be sent requests."""
-        return not self.is_draining and bool(self.models) and all(model.is_ready for model in self.models.values())
-
-    @property
-    def known(self) -> dict[str, ModelInfo]:
-        """What is told of each model that has been loaded."""
-        return known_models(self.models)
+        if self.is_draining or self.loading or not self.models:
+            return False
+        return all(model.is_ready for model in self.models.values())
 
     def model(self, name: str) -> ServedModel:
         """The model of a name.
 
         Raises:
-            Problem: there is none.
+            Problem: there is none, or it is not loaded yet.
         """
+        if name in self.loading:
+            raise Problem("not_ready", f"the model {name!r} is being loaded", retry_after=1.0)
         if (model := self.models.get(name)) is None:
             raise self._unknown(f"no model {name!r:.80}", self.models)
         return model
@@ -58,15 +59,13 @@ class Service:
         """The model that does a task: the one of that name, or the only one.
 
         Raises:
-            Problem: there is none, or without a name several.
-            NotReady: it is not loaded yet.
+            Problem: there is none, or without a name several, or it is not loaded yet.
         """
-        known = self.known
-        able = [key for key, info in known.items() if (info.embeds if task == "feature-extraction" else info.task == task)]
+        able = [key for key, model in self.models.items() if _does(model.info, task)]
         if name is None:
             if len(able) == 1:
                 return self.models[able[0]]
-            if not able and len(known) < len(self.models):
+            if not able and self.loading:
                 raise Problem("not_ready", "the models are being loaded", retry_after=1.0)
             if able:
                 raise Problem(
@@ -77,8 +76,8 @@ class Service:
                 )
             raise self._unknown(f"no model here does {task}", ())
         model = self.model(name)
-        if (info := model.info) and name not in able:
-            raise self._unknown(f"the model {name!r:.80} does {info.task}, not {task}", able)
+        if name not in able:
+            raise self._unknown(f"the model {name!r:.80} does {model.info.task}, not {task}", able)
         return model
 
     async def ask(self, request: Request, model: ServedModel, records: Records, work: Work = "predict") -> Answer:
@@ -133,6 +132,10 @@ class Service:
     def _unknown(self, message: str, names: Iterable[str]) -> Problem:
         listed = ", ".join(names)
         return Problem("unknown_model", message, field="/model", hint=f"there is: {listed}" if listed else None)
+
+
+def _does(info: ModelInfo, task: str) -> bool:
+    return info.embeds if task == "feature-extraction" else info.task == task
 
 
 async def unless_gone(receive: Receive, question: Coroutine[Any, Any, Answer]) -> Answer:

@@ -13,12 +13,13 @@ def test_a_server_that_is_ready(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/v2"])
-@pytest.mark.parametrize("why", ["draining", "one is not", "none there"])
+@pytest.mark.parametrize("why", ["draining", "one is not", "none there", "one is loading"])
 def test_a_server_that_is_not(prefix: str, why: str) -> None:
     models = one_of_each()
     models["fill-mask"].is_ready = why != "one is not"
     service = service_of({} if why == "none there" else models)
     service.is_draining = why == "draining"
+    service.loading |= {"another"} if why == "one is loading" else set()
     assert call(service, "GET", f"{prefix}/health/live").status == 200
     reply = call(service, "GET", f"{prefix}/health/ready")
     assert (reply.status, reply.json, reply.headers["retry-after"]) == (503, {"ready": False}, "1")

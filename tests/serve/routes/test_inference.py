@@ -22,7 +22,9 @@ def test_the_server() -> None:
     assert told["extensions"] == []
 
 
-@pytest.mark.parametrize("path", ["/v2/models/feature-extraction", f"/v2/models/feature-extraction/versions/{VERSION}"])
+@pytest.mark.parametrize(
+    "path", ["/v2/models/feature-extraction", f"/v2/models/feature-extraction/versions/{VERSION}"]
+)
 def test_a_model(path: str) -> None:
     assert call(service_of(), "GET", path).json == {
         "name": "feature-extraction",

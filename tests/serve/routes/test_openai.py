@@ -82,7 +82,11 @@ def test_one_text() -> None:
         ({"input": "a", "encoding_format": "int8"}, "/encoding_format", "float or base64 is needed"),
         ({"input": "a", "encoding_format": ["float"]}, "/encoding_format", "float or base64 is needed"),
         ({"input": "a", "dimensions": 2}, "/dimensions", "this model's vectors have 3 numbers; others are not made"),
-        ({"input": "a", "dimensions": True}, "/dimensions", "this model's vectors have 3 numbers; others are not made"),
+        (
+            {"input": "a", "dimensions": True},
+            "/dimensions",
+            "this model's vectors have 3 numbers; others are not made",
+        ),
         ({"input": "a", "inputs": "b"}, "/inputs", "unknown key 'inputs'"),
     ],
 )
@@ -96,9 +100,8 @@ def test_the_models_own_dimensions() -> None:
 
 
 def test_models_and_limits() -> None:
-    models = {"a": FakeModel("a", "fill-mask"), "b": FakeModel("b", "fill-mask")}
+    models = {"a": FakeModel("a", "fill-mask")}
     models["a"].is_ready = False
-    models["b"].is_loaded = False
     listed = call(service_of(models, max_inputs=5), "GET", "/v1/models").json
     assert [(model["id"], model["is_ready"]) for model in listed["data"]] == [("a", False)]
     assert listed["limits"]["max_inputs"] == 5
@@ -106,7 +109,7 @@ def test_models_and_limits() -> None:
 
 @pytest.mark.parametrize(("name", "status", "code"), [("b", 503, "not_ready"), ("c", 404, "unknown_model")])
 def test_a_model_that_cannot_be_told_of(name: str, status: int, code: str) -> None:
-    models = {"b": FakeModel("b", "fill-mask")}
-    models["b"].is_loaded = False
-    reply = call(service_of(models), "GET", f"/v1/models/{name}")
+    service = service_of()
+    service.loading.add("b")
+    reply = call(service, "GET", f"/v1/models/{name}")
     assert (reply.status, reply.json["code"]) == (status, code)

@@ -35,7 +35,9 @@ def test_bytes_of_the_worker_are_not_touched() -> None:
     assert "größer".encode() in reply.body
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-model-version"] == VERSION
-    assert reply.headers["server-timing"].startswith("queue;dur=1.00, tokenize;dur=2.00, infer;dur=13.00, decode;dur=0.50")
+    assert reply.headers["server-timing"].startswith(
+        "queue;dur=1.00, tokenize;dur=2.00, infer;dur=13.00, decode;dur=0.50"
+    )
 
 
 def test_vectors_of_any_model_that_embeds() -> None:
@@ -57,7 +59,12 @@ def test_the_model_is_named_where_there_are_several() -> None:
     [
         ("fill-mask", "c", "no model 'c'", "there is: a, b"),
         ("fill-mask", "b", "the model 'b' does question-answering, not fill-mask", "there is: a"),
-        ("text-classification", None, "no model here does text-classification", "GET /v1/models lists what is served"),
+        (
+            "text-classification",
+            None,
+            "no model here does text-classification",
+            "GET /v1/models lists what is served",
+        ),
     ],
 )
 def test_a_model_that_is_not_there(path: str, name: str | None, message: str, hint: str) -> None:
@@ -124,3 +131,11 @@ def test_a_record_alone_has_no_number() -> None:
     models = one_of_each()
     models["fill-mask"].refusal = InvalidRecord("no mask", place=0)
     assert ask(service_of(models), "/v1/fill-mask", {"inputs": "a"}).json["field"] == "/inputs"
+
+
+def test_models_that_are_being_loaded() -> None:
+    service = service_of({})
+    service.loading.add("a")
+    for body in ({"inputs": "x"}, {"inputs": "x", "model": "a"}):
+        reply = ask(service, "/v1/fill-mask", body)
+        assert (reply.status, reply.json["code"], reply.headers["retry-after"]) == (503, "not_ready", "1")

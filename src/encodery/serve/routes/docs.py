@@ -19,7 +19,9 @@ summary { cursor: pointer; padding: 0.25rem 0; } details > * { margin-left: 1rem
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: 0.2rem 1rem 0.2rem 0; }
 """
 _HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 _HIDDEN = {"include_in_schema": False, "response_model": None, "methods": ["GET"]}
 
 

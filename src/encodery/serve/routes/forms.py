@@ -69,7 +69,8 @@ TASKS: Mapping[str, TaskForm] = {
         "The entities in a text",
         _object({}, {"text": _text(), "tokens": _WORDS, **_LANGUAGE}),
         _prediction(
-            {"entities": {"type": "array", "items": _ENTITY}}, {"tags": {"type": "array", "items": {"type": "string"}}}
+            {"entities": {"type": "array", "items": _ENTITY}},
+            {"tags": {"type": "array", "items": {"type": "string"}}},
         ),
         {"text": "Ada Lovelace was born in London."},
     ),
@@ -77,7 +78,12 @@ TASKS: Mapping[str, TaskForm] = {
         "The part of a context that answers a question",
         _object({"question": _text(), "context": _text()}, _LANGUAGE),
         _prediction(
-            {"answer": _nullable("string"), "start": _nullable("integer"), "end": _nullable("integer"), "score": _SCORE}
+            {
+                "answer": _nullable("string"),
+                "start": _nullable("integer"),
+                "end": _nullable("integer"),
+                "score": _SCORE,
+            }
         ),
         {"question": "Where was Ada born?", "context": "Ada Lovelace was born in London."},
     ),

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from encodery.serve import limits
-from encodery.serve.answers import Answer, ModelInfo, ServedModel
+from encodery.serve.answers import Answer, ServedModel
 from encodery.serve.problems import Problem
 from encodery.serve.routes.description import described, responses
 from encodery.serve.service import Service
@@ -83,9 +83,7 @@ def openai_routes(service: Service) -> APIRouter:
     async def models() -> Response:
         listed = {
             "object": "list",
-            "data": [
-                _about(info, service.models[name].is_ready) for name, info in service.known.items()
-            ],
+            "data": [_about(model) for model in service.models.values()],
             "limits": {
                 name: value
                 for name, value in service.settings.model_dump().items()
@@ -95,8 +93,7 @@ def openai_routes(service: Service) -> APIRouter:
         return Response(orjson.dumps(listed), media_type="application/json")
 
     async def model(model: str) -> Response:
-        served = service.model(model)
-        return Response(orjson.dumps(_about(served.info, served.is_ready)), media_type="application/json")
+        return Response(orjson.dumps(_about(service.model(model))), media_type="application/json")
 
     router.add_api_route(
         "/v1/embeddings",
@@ -168,7 +165,8 @@ def _check_dimensions(body: Mapping[str, Any], model: ServedModel) -> None:
         )
 
 
-def _about(info: ModelInfo, is_ready: bool) -> dict[str, Any]:
+def _about(model: ServedModel) -> dict[str, Any]:
+    info = model.info
     return {
         "id": info.name,
         "object": "model",
@@ -183,5 +181,6 @@ def _about(info: ModelInfo, is_ready: bool) -> dict[str, Any]:
         "engine": info.engine,
         "dtype": info.dtype,
         "version": info.version,
-        "is_ready": is_ready,
+        "mask_token": info.mask_token,
+        "is_ready": model.is_ready,
     }

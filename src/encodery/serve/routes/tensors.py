@@ -93,7 +93,9 @@ def _read_tensor(tensor: Any, field: str) -> tuple[str, list[str]]:
     if not isinstance(name, str):
         raise Problem("invalid_input", "a tensor has a name", field=f"{field}/name")
     if tensor.get("datatype") != "BYTES":
-        raise Problem("invalid_input", "texts are needed: the datatype BYTES", field=f"{field}/datatype", limit="BYTES")
+        raise Problem(
+            "invalid_input", "texts are needed: the datatype BYTES", field=f"{field}/datatype", limit="BYTES"
+        )
     if not isinstance(data, list):
         raise Problem("invalid_input", "a tensor has data, a list", field=f"{field}/data")
     if data and all(isinstance(row, list) for row in data):
