@@ -35,7 +35,15 @@ CLOSED = [(method, path) for method, path in ROUTES if path not in HEALTH]
 
 def test_the_walk_reaches_what_was_meant() -> None:
     paths = {path for _, path in ROUTES}
-    assert {"/", "/docs", "/openapi.json", "/metrics", "/v1/embeddings", "/v2/models/fill-mask/infer", *HEALTH} <= paths
+    assert {
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/metrics",
+        "/v1/embeddings",
+        "/v2/models/fill-mask/infer",
+        *HEALTH,
+    } <= paths
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,9 @@ def test_names_that_are_none(
 def test_an_address_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"cannot listen at 127.0.0.1, port {port} .*in use.*; give another --port"):
+        with pytest.raises(
+            UserError, match=f"cannot listen at 127.0.0.1, port {port} .*in use.*; give another --port"
+        ):
             listen(Settings(port=port))
 
 
@@ -146,7 +148,9 @@ def test_refusals_of_the_command(tmp_path: Path, encodery: Command, monkeypatch:
     assert refused(encodery, "serve", "mood", "--host", "0.0.0.0", "--port", "0").startswith(
         "serve: without an API key only this machine may call, and 0.0.0.0 lets others in"
     )
-    assert refused(encodery, "serve", "mood", "--keys", "keys").startswith("keys: the file of API keys cannot be read")
+    assert refused(encodery, "serve", "mood", "--keys", "keys").startswith(
+        "keys: the file of API keys cannot be read"
+    )
     assert "did you mean 'max_inputs'" in refused(encodery, "serve", "mood", "--set", "max_input=3")
 
 

@@ -102,4 +102,7 @@ def log_exchange(exchange: Exchange, route: str) -> None:
         if value
     }
     level = logging.ERROR if exchange.code in ("internal", "model_output") else logging.INFO
-    LOGGER.log(level, "request", extra={"fields": fields})
+    if LOGGER.isEnabledFor(level):
+        record = logging.LogRecord(LOGGER.name, level, "", 0, "request", None, None)
+        record.fields = fields
+        LOGGER.handle(record)  # `LOGGER.log` would look for the place of this call, at half of the cost of all

@@ -170,7 +170,7 @@ class Running:
             LOGGER.info("stopped")
 
     def stop(self, notice_seconds: float) -> None:
-        """Begin to drain: not ready at once, no more connections after the notice; the second time without waiting."""
+        """Begin to drain: not ready at once, no new connections after the notice; the second time without waiting."""
         if self.service.is_draining:
             self.server.force_exit = True
             self._stop.set()
