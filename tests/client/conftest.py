@@ -30,7 +30,7 @@ def answered(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"object": "list", "data": [{"id": "mood", "task": "text-classification"}]})
     if request.url.path == "/health/ready":
         return httpx.Response(200, json={"status": "ready"})
-    return httpx.Response(200, json={"predictions": [{"label": ascii(record)} for record in body["inputs"]]})
+    return httpx.Response(200, json=[{"label": ascii(record)} for record in body["inputs"]])
 
 
 def refusal(

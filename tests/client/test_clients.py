@@ -222,9 +222,7 @@ class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield b" "
 
 
-@pytest.mark.parametrize(
-    "body", ["[]", "{}", '{"predictions": [1, 2]}', '{"predictions": 1}', "no", "[" * 100_000, '{"predictions": {}}']
-)
+@pytest.mark.parametrize("body", ["[]", "{}", "[{}, {}]", "1", '"a"', "no", "[" * 100_000])
 def test_an_answer_that_is_none(server: Server, body: str) -> None:
     server.replies.append(httpx.Response(200, text=body, headers={"X-Request-Id": "r7"}))
     with pytest.raises(ServiceError, match=r"the answer of /v1/text-classification cannot be read") as raised:

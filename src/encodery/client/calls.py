@@ -153,8 +153,7 @@ def _encoded(record: Record, number: int) -> bytes:
 
 
 def _predictions(answer: Any, count: int) -> list[Any]:
-    found: list[Any] = answer["predictions"]
-    return _counted(found, count)
+    return _counted(answer, count)
 
 
 def _vectors(answer: Any, count: int) -> Float32[np.ndarray, "texts hidden"]:

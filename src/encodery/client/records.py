@@ -94,7 +94,10 @@ class ModelCard(TypedDict, total=False):
     labels: list[str]
     max_seqlen: int
     hidden_size: int
+    embeds: bool
     languages: list[str]
     engine: str
     dtype: str
     version: str
+    """A hash of the folder's files, which every answer has, too, as `X-Model-Version`."""
+    is_ready: bool

@@ -55,7 +55,8 @@ class Refusal(Exception):  # noqa: N818  # as `Interrupted`: an answer, not a fa
     status = 500
 
     def __init__(self, message: str, retry_after: float | None = None, place: int | None = None) -> None:
-        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault."""
+        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault,
+        counted from 0."""
         super().__init__(message)
         self.retry_after = retry_after
         self.place = place

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,11 +113,14 @@ class Predictor:
 
     def outputs(self, task: Task, sequences: Sequence[packed.Sequence]) -> list[Any]:
         """What the model says of each sequence, computed batch by batch."""
-        results: dict[int, Any] = {}
+        results = dict(chain.from_iterable(self.computed(task, sequences)))
+        return [results[index] for index in range(len(sequences))]
+
+    def computed(self, task: Task, sequences: Sequence[packed.Sequence]) -> Iterator[list[tuple[int, Any]]]:
+        """The same as it comes: the place of each sequence of a batch with what the model says of it."""
         for indices in group_by_length(sequences, self.max_tokens):
             batch = pack([sequences[index] for index in indices])
-            results |= zip(indices, task.outputs(self.engine, batch), strict=True)
-        return [results[index] for index in range(len(sequences))]
+            yield list(zip(indices, task.outputs(self.engine, batch), strict=True))
 
     def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
         """A vector for each text, whatever the model's task.
@@ -156,9 +159,9 @@ class Predictor:
             yield decode(prepared, list(islice(outputs, len(prepared.sequences))))
 
 
-def load(path: str | Path, results: Results | None = None) -> Predictor:
+def load(path: str | Path, results: Results | None = None, threads: int | None = None) -> Predictor:
     """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, else
-    embeddings. `results` as in `Predictor`.
+    embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported for.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
@@ -166,7 +169,7 @@ def load(path: str | Path, results: Results | None = None) -> Predictor:
     path = Path(path)
     engine: Forward | None = None
     if is_bundle(path):
-        bundle = load_bundle(path)
+        bundle = load_bundle(path, threads)
         folder, engine = bundle.folder, bundle.engine
     else:
         folder = load_adapted(path) if is_adapter(path) else load_folder(path)
