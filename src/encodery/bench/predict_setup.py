@@ -45,13 +45,17 @@ class Ground:
 
     def start(self, engine: str) -> Worker:
         """The process of an engine."""
+        command, environment = self.command(engine)
+        return Worker(engine, command, self.work / f"{engine}.txt", environment)
+
+    def command(self, engine: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """How it is started, and what it has in its environment."""
         places = (self.places.folder, self.places.files, self.places.bundles, self.texts)
         python, environment = sys.executable, {"TOKENIZERS_PARALLELISM": "true"}
         if engine in ELSEWHERE and self.other_python is not None:
             python = str(self.other_python)
             environment["PYTHONPATH"] = str(package_alone(self.work))
-        command = (python, "-m", "encodery.bench.predict_worker", engine, *map(str, places))
-        return Worker(engine, command, self.work / f"{engine}.txt", environment)
+        return (python, "-m", "encodery.bench.predict_worker", engine, *map(str, places)), environment
 
 
 def package_alone(work: Path) -> Path:
