@@ -46,7 +46,7 @@ def test_tokens_are_hidden_in_that_proportion(tmp_path: Path) -> None:
     shards = stored(tmp_path / "shards", [list(ids)], 1009)
     windows = Windows(shards, 59, 7)
     text = lay_out(shards, whole_segments(shards, windows.pieces(0, windows.num_windows), 59), CLS, SEP)
-    counts = shards.token_counts()
+    counts = shards.token_counts
     config = MaskedConfig(sample_alpha=0.5, mask_probability=0.15)
     one = MaskedLM(config, vocabulary(), token_counts=counts)
     streams = keyed_uint64(7, np.arange(len(text.bounds) - 1))

@@ -97,7 +97,7 @@ def _record(task: Task, text: str) -> dict[str, Any]:
 
 
 def chosen(examples: Sequence[Any], count: int = TEXTS, seed: int = 0) -> list[Any]:
-    """So many of the examples, drawn once and for all; the longest and the shortest are among them."""
+    """So many of the examples, drawn by a fixed seed."""
     drawn = random.Random(seed).sample(range(len(examples)), min(count, len(examples)))
     return [examples[index] for index in drawn]
 
@@ -198,4 +198,3 @@ def complaint(parity: Parity, dtype: Dtype, bound: float = COSINE) -> str | None
     if parity.relative_error > (allowed := RELATIVE_ERROR[dtype]):
         return f"the numbers differ by {parity.relative_error:.1%} of their size, at most {allowed:.0%} is allowed"
     return None
-

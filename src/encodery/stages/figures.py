@@ -13,7 +13,7 @@ from encodery.families.folder import find_family
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
 from encodery.stages.fairness import measured_split
-from encodery.stages.probe import BITS, PROBE
+from encodery.stages.exam import BITS, EXAM
 from encodery.stages.report import SCORES
 from encodery.stages.saving import LOG
 from encodery.stages.schemes import FINETUNE, Seeded
@@ -130,8 +130,8 @@ def _figure(kind: _Value, by_scheme: Mapping[str, Sequence[Mapping[str, _Value]]
 
 
 def _text_values(one: Outcome) -> Iterator[_Value]:
-    """The probe, which is the same for all, before what each scheme measured in its own way."""
-    measured = {PROBE: one.metrics.get(PROBE, {})}
+    """The exam, which is the same for all, before what each scheme measured in its own way."""
+    measured = {EXAM: one.metrics.get(EXAM, {})}
     for stage in one.run.pretraining[-1:]:
         measured[AS_TRAINED] = one.metrics[stage.name].get("valid", {})
     for origin, found in measured.items():

@@ -38,6 +38,8 @@ class Reading:
         self._lang2id = lang2id
         names = (TRAIN, VALID, PROBE) if run.recipe.corpus and run.recipe.corpus.probe_inputs else (TRAIN, VALID)
         self.shards = {name: open_shards(run, name) for name in names}
+        splits = (TRAIN, VALID) if run.recipe.translates else ()
+        self._pairs = {split: Shards.open(run.artifact(PARALLEL) / split) for split in splits}
 
     def course(self) -> Course[Objective]:
         """What the steps of the training are read from."""
@@ -66,15 +68,14 @@ class Reading:
         mlm, last = self.table.objective.mlm, self.table.total_steps - 1
         if not mlm.sample_alpha:
             return None
-        smoothing = Smoothing(self.shards[VALID].token_counts(), self._vocabulary.is_special(), mlm.sample_alpha)
+        smoothing = Smoothing(self.shards[VALID].token_counts, self._vocabulary.is_special(), mlm.sample_alpha)
         return smoothing.entropy(rates_at(mlm.mask_probability, np.array([last]), last + 1).item())
 
     def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
-        translates = self._run.recipe.translates and split != PROBE
         return build_objective(
             config=self.table.objective if split != PROBE else self.table.objective.masked_alone,
             shards=self.shards[split],
-            parallel=Shards.open(self._run.artifact(PARALLEL) / split) if translates else None,
+            parallel=self._pairs.get(split),
             vocabulary=self._vocabulary,
             max_seqlen=max_seqlen,
             tokens_per_step=tokens_per_step,
