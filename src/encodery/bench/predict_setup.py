@@ -116,7 +116,7 @@ def export(ground: Ground, dtype: str, say: Say) -> Path:
     texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in calibration), encoding="utf-8")
     command = [sys.executable, "-m", "encodery", "export", str(ground.places.folder), "--to", str(to)]
     done = subprocess.run(
-        [*command, "--dtype", dtype, "--text", str(texts)], capture_output=True, text=True, env=_environment()
+        [*command, "--dtype", dtype, "--calibrate", str(texts)], capture_output=True, text=True, env=_environment()
     )
     if done.returncode:
         raise UserError(f"bench: encodery export --dtype {dtype} of {ground.size} failed: {_last(done.stderr)}")
