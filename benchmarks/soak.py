@@ -3,9 +3,9 @@
     python benchmarks/soak.py MODEL... --to benchmarks/results/NAME [--minutes 60] [--overload-minutes 10]
 
 Each MODEL is a folder or bundle, of any task. First 32 clients that ask again as soon as they are answered find the
-capacity. Then clients come at random times: for `--minutes` at 80 % of the capacity, with short and long texts, single
-records and lists, and some that cannot be answered; then for `--overload-minutes` at five times the capacity; then at
-80 % again. Memory, threads and open files of the server and all its children are read every few seconds, and go to
+capacity. Then clients come at random times: for `--minutes` at 80 % of the capacity, short texts and long ones, single
+records and lists, and some that cannot be answered; for `--overload-minutes` at five times the capacity; then at 80 %
+again. Memory, threads and open files of the server and all its children are read every few seconds, and go to
 NAME.csv with the answers of that time; NAME.html shows the curves; the last line of output is a verdict as JSON.
 """
 
