@@ -17,7 +17,7 @@ from encodery.errors import UserError
 from encodery.text.tokenizer import Tokenizer
 
 Say = Callable[[str], object]
-NATURAL_TEXTS = {"minilm": 512, "distilbert": 256, "bert": 256}
+NATURAL_TEXTS = {"minilm": 512, "distilbert": 192, "bert": 128}
 """So many that a pass takes seconds with the slowest peer."""
 KINDS = {
     "openvino-int8": ("onnx", "openvino"),
