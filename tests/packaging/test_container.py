@@ -46,7 +46,9 @@ def test_what_is_installed_are_extras_of_the_project() -> None:
 
 def test_torch_is_the_pinned_one_without_cuda() -> None:
     fetched = [run for run in said("RUN") if "download.pytorch.org" in run]
-    assert ["https://download.pytorch.org/whl/cpu" in run and "-c constraints.txt" in run for run in fetched] == [True]
+    assert ["https://download.pytorch.org/whl/cpu" in run and "-c constraints.txt" in run for run in fetched] == [
+        True
+    ]
     assert re.search(r"^torch==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 
 

@@ -83,7 +83,7 @@ def results_of(group: str, played: Played, wanted: Collection[str]) -> Iterator[
             yield make_result(BENCH, figure.name, figure.unit, ours, peers[best], SIDE_NAMES[best], metric)
 
 
-def _facts(both: list[Turns]) -> dict[str, float]:
+def _facts(both: list[Turns]) -> dict[str, int | float | bool]:
     return {
         "rounds": min(len(turns.kept) for turns in both),
         "dropped_rounds": max(turns.dropped for turns in both),

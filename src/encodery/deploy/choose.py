@@ -54,12 +54,13 @@ def thread_counts(cores: int | None = None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(count for count in (cores, cores // 2, 1) if count))
 
 
-def texts(vocab_size: int, longest: int, frame: tuple[int, int]) -> dict[int, Batch]:
-    """A text of each length that the model has positions for: arbitrary tokens between the first and the last one."""
-    first, last = frame
+def texts(vocab_size: int, longest: int, frame: tuple[int, int, int]) -> dict[int, Batch]:
+    """A text of each length that the model has positions for: arbitrary tokens within the frame of a first one, a
+    mask, which `fill-mask` asks for, and a last one."""
+    *start, end = frame
     lengths = [length for length in LENGTHS if length <= longest] or [longest]
     return {
-        length: pack([packed.Sequence([first, *((7 * n + 11) % vocab_size for n in range(length - 2)), last])])
+        length: pack([packed.Sequence([*start, *((7 * n + 11) % vocab_size for n in range(length - 3)), end])])
         for length in lengths
     }
 

@@ -9,7 +9,6 @@ import contextlib
 import io
 import logging
 import math
-import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -25,12 +24,10 @@ from encodery.deploy.openvino import import_openvino, with_hidden
 from encodery.deploy.packed_engine import Inputs
 from encodery.deploy.quantize import Hidden, mean_cosine, rows_of_texts
 from encodery.errors import UserError
-from encodery.model.heads import Model
 
-ALPHAS = (0.95, 0.85, 0.75)
+ALPHAS = (0.95, 0.85)
 """How much of the difficulty goes into the weights: NNCF's default, and less; what is best differs by model."""
 _FAKE = "FakeQuantize"
-_PRODUCTS = ("MatMul", "ScaledDotProductAttention")
 
 
 class OpenVinoInt8:
@@ -77,13 +74,13 @@ class OpenVinoInt8:
         return graph
 
 
-def quantise(model: Model, head: str | None, calibration: Sequence[Inputs], judged: Sequence[Inputs], reference: Hidden) -> OpenVinoInt8:
-    """The graph of a model in int8, smoothed as suits it best.
+def quantise(graph: Any, calibration: Sequence[Inputs], judged: Sequence[Inputs], reference: Hidden) -> OpenVinoInt8:
+    """A graph of `openvino.convert` in int8, smoothed as suits it best.
 
     Raises:
         UserError: NNCF is not installed.
     """
-    graph = with_hidden(openvino.trace(model, head))
+    graph = with_hidden(graph)
     tried = (OpenVinoInt8(graph, calibration, judged, alpha) for alpha in ALPHAS)
     return max(tried, key=lambda made: mean_cosine(reference, made.hidden(())))
 
@@ -126,17 +123,8 @@ def _quantised(graph: Any, calls: Sequence[Inputs], alpha: float) -> Any:
 
 def _products(graph: Any) -> dict[str, Any]:
     """The products that are quantised, by names that say where they are."""
-    nodes = [n for n in graph.get_ordered_ops() if n.get_type_name() in _PRODUCTS and _faked(n)]
-    short = [_place(node.get_friendly_name()) for node in nodes]
-    return {
-        name if short.count(name) == 1 else node.get_friendly_name(): node
-        for name, node in zip(short, nodes, strict=True)
-    }
-
-
-def _place(name: str) -> str:
-    """`layers.0.mlp.up` of `__module.graph.layers.0.mlp.up/aten::linear/MatMul`."""
-    return re.sub(r"^__module\.(graph\.)?", "", name).partition("/")[0]
+    nodes = [node for node in graph.get_ordered_ops() if node.get_type_name() == "MatMul"]
+    return {node.get_friendly_name(): node for node in nodes if _faked(node)}
 
 
 def _faked(node: Any) -> list[int]:
@@ -147,11 +135,7 @@ def _faked(node: Any) -> list[int]:
 
 def _cost(node: Any) -> float:
     """Multiplications, of a graph with fixed shapes."""
-    shapes = [list(node.input_value(port).get_shape()) for port in range(2)]
-    inner = shapes[0][-1]
-    if node.get_type_name() == "MatMul":
-        return math.prod(list(node.output(0).get_shape())) * inner
-    return 2 * math.prod(shapes[0]) * shapes[1][-2]
+    return float(math.prod(node.output(0).get_shape()) * node.input_value(0).get_shape()[-1])
 
 
 @contextlib.contextmanager

@@ -100,7 +100,7 @@ def mean_cosine(first: Float[np.ndarray, "rows hidden"], second: Float[np.ndarra
 
 
 def rows_of_texts(inputs: Inputs, rows: int) -> Bool[np.ndarray, " rows"] | slice:
-    """Which rows of a call's result are of texts: all, unless there is one for each token, of which some are padding."""
+    """Which rows of a call's result are of texts: all, unless there is one for each token, some of them padding."""
     if "rows" in inputs or "weights" in inputs:
         return slice(0, rows)
     of_texts: np.ndarray = inputs["sequence_ids"] >= 0

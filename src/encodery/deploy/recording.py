@@ -17,6 +17,7 @@ from encodery.deploy.packed_engine import Compute, Inputs, PackedEngine
 from encodery.errors import UserError
 from encodery.model.forward import Forward
 from encodery.model.heads import MaskedLMHead, Model
+from encodery.model.layers import Embeddings
 from encodery.tasks.task import Task
 
 TOGETHER = 64
@@ -41,10 +42,12 @@ class Recording:
         return keep
 
 
-def record_calls(task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence]) -> list[Inputs]:
-    """What a graph for `head` is given for the sequences, as they come."""
+def record_calls(
+    task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence], tables: Embeddings
+) -> list[Inputs]:
+    """What a graph for `head` is given for the sequences, as they come, their embeddings from these tables."""
     recording = Recording(num_outputs(model, head))
-    engine = PackedEngine(recording, model.encoder.embeddings, model.config, head, reads_of(model, head))
+    engine = PackedEngine(recording, tables, model.config, head, reads_of(model, head))
     for batch in batches(sequences):
         task.outputs(engine, batch)
     return list(recording.calls)
@@ -65,7 +68,7 @@ def num_outputs(model: Model, head: str | None) -> int:
     return width
 
 
-class _Asked(Exception):
+class _AskedError(Exception):
     """Carries which head was asked for."""
 
     def __init__(self, head: str | None) -> None:
@@ -76,12 +79,12 @@ class _Asking:
     """A `Forward` that says what it is asked for."""
 
     def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
-        raise _Asked(None)
+        raise _AskedError(None)
 
     def logits(
         self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
     ) -> Float[Tensor, "rows outputs"]:
-        raise _Asked(head)
+        raise _AskedError(head)
 
 
 def head_of(task: Task) -> str | None:
@@ -93,6 +96,6 @@ def head_of(task: Task) -> str | None:
     asking: Forward = _Asking()
     try:
         task.outputs(asking, pack([packed.Sequence([0])]))
-    except _Asked as asked:
+    except _AskedError as asked:
         return asked.head
     raise UserError(f"the task {task.name} cannot be exported; `encodery predict` computes it from the model folder")

@@ -1,9 +1,9 @@
 """Sequences of many requests, in batches of so many tokens: nothing waits while the engine is idle.
 
-While one batch computes, the next one collects: what arrived meanwhile is in it. Which sequences come first is decided
-by fair queueing (Demers, Keshav and Shenker 1989; start tags as in Goyal et al. 1996): every request gets an equal
-share of the engine, so that one text waits for at most its share of a request of thousands, and the requests of one
-size are served in the order in which they came.
+While one batch computes, the next one collects: what arrived meanwhile is in it. Which sequences come first is
+decided by fair queueing (Demers, Keshav and Shenker 1989; start tags as in Goyal et al. 1996): every request gets an
+equal share of the engine, so that one text does not wait for a request of thousands, and the requests of one size are
+served in the order in which they came.
 """
 
 import heapq
@@ -90,6 +90,11 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._heap or self._closed)
             return None if self._closed else self._next()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits at this moment."""
+        return not self._heap
 
     def close(self) -> None:
         """Nothing is taken any more."""

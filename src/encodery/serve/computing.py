@@ -49,8 +49,8 @@ def _finite(values: Float[Tensor, "rows size"]) -> Float[Tensor, "rows size"]:
 class Results(Protocol):
     """Where computed records and refusals go."""
 
-    def finish(self, records: Sequence[tuple[Request, int]]) -> None:
-        """Records all windows of which were computed."""
+    def finish(self, records: Sequence[tuple[Request, int]], is_idle: bool) -> None:
+        """Records all windows of which were computed; `is_idle` if there is nothing to compute just now."""
 
     def refuse(self, request: Request, refusal: Refusal) -> None:
         """A request that gets no answer."""
@@ -95,7 +95,7 @@ class Computing(Thread):
             request.seconds["infer"] += seconds
         if failure is None:
             self._count(units)
-            self._finish(units, outputs)
+            self.results.finish(self._finished(units, outputs), self.batcher.is_empty)
         else:
             self._divide(units, failure)
 
@@ -108,13 +108,13 @@ class Computing(Thread):
         self.sequences += len(units)
         self.tokens += sum(unit.num_tokens for unit in units)
 
-    def _finish(self, units: Sequence[Unit], outputs: Sequence[Any]) -> None:
+    def _finished(self, units: Sequence[Unit], outputs: Sequence[Any]) -> list[tuple[Request, int]]:
         finished = []
         for unit, output in zip(units, outputs, strict=True):
             request = _request(unit)
             if request.compute(unit, output):
                 finished.append((request, unit.record))
-        self.results.finish(finished)
+        return finished
 
     def _divide(self, units: Sequence[Unit], error: Exception) -> None:
         if len(units) == 1:

@@ -1,4 +1,4 @@
-"""How the server and its workers talk over a socket: a head in JSON and a body of bytes, each with its length before it.
+"""How the server and its workers talk over a socket: heads in JSON and bodies of bytes, their lengths before them.
 
 Nothing is unpickled, lengths are checked before anything is allocated, and JSON documents that only pass through (the
 predictions) stay bytes from the worker to the client.

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import cast
@@ -26,6 +27,9 @@ from encodery.serve.messages import (
     read_message,
 )
 
+WORKER = "encodery.serve.worker"
+END_SECONDS = 2.0
+"""A process has so long to end."""
 SILENT_WAITS: Mapping[str, str] = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
@@ -56,7 +60,7 @@ class WorkerProcess(asyncio.Protocol):
         self.lost = lost
         self.ready: Ready | None = None
         self._began: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-        self._ended = asyncio.Event()
+        self._has_ended = False
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._splitter = Splitter()
@@ -64,6 +68,7 @@ class WorkerProcess(asyncio.Protocol):
         self._is_asked = False
         self._unheard = 0
         self._watch: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
 
     async def start(self, name: str, folder: Path) -> Ready:
         """Start the process and wait until it is ready.
@@ -98,7 +103,7 @@ class WorkerProcess(asyncio.Protocol):
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked."""
-        return self.ready is not None and not self._is_asked and self._reason is None and not self._ended.is_set()
+        return self.ready is not None and not (self._is_asked or self._has_ended or self._reason)
 
     def send(self, message: Message) -> None:
         """Raises as `pack_message`; what is sent to a worker that has ended is lost, and `lost` is called for it."""
@@ -106,8 +111,8 @@ class WorkerProcess(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(frame)
 
-    async def stop(self, seconds: float = 2.0) -> None:
-        """End it: it does so by itself when the socket closes, and is killed where that takes longer than `seconds`."""
+    async def stop(self, seconds: float = END_SECONDS) -> None:
+        """End it: it ends by itself when the socket closes, and is killed where that takes longer than `seconds`."""
         self._is_asked = True
         if self._transport is not None:
             self._transport.close()
@@ -119,6 +124,10 @@ class WorkerProcess(asyncio.Protocol):
         except TimeoutError:
             self._process.kill()
             await self._gone()
+        if self._watch is not None:
+            self._watch.cancel()
+        tasks = (task for task in (self._watch, self._reporting) if task is not None)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _gone(self) -> None:
         while self._process is not None and self._process.poll() is None:
@@ -149,14 +158,16 @@ class WorkerProcess(asyncio.Protocol):
         """Of `asyncio.Protocol`: the process has ended, or is made to."""
         if self._watch is not None:
             self._watch.cancel()
-        self._ended.set()
+        self._has_ended = True
         if self._process is not None and not self._is_asked:
             self._process.kill()
-        asyncio.get_running_loop().create_task(self._report())
+            self._reporting = asyncio.get_running_loop().create_task(self._report())
 
     async def _report(self) -> None:
-        await self._gone()
         assert self._process is not None
+        with suppress(TimeoutError):  # a process that waits for a device may outlive its own death
+            async with asyncio.timeout(END_SECONDS):
+                await self._gone()
         reason = self._reason or how_it_ended(self._process.returncode)
         if not self._began.done():
             self._began.set_exception(WorkerDiedError(reason))
@@ -194,13 +205,14 @@ class WorkerProcess(asyncio.Protocol):
 
 
 def spawn(settings: WorkerSettings, name: str, folder: Path, connection: socket.socket) -> subprocess.Popen[bytes]:
-    """Start the process of a worker with its end of the socket, and with no other file of ours."""
+    """Start the process of a worker with its end of the socket, no other file of ours, and a group of its own: what a
+    terminal sends to us is not sent to it."""
     job = WorkerJob(
         fd=connection.fileno(), name=name, folder=folder, threads=settings.threads, batch_tokens=settings.batch_tokens
     )
-    command = [sys.executable, "-m", "encodery.serve.worker", job.model_dump_json()]
+    command = [sys.executable, "-m", WORKER, job.model_dump_json()]
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, env=environment(settings), pass_fds=[connection.fileno()]
+        command, stdin=subprocess.DEVNULL, env=environment(settings), pass_fds=[connection.fileno()], process_group=0
     )
 
 

@@ -46,10 +46,17 @@ class Sending(Thread):
         self.computed = computed
         self.forget = forget
         self.busy_since: float | None = None
+        self._given = self._done = 0  # records; the first is written by the thread that gives them, the second by us
         self._waiting: SimpleQueue[tuple[Request, int | Refusal]] = SimpleQueue()
 
-    def finish(self, records: Sequence[tuple[Request, int]]) -> None:
-        """Records all windows of which were computed."""
+    def finish(self, records: Sequence[tuple[Request, int]], is_idle: bool) -> None:
+        """Records all windows of which were computed, from the thread that computed them; it does it all itself where
+        it has nothing better to do, for to wake another thread takes as long."""
+        if is_idle and self._given == self._done:
+            for request, record in records:
+                self._decode(request, record)
+            return
+        self._given += len(records)
         for item in records:
             self._waiting.put(item)
 
@@ -66,11 +73,14 @@ class Sending(Thread):
             self.busy_since = time.monotonic()
             if isinstance(what, Refusal):
                 self._refuse(request, what)
-            elif not request.is_gone:
+            else:
                 self._decode(request, what)
+                self._done += 1
             self.busy_since = None
 
     def _decode(self, request: Request, record: int) -> None:
+        if request.is_gone:
+            return
         started = time.monotonic()
         try:
             document = to_json(request.decode(record), record)

@@ -13,6 +13,8 @@ from encodery.serve.request import Request
 from encodery.serve.unexpected import unexpected
 
 Refuse = Callable[[Request, Refusal], None]
+SHORT_CHARACTERS = 2_000
+"""A single text of at most so many is tokenised where it was read: to wake another thread takes as long."""
 LONG_CHARACTERS = 20_000
 """A request with a longer text is tokenised beside the others, not before them."""
 
@@ -39,23 +41,17 @@ class Lane(Thread):
     def run(self) -> None:
         """Until the process ends."""
         for request in self._in_turn():
-            if request.is_gone:
-                continue
-            if request.is_late:
-                self.refuse(request, DeadlineExceeded("the deadline passed before any of it was computed"))
-                continue
-            self._prepare(request)
+            self.prepare_next(request)
             if request.has_next and not request.is_gone:
                 self.put(request)
 
-    def _in_turn(self) -> Iterator[Request]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._requests)
-                request = self._requests.popleft()
-            yield request
-
-    def _prepare(self, request: Request) -> None:
+    def prepare_next(self, request: Request) -> None:
+        """The next record of a request, where somebody still waits for it."""
+        if request.is_gone:
+            return
+        if request.is_late:
+            self.refuse(request, DeadlineExceeded("the deadline passed before all of it was computed"))
+            return
         place, record = request.next_record()
         self.busy_since = started = time.monotonic()
         try:
@@ -68,3 +64,10 @@ class Lane(Thread):
             self.batcher.add(request.prepare(place, prepared, time.monotonic() - started))
         finally:
             self.busy_since = None
+
+    def _in_turn(self) -> Iterator[Request]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._requests)
+                request = self._requests.popleft()
+            yield request

@@ -57,8 +57,8 @@ class Version:
         answered: Callable[[Asked, int], None],
         lost: Callable[["Version", str], None],
     ) -> None:
-        """`noted` is called with how many tokens it has computed, `answered` with what it answered and how many tokens
-        that had, `lost` when the process has ended unasked: what it had is in `asked`."""
+        """`noted` is called with how many tokens it has computed, `answered` with what it answered and how many
+        tokens that had, `lost` when the process has ended unasked: what it had is in `asked`."""
         self.folder = folder
         self.asked: dict[int, Asked] = {}
         self.done = Pong(0, 0.0, 0, 0, 0, 0, 0)

@@ -12,6 +12,8 @@ from encodery.artifact.disk import sha256
 from encodery.batch import Sequence as Tokens
 from encodery.data.choices import ChoiceFields
 from encodery.data.questions import QuestionFields
+from encodery.deploy.bundle import KEY
+from encodery.errors import UserError
 from encodery.serve.answers import ModelInfo
 from encodery.serve.messages import Ready
 from encodery.serve.predictor import Predictor
@@ -19,6 +21,7 @@ from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.task import Task
 
 TIMED_ROUNDS = 3
+SHORT_TOKENS = 32
 
 
 def warm_up(predictor: Predictor, name: str, path: Path, batch_tokens: int) -> Ready:
@@ -27,15 +30,30 @@ def warm_up(predictor: Predictor, name: str, path: Path, batch_tokens: int) -> R
     Raises:
         UserError: the model cannot answer a text of one word.
     """
+    source = f"{path}: a record to begin with"
     sample = sample_record(predictor)
-    longest = predictor.task.reading.max_seqlen
-    for task in {id(task): task for task in (predictor.embedding, predictor.task)}.values():
-        record = sample if task is predictor.task else {"text": "a"}
-        sequence = predictor.prepare(record, f"{path}: a record to begin with", task).sequences[0]
-        for length in lengths_up_to(longest):
-            predictor.outputs(task, [stretched(sequence, length)])
-        speed = _tokens_per_second(predictor, task, stretched(sequence, min(longest, 32)), batch_tokens)
-    return Ready(asdict(describe(predictor, name, path)), sample, batch_tokens, speed)
+    sequence = predictor.prepare(sample, source).sequences[0]
+    _warm_up(predictor, predictor.task, sequence)
+    embeds = _warm_up_vectors(predictor, source)
+    speed = _tokens_per_second(predictor, sequence, batch_tokens)
+    return Ready(asdict(describe(predictor, name, path, embeds)), sample, batch_tokens, speed)
+
+
+def _warm_up(predictor: Predictor, task: Task, sequence: Tokens) -> None:
+    for length in lengths_up_to(task.reading.max_seqlen):
+        predictor.outputs(task, [stretched(sequence, length)])
+
+
+def _warm_up_vectors(predictor: Predictor, source: str) -> bool:
+    """Whether there are any: a bundle may hold a graph for its task alone."""
+    task = predictor.embedding
+    if task is predictor.task:
+        return True
+    try:
+        _warm_up(predictor, task, predictor.prepare({"text": "a"}, source, task).sequences[0])
+    except UserError:
+        return False
+    return True
 
 
 def lengths_up_to(longest: int) -> list[int]:
@@ -78,9 +96,10 @@ def sample_record(predictor: Predictor) -> dict[str, Any]:
     return {"text": "a"}
 
 
-def describe(predictor: Predictor, name: str, path: Path) -> ModelInfo:
+def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> ModelInfo:
     """What is told of the model."""
     folder = predictor.folder
+    bundle = folder.info.get(KEY)
     parameter = next(folder.model.parameters())
     return ModelInfo(
         name=name,
@@ -88,10 +107,10 @@ def describe(predictor: Predictor, name: str, path: Path) -> ModelInfo:
         labels=tuple(folder.labels),
         max_seqlen=predictor.task.reading.max_seqlen,
         hidden_size=folder.model.config.hidden_size,
-        embeds=True,
+        embeds=embeds,
         languages=tuple(folder.languages or ()),
-        engine="torch",
-        dtype=str(parameter.dtype).removeprefix("torch."),
+        engine=bundle["engine"] if bundle else "torch",
+        dtype=bundle["dtype"] if bundle else str(parameter.dtype).removeprefix("torch."),
         version=version_of(path),
     )
 
@@ -103,8 +122,10 @@ def version_of(path: Path) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()[:16]
 
 
-def _tokens_per_second(predictor: Predictor, task: Task, sequence: Tokens, batch_tokens: int) -> float:
-    """Of full batches; the fastest, for the first ones prepare what the later ones use."""
+def _tokens_per_second(predictor: Predictor, sequence: Tokens, batch_tokens: int) -> float:
+    """Of full batches of short texts; the fastest, for the first ones prepare what the later ones use."""
+    task = predictor.task
+    sequence = stretched(sequence, min(SHORT_TOKENS, task.reading.max_seqlen))
     batch = [sequence] * max(1, batch_tokens // len(sequence.input_ids))
     seconds = []
     for _ in range(TIMED_ROUNDS):

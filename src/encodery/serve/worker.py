@@ -1,17 +1,19 @@
 """The process that computes for one model: `python -m encodery.serve.worker JOB`, questions in, answers out.
 
-One thread reads the socket, one or two tokenise, one computes, one decodes and sends. The process ends when its socket
-closes: when the server has gone, no worker is left behind.
+One thread reads the socket (and tokenises single short texts), two tokenise, one computes, one decodes and sends. The
+process ends when its socket closes: when the server has gone, no worker is left behind.
 """
 
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
 import torch
+
 from encodery.errors import UserError
 from encodery.serve.backlog import characters
 from encodery.serve.batcher import Batcher
@@ -22,7 +24,8 @@ from encodery.serve.messages import Failed, Forget, Message, Ping, Pong, Questio
 from encodery.serve.predictor import Predictor, load
 from encodery.serve.request import Request
 from encodery.serve.sending import Sending, Wire
-from encodery.serve.tokenizing import LONG_CHARACTERS, Lane
+from encodery.serve.tokenizing import LONG_CHARACTERS, SHORT_CHARACTERS, Lane
+from encodery.serve.unexpected import unexpected
 from encodery.serve.warming import warm_up
 
 READ_BYTES = 1 << 18
@@ -34,9 +37,10 @@ _NETWORK = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo", "so
 def main(arguments: list[str]) -> None:
     """Load the model, warm it up, answer until the socket closes."""
     job = WorkerJob.model_validate_json(arguments[0])
-    # a terminal and a service manager send these to all processes; only the server decides when a worker ends
+    # a service manager sends these to all processes; only the server decides when a worker ends
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.excepthook = end
     sys.addaudithook(refuse_network)
     sys.setswitchinterval(SWITCH_SECONDS)
     connection = socket.socket(fileno=job.fd)
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> None:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
-        predictor = load(job.folder)
+        predictor = load(job.folder, threads=job.threads)
         predictor.engine = FiniteEngine(predictor.engine)
         predictor.max_tokens = max(predictor.max_tokens, job.batch_tokens)
         ready = warm_up(predictor, job.name, job.folder, job.batch_tokens)
@@ -53,6 +57,13 @@ def main(arguments: list[str]) -> None:
         return
     wire.send(ready)
     Worker(predictor, wire, job.batch_tokens).serve(connection)
+
+
+def end(fault: threading.ExceptHookArgs) -> None:
+    """A worker without one of its threads would answer nothing for ever; the server starts another one."""
+    if isinstance(fault.exc_value, Exception):
+        unexpected(f"running {fault.thread.name if fault.thread else 'a thread'}", fault.exc_value)
+    os._exit(os.EX_SOFTWARE)
 
 
 def refuse_network(event: str, details: tuple[Any, ...]) -> None:
@@ -104,8 +115,11 @@ class Worker:
     def _begin(self, question: Question) -> None:
         task = self.predictor.task if question.work == "predict" else self.predictor.embedding
         request = self._requests[question.number] = Request(question, task)
-        is_long = any(characters(record) > LONG_CHARACTERS for record in question.records)
-        (self.slow_lane if is_long else self.lane).put(request)
+        longest = max(map(characters, question.records))
+        if len(question.records) == 1 and longest <= SHORT_CHARACTERS:
+            self.lane.prepare_next(request)
+        else:
+            (self.slow_lane if longest > LONG_CHARACTERS else self.lane).put(request)
 
     def _forget(self, request: Request) -> None:
         self._requests.pop(request.number, None)

@@ -70,7 +70,7 @@ export function longTable(name, caption, columns, rows, most) {
   const rest = table(name, `Further ${caption.toLowerCase()}`, columns, rows.slice(most));
   return [
     ...shown,
-    el("details", null, el("summary", null, `${(rows.length - most).toLocaleString("en")} more`), rest),
+    el("details", { "aria-label": "More" }, el("summary", null, `${(rows.length - most).toLocaleString("en")} more`), rest),
   ];
 }
 
