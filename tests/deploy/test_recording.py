@@ -26,17 +26,13 @@ from tests.tasks.conftest import make_tokenizer
 READING = Reading(max_seqlen=11)
 
 
-class Reads:
+class Reads(FillMask):
     """A task that asks for the logits of a head, for all or for some rows."""
 
     name = "test"
-    reading = READING
-    fields: Any = None
-    read: Any = None
-    encode: Any = None
-    decode: Any = None
 
     def __init__(self, head: str | None) -> None:
+        super().__init__(make_tokenizer(), READING)
         self.head = head
 
     def outputs(self, model: Forward, batch: Batch) -> list[Any]:

@@ -18,7 +18,7 @@ from encodery.deploy.bundle import is_bundle
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.serve.predictor import load
-from encodery.stages import exporting, open_run, plan, run
+from encodery.stages import exporting, open_run, plan, run, verification
 from encodery.stages.gate import Gate
 from encodery.stages.graph import stages_of
 from tests.cli.refusals import Command, refused
@@ -203,7 +203,7 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
     done: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[str]] = {}
-    gate, calibrate = exporting.compare_scores, exporting.chosen
+    gate, calibrate = verification.compare_scores, exporting.chosen
 
     def spy_gate(task: Any, model: Any, bundle: Any, examples: Any) -> Gate:
         seen["gate"] = [example.source for example in examples]
@@ -214,7 +214,7 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
             seen["calibrate"] = [example.source for example in examples]
         return calibrate(examples, *arguments)
 
-    monkeypatch.setattr(exporting, "compare_scores", spy_gate)
+    monkeypatch.setattr(verification, "compare_scores", spy_gate)
     monkeypatch.setattr(exporting, "chosen", spy_chosen)
     options = ("--engine", "openvino", "--data", "dev.jsonl", "--max-metric-drop", "99")
     out = exported(encodery, *options)

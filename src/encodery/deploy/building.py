@@ -77,10 +77,13 @@ class Built:
     choice: Choice | None = None
 
     def closer(self, calibration: Calibration, bound: float, tell: Tell) -> "Built | None":
-        """The same with the hidden states within a narrower bound; None if nothing more can be left as it was."""
+        """The same with the hidden states within a narrower bound; None if no more products would be left as they
+        were than already are."""
         if self.quantised is None or self.choice is None or len(self.choice.kept) == len(self.quantised.costs):
             return None
         choice = choose_kept(self.quantised, calibration.reference, bound, tell)
+        if len(choice.kept) <= len(self.choice.kept):
+            return None
         self.quantised.save(self.folder, choice.kept)
         return Built(self.engine, self.folder, self.quantised, choice)
 

@@ -48,10 +48,9 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in (task_routes, openai_routes, inference_routes, health_routes):
-        app.include_router(routes(service))
-    app.include_router(docs_routes(app))
-    app.include_router(page_router())
+    made = [routes(service) for routes in (task_routes, openai_routes, inference_routes, health_routes)]
+    for router in (*made, docs_routes(app), page_router()):
+        app.router.routes.extend(router.routes)  # flat: `include_router` would look into each in turn
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_doors(app, service)

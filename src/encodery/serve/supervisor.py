@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from encodery.errors import UserError
 from encodery.serve.answers import Answer, DeadlineExceeded, ModelInfo, NotReady, Work
 from encodery.serve.backlog import Backlog, size_of
+from encodery.serve.figures import Figures
 from encodery.serve.job import WorkerSettings
 from encodery.serve.messages import Pong, Question
 from encodery.serve.version import Asked, Version
@@ -20,26 +20,6 @@ RETIRE_SECONDS = 60.0
 """A worker that was replaced has so long to answer what it has."""
 MAX_ATTEMPTS = 2
 """A question that has seen so many workers die may be what kills them."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is counted of a model."""
-
-    restarts: int
-    """Workers that were started because one had died or hung."""
-    abandoned: int
-    """Requests whose caller left before the answer."""
-    resent: int
-    """Requests that were sent once more, for their worker had died."""
-    waiting: int
-    """Requests that are not answered yet."""
-    waiting_tokens: float
-    """Of these, as estimated."""
-    tokens_per_second: float
-    """How fast the queue drains."""
-    worker: Pong
-    """What the worker of now has done since it began, as it told last."""
 
 
 class LocalModel:
@@ -59,7 +39,7 @@ class LocalModel:
         self._failures = 0
         self._starting_seconds = 1.0
         self._restarting: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._swapping = asyncio.Lock()
         self._restarts = self._abandoned = self._resent = 0
 
@@ -159,10 +139,9 @@ class LocalModel:
         """End all workers; what still waits is refused."""
         self._is_draining = True
         self._why = "is shutting down"
-        tasks = [task for task in (self._restarting, *self._retiring) if task is not None]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for asked in self._waiting.values():
             asked.refuse(self._not_ready())
         if self._version is not None:
@@ -203,9 +182,7 @@ class LocalModel:
         for asked in held:
             self._ask_again(asked)
         if old is not None and old.is_alive:
-            task = asyncio.get_running_loop().create_task(self._retire(old))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._begin(self._retire(old))
 
     async def _retire(self, version: Version) -> None:
         try:
@@ -228,7 +205,7 @@ class LocalModel:
             return
         self._why = f"is being restarted, {reason}"
         self._failures = self._failures + 1 if time.monotonic() - version.began < HEALTHY_SECONDS else 1
-        self._restarting = asyncio.get_running_loop().create_task(self._restart())
+        self._restarting = self._begin(self._restart())
 
     def _save(self, version: Version, reason: str) -> None:
         """What a worker that is gone had goes to the next one, once."""
@@ -268,6 +245,13 @@ class LocalModel:
             else:
                 self._switch(version)
                 return
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """In the background, until it is done or the model is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _not_ready(self, why: str | None = None) -> NotReady:
         retry_after = None if self._is_draining else self._starting_seconds

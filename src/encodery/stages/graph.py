@@ -24,6 +24,7 @@ from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
+from encodery.stages.reading import check_lengths
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
@@ -119,6 +120,7 @@ def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
     """Depends on the text, and on the model that it continues from."""
     recipe = run.recipe
     files = _base(run, f"{PRETRAIN}.from", table.source)[0] if table.source else []
+    check_lengths(run, table)
     config = {"pretrain": _settings(table), "model": _settings(recipe.model), "seed": recipe.seed}
     parents = tuple(name for name in text if name != PARALLEL or recipe.translates)
     return Stage(PRETRAIN, build_pretrain, config, _fingerprints(files, run.base), parents, PRETRAIN, True)

@@ -288,7 +288,7 @@ class Trainer:
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
-        notice = partial(self.console.print, markup=False)
+        notice = partial(self.console.print, markup=False, soft_wrap=True)
         checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
         if checkpoint is not None:
             self.state = restore(self.parallel, self.optimizer, checkpoint)

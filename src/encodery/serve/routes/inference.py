@@ -81,7 +81,7 @@ def inference_routes(service: Service) -> APIRouter:
             methods=["GET"],
             summary=f"A model's tensors {of_version}".strip(),
             response_model=None,
-            responses=responses(404, 422),
+            responses=responses(404, 422, 503),
         )
         router.add_api_route(
             f"{path}/ready",

@@ -83,7 +83,7 @@ def openai_routes(service: Service) -> APIRouter:
     async def models() -> Response:
         listed = {
             "object": "list",
-            "data": [_about(name, model) for name, model in service.models.items()],
+            "data": [_about(model) for model in service.models.values()],
             "limits": {
                 name: value
                 for name, value in service.settings.model_dump().items()
@@ -93,7 +93,7 @@ def openai_routes(service: Service) -> APIRouter:
         return Response(orjson.dumps(listed), media_type="application/json")
 
     async def model(model: str) -> Response:
-        return Response(orjson.dumps(_about(model, service.model(model))), media_type="application/json")
+        return Response(orjson.dumps(_about(service.model(model))), media_type="application/json")
 
     router.add_api_route(
         "/v1/embeddings",
@@ -105,7 +105,7 @@ def openai_routes(service: Service) -> APIRouter:
     )
     for path, endpoint, summary, statuses in (
         ("/v1/models", models, "What is served, and the limits", ()),
-        ("/v1/models/{model}", model, "One of the models", (404,)),
+        ("/v1/models/{model}", model, "One of the models", (404, 422, 503)),
     ):
         router.add_api_route(
             path,
@@ -113,7 +113,7 @@ def openai_routes(service: Service) -> APIRouter:
             methods=["GET"],
             summary=summary,
             response_model=None,
-            responses=responses(*statuses, 404, 422) if statuses else responses(),
+            responses=responses(*statuses),
         )
     return router
 
@@ -165,10 +165,10 @@ def _check_dimensions(body: Mapping[str, Any], model: ServedModel) -> None:
         )
 
 
-def _about(name: str, model: ServedModel) -> dict[str, Any]:
+def _about(model: ServedModel) -> dict[str, Any]:
     info = model.info
     return {
-        "id": name,
+        "id": info.name,
         "object": "model",
         "created": 0,
         "owned_by": "encodery",
