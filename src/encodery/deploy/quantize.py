@@ -121,6 +121,4 @@ def split_calls(calls: Sequence[Inputs]) -> tuple[list[Inputs], list[Inputs]]:
     judged = min(JUDGED_CALLS, len(calls) // 4)
     if not judged:
         return [*calls], [*calls]
-    return [*calls[judged:][:AIM = 0.9993
-"""What is aimed at over the calls that a graph is judged by: the texts that it is verified by are harder."""
-CALIBRATION_CALLS]], [*calls[:judged]]
+    return [*calls[judged:][:CALIBRATION_CALLS]], [*calls[:judged]]
