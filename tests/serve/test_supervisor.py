@@ -217,7 +217,7 @@ def test_while_a_worker_is_restarted_others_are_told_when_to_come_back(tmp_path:
         assert model.worker_pid is not None
         os.kill(model.worker_pid, signal.SIGKILL)
         await until(lambda: not model.is_ready)
-        with pytest.raises(NotReady, match="is being restarted, it was ended by SIGKILL") as refused:
+        with pytest.raises(NotReady, match="the model 'well' is being restarted") as refused:
             await model.answer(["a"])
         assert refused.value.retry_after is not None
         assert 0.0 < refused.value.retry_after < 10.0
@@ -383,6 +383,25 @@ def test_a_failed_swap_keeps_the_model_and_says_why(files: dict[str, str], messa
         assert (await model.answer(["a"])).version == "v1"
 
     run("m", old, look)
+
+
+def test_a_link_that_is_led_elsewhere_counts_from_the_swap_on(tmp_path: Path) -> None:
+    old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
+    link = tmp_path / "link"
+    link.symlink_to(old)
+
+    async def look(model: LocalModel) -> None:
+        link.unlink()
+        link.symlink_to(new)
+        assert model.worker_pid is not None
+        os.kill(model.worker_pid, signal.SIGKILL)
+        await until(lambda: not model.is_ready)
+        await until(lambda: model.is_ready)
+        assert (await model.answer(["a"])).version == "v1"
+        await model.swap(model.folder)
+        assert (await model.answer(["a"])).version == "v2"
+
+    run("m", link, look)
 
 
 def test_a_swap_replaces_a_worker_that_cannot_be_restarted(tmp_path: Path) -> None:
