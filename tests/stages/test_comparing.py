@@ -64,7 +64,7 @@ def test_the_second_call_runs_nothing_and_writes_the_same(
 def test_text_is_prepared_once_for_all(compared: Path) -> None:
     names = sorted(path.name.rpartition("-")[0] for path in Path("result/stages").iterdir())
     assert names == sorted(
-        ["tokenizer", "shards", *["pretrain", "probe"] * 4, *["finetune.mood.1", "finetune.mood.2"] * 2]
+        ["tokenizer", "shards", *["pretrain", "exam"] * 4, *["finetune.mood.1", "finetune.mood.2"] * 2]
     )
 
 
@@ -72,7 +72,7 @@ def test_more_seeds_run_only_these(compared: Path, encodery: Command, built: lis
     before = result()
     code, _, _ = encodery("compare", *RECIPES, "--seeds", "3", "--output", "result")
     assert code == 0
-    stages = ("pretrain", "finetune.mood.3", "probe")
+    stages = ("pretrain", "finetune.mood.3", "exam")
     assert built == [f"{scheme} 3 {stage}" for scheme in ("bert", "roberta") for stage in stages]
     after = result()
     assert after["seeds"] == [1, 2, 3]
@@ -82,10 +82,10 @@ def test_more_seeds_run_only_these(compared: Path, encodery: Command, built: lis
 
 
 def test_other_order_other_yardstick_and_nothing_runs(compared: Path, encodery: Command, built: list[str]) -> None:
-    before = result()["figures"]["probe.mlm_loss"]["differences"]["roberta"]
+    before = result()["figures"]["exam.mlm_loss"]["differences"]["roberta"]
     code, _, _ = encodery("compare", *reversed(RECIPES), "--seeds", "2", "--output", "result")
     assert (code, built, result()["first"]) == (0, [], "roberta")
-    assert result()["figures"]["probe.mlm_loss"]["differences"]["bert"]["mean"] == pytest.approx(-before["mean"])
+    assert result()["figures"]["exam.mlm_loss"]["differences"]["bert"]["mean"] == pytest.approx(-before["mean"])
 
 
 def test_a_shared_change_keeps_what_was_there(compared: Path, encodery: Command, built: list[str]) -> None:
@@ -115,7 +115,7 @@ def test_a_killed_one_continues_and_ends_the_same(
     monkeypatch.setattr("encodery.train.continuing.save_checkpoint", save_checkpoint)
     built.clear()
     code, out, _ = encodery(*command)
-    assert (code, built) == (0, [f"roberta 1 {stage}" for stage in ("pretrain", "finetune.mood.1", "probe")])
+    assert (code, built) == (0, [f"roberta 1 {stage}" for stage in ("pretrain", "finetune.mood.1", "exam")])
     assert "continue pretrain" in out
     found, whole = result(), result(compared_once / "result")
     log = read_log(Path("result") / found["schemes"][1]["runs"][0]["stages"]["pretrain"] / "log.jsonl")
@@ -130,7 +130,7 @@ def test_figures_are_those_of_the_manifests(compared: Path) -> None:
     values = result()
     for key, stage, path in (
         ("as_trained.mlm_loss", "pretrain", ("valid", "mlm_loss")),
-        ("probe.mlm_accuracy", "probe", ("mlm_accuracy",)),
+        ("exam.mlm_accuracy", "exam", ("mlm_accuracy",)),
         ("finetune.mood.test.accuracy", "finetune.mood.{}", ("test", "accuracy")),
         ("pretraining.tokens", "pretrain", ("tokens",)),
         ("parameters", "pretrain", ("parameters",)),
@@ -146,7 +146,7 @@ def test_figures_are_those_of_the_manifests(compared: Path) -> None:
 
 
 def test_intervals_and_differences_are_those_of_the_paired_t_test(compared: Path) -> None:
-    figure = result()["figures"]["probe.mlm_loss"]
+    figure = result()["figures"]["exam.mlm_loss"]
     first, second = (figure["schemes"][name]["values"] for name in ("bert", "roberta"))
     for name, seeds in (("bert", first), ("roberta", second)):
         ends = stats.t.interval(0.95, 1, sum(seeds) / 2, stats.sem(seeds))
@@ -225,7 +225,7 @@ def test_one_seed_has_the_interval_of_the_test_examples(compared: Path, encodery
     assert figure["schemes"]["roberta"]["interval"] == manifest["test"]["intervals"]["accuracy"]
     assert figure["schemes"]["roberta"]["interval_over"] == "test examples"
     assert figure["differences"]["roberta"]["interval"] is None
-    assert values["figures"]["probe.mlm_loss"]["schemes"]["bert"]["interval"] is None
+    assert values["figures"]["exam.mlm_loss"]["schemes"]["bert"]["interval"] is None
     assert "unknown: one seed" in Path("result/comparison.md").read_text()
 
 

@@ -45,14 +45,14 @@ def test_names_are_text_wherever_they_stand(comparison: Comparison) -> None:
 
 def test_bits_per_character_are_for_vocabularies_that_differ(comparison: Comparison) -> None:
     keys = [figure.key for figure in comparison.shown(PRETRAINING)]
-    assert keys[:4] == ["probe.mlm_loss", "probe.mlm_accuracy", "as_trained.mlm_loss", "as_trained.mlm_accuracy"]
+    assert keys[:4] == ["exam.mlm_loss", "exam.mlm_accuracy", "as_trained.mlm_loss", "as_trained.mlm_accuracy"]
     assert "vocabularies" not in " ".join(comparison.notes)
     other = with_other_vocabulary(comparison)
-    assert "probe.bits_per_character" in [figure.key for figure in other.shown(PRETRAINING)]
+    assert "exam.bits_per_character" in [figure.key for figure in other.shown(PRETRAINING)]
     differences = {figure.key: other.differences(figure) for figure in other.shown(TASKS, PRETRAINING)}
     assert [key for key, found in differences.items() if found] == [
         "finetune.mood.test.accuracy",
-        "probe.bits_per_character",
+        "exam.bits_per_character",
     ]
     assert any("The vocabularies differ, so losses and accuracies per token" in note for note in other.notes)
 

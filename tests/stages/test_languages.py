@@ -23,8 +23,8 @@ from encodery.stages.languages import HeldOut, by_language, exposure_rows
 from encodery.train.log import read_log
 from tests.conftest import write_project
 from tests.data.synthetic import documents, stored
+from tests.objectives.corpora import MAX_SEQLEN, tiny_model
 from tests.objectives.pairs import pairs, stored_pairs
-from tests.objectives.test_objective import MAX_SEQLEN, tiny_model
 from tests.objectives.vocabularies import vocabulary
 from tests.stages.test_report import Text
 from tests.stages.test_run import opened

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from encodery.errors import UserError
 from encodery.recipe import Recipe
-from encodery.stages.schemes import Scheme, Seeded, common_probe, load_schemes, seeded
+from encodery.stages.schemes import Scheme, Seeded, common_exam, load_schemes, seeded
 
 from .conftest import RECIPES
 
@@ -74,7 +74,7 @@ def test_schemes_share_a_model_that_they_fine_tune_differently(schemes: Path) ->
     Path("roberta.toml").write_text(text.replace('"bert"', '"longer"').replace("epochs = 2", "epochs = 3"))
     first, other = opened(seeds=range(1, 2))
     assert places(first)["pretrain"] == places(other)["pretrain"]
-    assert places(first)["probe"] == places(other)["probe"]
+    assert places(first)["exam"] == places(other)["exam"]
     assert places(first)["finetune.mood.1"] != places(other)["finetune.mood.1"]
 
 
@@ -84,27 +84,27 @@ def test_reports_and_searches_are_left_out(schemes: Path) -> None:
         "shards",
         "pretrain",
         "finetune.mood.1",
-        "probe",
+        "exam",
     ]
 
 
-def test_the_probe_is_as_long_as_the_shortest_reads(schemes: Path) -> None:
+def test_the_exam_is_as_long_as_the_shortest_reads(schemes: Path) -> None:
     text = Path("roberta.toml").read_text()
     Path("roberta.toml").write_text(
         text.replace("max_seqlen = 32\ntokens", "max_seqlen = 17\ntokens").replace("1000", "1500")
     )
-    probe = common_probe(load_schemes(PATHS, []))
-    assert probe is not None
-    assert (probe.max_seqlen, probe.max_tokens, probe.seed) == (17, 1500, 1)
+    exam = common_exam(load_schemes(PATHS, []))
+    assert exam is not None
+    assert (exam.max_seqlen, exam.max_tokens, exam.seed) == (17, 1500, 1)
 
 
-def test_nothing_is_probed_where_nothing_is_pretrained(schemes: Path) -> None:
+def test_nothing_is_examined_where_nothing_is_pretrained(schemes: Path) -> None:
     for recipe in PATHS:
         text = recipe.read_text()
         start, stop = text.index("[pretrain]"), text.index("[finetune.mood]")
         recipe.write_text(text[:start] + text[stop:].replace("[finetune.mood]", '[finetune.mood]\nfrom = "scratch"'))
     runs = opened()
-    assert common_probe([run.scheme for run in runs]) is None
+    assert common_exam([run.scheme for run in runs]) is None
     assert all(run.pretraining == [] for run in runs)
     first, other = runs[:2]
     assert places(first)["finetune.mood.1"] == places(other)["finetune.mood.1"]  # the very same training

@@ -141,6 +141,33 @@ def test_columns_are_whatever_metrics_come() -> None:
     assert screen.lines[-1] == "step 3/3  loss 0.2500  accuracy 0.875  skipped_steps 2  tokens/s 1,000,000  ETA 0s"
 
 
+def test_an_end_that_is_not_known_is_not_shown_until_it_is() -> None:
+    screen = Screen(terminal=False)
+    with Progress("pretrain", None, screen.console, clock=screen.clock, length="12s") as progress:
+        screen.clock.now += 4.0
+        progress.update(1, {"loss": 1.0})
+        progress.evaluation(1, {"loss": 2.0})
+        progress.evaluation(2, {"loss": 1.5}, 3)
+        screen.clock.now += 4.0
+        progress.update(2, {"loss": 0.5}, 3)
+        screen.clock.now += 1.0
+    assert screen.lines == [
+        "pretrain: 12s",
+        "step 1  loss 1.0000",
+        "evaluation at step 1  loss 2.0000",
+        "evaluation at step 2/3  loss 1.5000",
+        "step 2/3  loss 0.5000  ETA 4s",
+    ]
+
+
+def test_a_terminal_has_no_bar_while_the_end_is_not_known() -> None:
+    screen = Screen(terminal=True)
+    with Progress("pretrain", None, screen.console, clock=screen.clock, length="12s") as progress:
+        assert [line.strip() for line in screen.last_frame()] == ["pretrain", "step", "0"]
+        progress.update(1, {"loss": 1.0}, 3)
+        assert screen.last_frame()[-1].startswith("━")
+
+
 def test_the_time_left_follows_the_pace_of_late() -> None:
     screen = Screen(terminal=False)
     with screen.progress(1000) as progress:

@@ -386,10 +386,11 @@ def test_the_time_of_earlier_sittings_is_spent(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.usefixtures("ticking")
 def test_what_a_person_reads_of_the_time(tmp_path: Path) -> None:
     console = Console(record=True, width=200)
-    trainer = make(tmp_path, total_steps=UNBOUNDED, time="5s")
+    trainer = make(tmp_path, total_steps=UNBOUNDED, time="5s", log_every=3, evaluate_every=1)
     trainer.console = console
+    trainer.evaluate = lambda: {"loss": 1.0}
     trainer.fit()
     text = console.export_text()
-    assert "train: 5s\n" in text
+    assert "train: 5s\nevaluation at step 1/5  loss 1.0000\n" in text
     assert "step 5/5" in text
     assert str(UNBOUNDED) not in text

@@ -1,4 +1,4 @@
-"""Verbs over model folders: predict, evaluate, import, inspect. Nothing heavy is imported before a command runs."""
+"""Verbs over model folders: predict, evaluate, export, import, inspect. Nothing heavy is imported before one runs."""
 
 import sys
 from enum import StrEnum
@@ -87,6 +87,43 @@ def evaluate(
 
     console = Console(stderr=True, highlight=False)
     print(run_evaluation(console, model, data, field or [], by or [], against, errors))
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
+    to: Annotated[Path, typer.Option(help="the bundle to write", show_default=False)],
+    dtype: Annotated[str, typer.Option(metavar="fp32|bf16|int8", help="what it computes in")] = "int8",
+    engine: Annotated[
+        str, typer.Option(metavar="auto|openvino|onnxruntime", help="what computes it; auto: the fastest here")
+    ] = "auto",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[LANGUAGE=]FILE", help="labelled records that it must score on: the dev data", show_default=False
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="records to calibrate int8 by, as those that will come: the training data")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the files: text=sentence")
+    ] = None,
+    max_metric_drop: Annotated[
+        float, typer.Option(help="points of the task's first metric that may be lost on --data")
+    ] = 0.5,
+    task: Annotated[
+        str | None, typer.Option(metavar="feature-extraction", help="vectors in the place of the head's answers")
+    ] = None,
+) -> None:
+    """A model folder as a bundle for production: verified against the model, the fastest way to compute it here."""
+    from rich.console import Console
+
+    from encodery.deploy.settings import ExportSettings
+    from encodery.stages.export_stage import run_export
+
+    stated = {"dtype": dtype, "engine": engine, "task": task, "max_metric_drop": max_metric_drop}
+    settings = ExportSettings.parse(stated, "export")
+    run_export(Console(highlight=False), model, to, settings, data or [], field or [], calibrate)
 
 
 def import_(

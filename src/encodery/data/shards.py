@@ -5,6 +5,7 @@ Several shards read exactly as one: every index and every offset here counts ove
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -168,8 +169,9 @@ class Shards:
         sizes = np.diff(self.sentences.at(self.documents.at(bounds)))
         return dict(zip(self.languages, sizes.tolist(), strict=True))
 
+    @cached_property
     def token_counts(self) -> Int64[np.ndarray, " vocab_size"]:
-        """How often each id occurs, in bounded memory."""
+        """How often each id occurs, in bounded memory; the text is read once."""
         counts = np.zeros(self.vocab_size, np.int64)
         for ids in self._ids:
             for start in range(0, len(ids), _COUNT_TOKENS):
@@ -179,7 +181,7 @@ class Shards:
     def unigram_entropy(self) -> float:
         """Entropy of the token frequencies, in nats per token: the loss of a model that knows only those."""
         assert self.num_tokens
-        frequencies: Float64[np.ndarray, " seen"] = self.token_counts() / self.num_tokens
+        frequencies: Float64[np.ndarray, " seen"] = self.token_counts / self.num_tokens
         frequencies = frequencies[frequencies > 0]
         return float(-(frequencies * np.log(frequencies)).sum())
 

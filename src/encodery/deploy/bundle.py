@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import PositiveInt
 
@@ -14,7 +14,7 @@ from encodery.artifact import MANIFEST, verify
 from encodery.config import Config, read_json
 from encodery.deploy import onnx, openvino
 from encodery.deploy.graph import Reads, reads_of
-from encodery.deploy.packed_engine import PackedEngine
+from encodery.deploy.packed_engine import PackedEngine, Session
 from encodery.deploy.tables import load_tables
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, read_folder, refuse_links
@@ -34,6 +34,8 @@ class BundleInfo(Config):
     """The graph ends with it; hidden states where it is None."""
     threads: PositiveInt | None = None
     """As many as there are cores if not given."""
+    rest: Literal["f32", "bf16"] = "f32"
+    """What OpenVINO computes in where an int8 graph is not quantised."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +74,27 @@ def load_bundle(path: Path, threads: int | None = None) -> Bundle:
     return Bundle(folder, info, open_engine(path, folder, info))
 
 
-def open_engine(path: Path, folder: ModelFolder, info: BundleInfo) -> PackedEngine:
-    """What computes the graph in a folder.
+def open_engine(
+    path: Path, folder: ModelFolder, info: BundleInfo, hidden: bool = False, graph: Path | None = None
+) -> PackedEngine:
+    """What computes a bundle; with `hidden`, what it gives is what the head reads. `graph` is the folder of the graph
+    while it is not yet beside the tables.
 
     Raises:
         UserError: as `load_bundle`.
     """
     model = folder.model
     reads: Reads = reads_of(model, info.head)
-    session: Any
-    if info.engine == "openvino":
-        precision: Literal["f32", "bf16"] = "bf16" if info.dtype == "bf16" else "f32"
-        session = openvino.OpenVinoSession(path / openvino.GRAPH, precision, info.threads)
-    else:
-        session = onnx.OnnxSession(path / onnx.GRAPH, info.threads)
+    session = open_session(graph or path, info, hidden)
     return PackedEngine(session, load_tables(path, model.config), model.config, info.head, reads)
+
+
+def open_session(path: Path, info: BundleInfo, hidden: bool = False) -> Session:
+    """The engine's graph that lies in a folder."""
+    if info.engine == "openvino":
+        precision: Literal["f32", "bf16"] = "bf16" if "bf16" in (info.dtype, info.rest) else "f32"
+        return openvino.OpenVinoSession(path / openvino.GRAPH, precision, info.threads, hidden)
+    return onnx.OnnxSession(path / onnx.GRAPH, info.threads, hidden)
 
 
 def _announced(folder: ModelFolder) -> str:

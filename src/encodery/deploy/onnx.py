@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +13,25 @@ import torch
 from jaxtyping import Float32
 
 from encodery.deploy.cores import usable_cores
-from encodery.deploy.graph import Graph, example_inputs, reads_of
+from encodery.deploy.graph import HIDDEN
 from encodery.deploy.packed_engine import Compute, Inputs
 from encodery.errors import UserError
-from encodery.model.heads import Model
 
 if TYPE_CHECKING:
     import onnxruntime
 
 GRAPH = "model.onnx"
-_TRACED_TOKENS, _TRACED_ROWS = 17, 2
+_SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where the exporter says which modules a node is in."""
 _MISSING = "the engine onnxruntime needs the package {}, which is not installed; pip install 'encodery[export]'"
 
 
 class OnnxSession:
     """A graph that ONNX Runtime computes at any length; threads wait asleep, for a neighbour may need the core."""
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        """`threads` are all that this process may use if not given.
+    def __init__(self, path: Path, threads: int | None = None, hidden: bool = False) -> None:
+        """`threads` are all that this process may use if not given. With `hidden`, it gives what the head reads in
+        the place of what the head says.
 
         Raises:
             UserError: ONNX Runtime is not installed, or cannot read the graph.
@@ -43,7 +44,8 @@ class OnnxSession:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            source = with_hidden(path) if hidden else str(path)
+            self._session = runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its own classes, which derive from nothing narrower
             raise UserError(f"{path}: ONNX Runtime refuses the graph ({error!s:.80}); export it again") from None
 
@@ -51,14 +53,14 @@ class OnnxSession:
         """As `Session`."""
 
         def compute(inputs: Inputs) -> Float32[np.ndarray, "rows outputs"]:
-            values: np.ndarray = self._session.run(None, dict(inputs))[0]
+            values: np.ndarray = self._session.run(None, dict(inputs))[-1]
             return values
 
         return compute
 
 
-def export(model: Model, head: str | None, path: Path) -> None:
-    """Write the graph of a model for a head, or of its hidden states, for any number of tokens and rows.
+def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path) -> None:
+    """Write a traced graph, its inputs under these names; the tensor that a head reads is called `HIDDEN`.
 
     Raises:
         UserError: torch's exporter lacks a package.
@@ -67,23 +69,42 @@ def export(model: Model, head: str | None, path: Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise UserError(_MISSING.format("onnxscript")) from None
-    reads = reads_of(model, head)
-    graph = Graph(model, head, reads).eval()
-    inputs = example_inputs(model.config, reads, _TRACED_TOKENS, _TRACED_ROWS)
-    tokens, rows = torch.export.Dim("tokens", min=1, max=1 << 20), torch.export.Dim("rows", min=1, max=1 << 17)
-    sizes = {"rows": {0: rows}, "weights": {0: rows, 1: tokens}}
-    shapes = (tuple(sizes.get(name, {0: tokens}) for name in inputs),)
-    with torch.no_grad(), _quiet():
+    outputs = ["values", HIDDEN][: len(program.graph_signature.user_outputs)]
+    with _quiet():
         torch.onnx.export(
-            graph,
-            tuple(inputs.values()),
-            path,
-            input_names=list(inputs),
-            output_names=["values"],
-            dynamo=True,
-            dynamic_shapes=shapes,
-            external_data=False,
+            program, (), path, input_names=list(names), output_names=outputs, dynamo=True, external_data=False
         )
+    _tidy(path)
+
+
+def _tidy(path: Path) -> None:
+    """Name products by the modules that they are of, `layers.0.mlp.up`, and leave out what is nobody's business: the
+    second output, and where on the disk the code lies that was traced."""
+    import onnx
+
+    graph = onnx.load(path)
+    for node in graph.graph.node:
+        scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
+        modules = [scope.strip(" '\"") for scope in scopes.strip("[]").split(",")][1:-1]
+        if modules and node.op_type == "Gemm":
+            node.name = modules[-1].removeprefix("dense.")
+        del node.metadata_props[:]
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info, *graph.graph.initializer):
+        del value.metadata_props[:]
+    del graph.metadata_props[:], graph.graph.metadata_props[:]
+    del graph.graph.output[1:]
+    onnx.save(graph, path)
+
+
+def with_hidden(path: Path) -> bytes:
+    """A graph with what its head reads as a second output; as it is, where there is no head."""
+    import onnx
+
+    graph = onnx.load(path)
+    if any(HIDDEN in node.output for node in graph.graph.node):
+        graph.graph.output.append(onnx.helper.make_tensor_value_info(HIDDEN, onnx.TensorProto.FLOAT, None))
+    found: bytes = graph.SerializeToString()
+    return found
 
 
 @contextlib.contextmanager

@@ -1,23 +1,26 @@
-"""An engine over an exported graph: looks embeddings up, fills calls with sequences, puts rows back in order."""
+"""An engine over an exported graph: fills calls with sequences, looks embeddings up, puts rows back in order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int, Int64, Shaped
+from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor
 
 from encodery.batch import Batch
 from encodery.deploy.buckets import Call, lengths_for, num_rows, plan_calls
 from encodery.deploy.graph import Reads, input_names
+from encodery.deploy.tables import Tables
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
-from encodery.model.layers import Embeddings
 
 Inputs = Mapping[str, Shaped[np.ndarray, "..."]]
 Compute = Callable[[Inputs], Float32[np.ndarray, "rows outputs"]]
 """A compiled graph; what it returns may be overwritten by the next call."""
+Row = tuple[int, int]
+"""Where its value goes, and its place in its sequence."""
 
 
 @runtime_checkable
@@ -32,7 +35,7 @@ class PackedEngine:
     """A `Forward` for one head. Not for several threads at once: inputs are written in place."""
 
     def __init__(
-        self, session: Session, tables: Embeddings, config: EncoderConfig, head: str | None, reads: Reads
+        self, session: Session, tables: Tables, config: EncoderConfig, head: str | None, reads: Reads
     ) -> None:
         self.head = head
         self._session = session
@@ -73,57 +76,62 @@ class PackedEngine:
         if self._reads != "rows":
             values = self._run(batch, None)
             return values if rows is None else values.index_select(0, rows.long())
-        return self._run(batch, (batch.first_tokens if rows is None else rows).numpy().astype(np.int64))
+        return self._run(batch, rows_by_sequence(batch, rows))
 
-    def _run(self, batch: Batch, rows: Int64[np.ndarray, " rows"] | None) -> Float[Tensor, "rows outputs"]:
-        """Values of `rows`, or of every token, or the mean of every sequence: whatever the graph reads."""
-        with torch.inference_mode():
-            embedded = self._tables.total(batch).float().numpy()
-        bounds = batch.cu_seqlens.numpy().astype(np.int64)
-        owners = None if rows is None else np.searchsorted(bounds, rows, "right") - 1
-        counts = self._rows_of_each(bounds, owners)
-        tokens = np.diff(bounds).tolist()
+    def _run(self, batch: Batch, rows: Sequence[Sequence[Row]] | None) -> Float[Tensor, "rows outputs"]:
+        """Values of `rows` (those of each sequence), of every token, or of each sequence's mean: what the graph reads."""
+        bounds = batch.cu_seqlens.tolist()
+        tokens = [stop - start for start, stop in pairwise(bounds)]
+        counts = self._rows_of_each(tokens, rows)
         values: np.ndarray | None = None
         for call in plan_calls(tokens, counts, self._lengths):
+            lengths = [tokens[place] for place in call.sequences]
             compute, inputs = self._ready(call.length)
-            places = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in call.sequences])
-            _fill(inputs, embedded, places, batch, [tokens[i] for i in call.sequences])
-            wanted, local = self._wanted(call, bounds, places, rows, owners)
+            self._fill(inputs, part_of(batch, bounds, call.sequences), lengths)
+            targets, places = self._rows(call, bounds, lengths, rows)
             if "rows" in inputs:
-                inputs["rows"][: len(local)] = local
-                inputs["rows"][len(local) :] = 0
-                local = np.arange(len(local))
-            if "weights" in inputs:
-                _mean_weights(inputs["weights"], [tokens[i] for i in call.sequences])
-            computed = compute(inputs)
+                inputs["rows"][: len(places)] = places
+                inputs["rows"][len(places) :] = 0
+            computed = compute(inputs)[: len(targets)]
             if values is None:
-                total = len(embedded) if counts is None else sum(counts)
+                total = bounds[-1] if counts is None else sum(counts)
                 values = np.empty((total, computed.shape[1]), np.float32)
-            values[wanted] = computed[local]
+            values[targets] = computed
         assert values is not None, "a batch holds at least one sequence"
         return torch.from_numpy(values)
 
-    def _rows_of_each(self, bounds: np.ndarray, owners: np.ndarray | None) -> list[int] | None:
+    def _rows_of_each(self, tokens: Sequence[int], rows: Sequence[Sequence[Row]] | None) -> list[int] | None:
         if self._reads == "tokens":
             return None
-        if owners is None:
-            return [1] * (len(bounds) - 1)
-        counted: list[int] = np.bincount(owners, minlength=len(bounds) - 1).tolist()
-        return counted
+        return [1] * len(tokens) if rows is None else [len(some) for some in rows]
 
-    def _wanted(
-        self, call: Call, bounds: np.ndarray, places: np.ndarray, rows: np.ndarray | None, owners: np.ndarray | None
-    ) -> tuple[Int64[np.ndarray, " wanted"], Int64[np.ndarray, " wanted"]]:
-        """Where in the result the values of a call belong, and where the call has them."""
+    def _rows(
+        self, call: Call, bounds: Sequence[int], lengths: Sequence[int], rows: Sequence[Sequence[Row]] | None
+    ) -> tuple[Sequence[int], Sequence[int]]:
+        """Where in the result the values of a call belong, and which of the call's tokens they are of."""
         if self._reads == "tokens":
-            return places, np.arange(len(places))
-        if rows is None or owners is None:
-            return np.array(call.sequences), np.arange(len(call.sequences))
-        starts = np.full(len(bounds) - 1, -1)
-        lengths = np.diff(bounds)[call.sequences]
-        starts[call.sequences] = np.cumsum(lengths) - lengths
-        wanted = np.flatnonzero(starts[owners] >= 0)
-        return wanted, starts[owners[wanted]] + rows[wanted] - bounds[owners[wanted]]
+            return [token for place in call.sequences for token in range(bounds[place], bounds[place + 1])], []
+        if rows is None:
+            return call.sequences, []
+        starts = accumulate(lengths, initial=0)
+        wanted = [
+            (target, start + offset)
+            for start, place in zip(starts, call.sequences, strict=False)
+            for target, offset in rows[place]
+        ]
+        return [target for target, _ in wanted], [place for _, place in wanted]
+
+    def _fill(self, inputs: dict[str, Any], part: Batch, lengths: Sequence[int]) -> None:
+        """Sequences one behind the other; the padding behind them is a sequence of its own."""
+        count = part.num_tokens
+        self._tables.add_up(part, inputs["embedded"][:count])
+        inputs["sequence_ids"][:count] = 0 if len(lengths) == 1 else np.repeat(np.arange(len(lengths)), lengths)
+        inputs["sequence_ids"][count:] = -1
+        if "position_ids" in inputs:
+            inputs["position_ids"][:count] = part.position_ids.numpy()
+            inputs["position_ids"][count:] = 0
+        if "weights" in inputs:
+            _mean_weights(inputs["weights"], lengths)
 
     def _ready(self, length: int) -> tuple[Compute, dict[str, Any]]:
         """The graph for a length, with the arrays that it is given."""
@@ -142,18 +150,36 @@ class PackedEngine:
         return self._compiled[length]
 
 
-def _fill(inputs: dict[str, Any], embedded: np.ndarray, places: np.ndarray, batch: Batch, tokens: list[int]) -> None:
-    """Sequences one behind the other; the padding behind them is a sequence of its own."""
-    count = len(places)
-    np.take(embedded, places, axis=0, out=inputs["embedded"][:count], mode="clip")
-    inputs["sequence_ids"][:count] = np.repeat(np.arange(len(tokens)), tokens)
-    inputs["sequence_ids"][count:] = -1
-    if "position_ids" in inputs:
-        inputs["position_ids"][:count] = batch.position_ids.numpy()[places]
-        inputs["position_ids"][count:] = 0
+def rows_by_sequence(batch: Batch, rows: Int[Tensor, " rows"] | None) -> list[list[Row]]:
+    """The rows that are wanted of each sequence; the first token of each where none are named."""
+    if rows is None:
+        return [[(place, 0)] for place in range(batch.num_sequences)]
+    owners = torch.searchsorted(batch.cu_seqlens, rows.to(batch.cu_seqlens.dtype), right=True) - 1
+    offsets = rows - batch.cu_seqlens[owners]
+    found: list[list[Row]] = [[] for _ in range(batch.num_sequences)]
+    for target, (owner, offset) in enumerate(zip(owners.tolist(), offsets.tolist(), strict=True)):
+        found[owner].append((target, offset))
+    return found
 
 
-def _mean_weights(weights: Float32[np.ndarray, "rows tokens"], tokens: list[int]) -> None:
+def part_of(batch: Batch, bounds: Sequence[int], sequences: Sequence[int]) -> Batch:
+    """Some sequences of a batch, in the order given."""
+    if len(bounds) == 2:
+        return batch
+    spans = [(bounds[place], bounds[place + 1]) for place in sequences]
+
+    def taken(value: Tensor | None) -> Tensor | None:
+        return None if value is None else torch.cat([value[start:stop] for start, stop in spans])
+
+    lengths = [stop - start for start, stop in spans]
+    fields: dict[str, Any] = {
+        name: taken(getattr(batch, name)) for name in ("input_ids", "position_ids", "token_type_ids", "language_ids")
+    }
+    cu_seqlens = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32)
+    return Batch(**fields, cu_seqlens=cu_seqlens, max_seqlen=max(lengths))
+
+
+def _mean_weights(weights: Float32[np.ndarray, "rows tokens"], tokens: Sequence[int]) -> None:
     weights[:] = 0
     start = 0
     for row, length in enumerate(tokens):

@@ -1,41 +1,69 @@
 """Tables of embeddings beside a graph: one file, mapped into memory, whatever the number of compiled graphs.
 
 Words may be kept in bfloat16, or in int8 with a scale for each row: a vocabulary of 250,000 is most of a small model.
+A look-up is done in NumPy, straight into what a graph is given: for a short text the same in PyTorch takes as long as
+half a layer.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float32, Int, Int8
+from jaxtyping import Float32, Int64, Shaped
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
+from encodery.batch import Batch
 from encodery.errors import UserError
 from encodery.model.config import EncoderConfig
-from encodery.model.layers import Embeddings
+from encodery.model.layers import Embeddings, fairseq_positions
 from encodery.model.skeleton import shapes_only
 
 TABLES = "embeddings.safetensors"
 TableType = Literal["fp32", "bf16", "int8"]
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_SCALE = "word.scale"
 
 
-class Int8Table(nn.Module):
-    """An embedding whose rows are int8 numbers times one scale each."""
+@dataclass(frozen=True)
+class Tables:
+    """What `Embeddings` sums up, in NumPy."""
 
-    weight: Int8[Tensor, "rows hidden"]
-    scale: Float32[Tensor, "rows 1"]
+    config: EncoderConfig
+    word: Shaped[np.ndarray, "vocabulary hidden"]
+    """float32, bfloat16 as uint16, or int8."""
+    scale: Float32[np.ndarray, "vocabulary 1"] | None = None
+    position: Float32[np.ndarray, "positions hidden"] | None = None
+    token_type: Float32[np.ndarray, "types hidden"] | None = None
+    language: Float32[np.ndarray, "languages hidden"] | None = None
 
-    def __init__(self, num_embeddings: int, hidden_size: int) -> None:
-        super().__init__()
-        self.num_embeddings = num_embeddings
-        self.register_buffer("weight", torch.empty(num_embeddings, hidden_size, dtype=torch.int8))
-        self.register_buffer("scale", torch.empty(num_embeddings, 1))
+    def add_up(self, batch: Batch, total: Float32[np.ndarray, "tokens hidden"]) -> None:
+        """Write the sum of each token's vectors, before the norm, into `total`."""
+        self._words(batch.input_ids.numpy(), total)
+        if self.position is not None:
+            position_ids = batch.position_ids
+            if self.config.position_offset:
+                position_ids = fairseq_positions(batch, self.config.pad_token_id) + self.config.position_offset
+            total += self.position[position_ids.numpy()]
+        if self.token_type is not None:
+            token_type_ids = batch.token_type_ids
+            if token_type_ids is None or len(self.token_type) == 1:
+                total += self.token_type[0]
+            else:
+                total += self.token_type[token_type_ids.numpy()]
+        if self.language is not None and batch.language_ids is not None:
+            total += self.language[batch.language_ids.numpy()]
 
-    def forward(self, ids: Int[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
-        return F.embedding(ids, self.weight).float() * F.embedding(ids, self.scale)
+    def _words(self, ids: Int64[np.ndarray, " tokens"], total: Float32[np.ndarray, "tokens hidden"]) -> None:
+        if self.word.dtype == np.float32:
+            np.take(self.word, ids, axis=0, out=total, mode="clip")  # a tokenizer has no id beyond the table
+        elif self.scale is not None:
+            np.multiply(self.word[ids], self.scale[ids], out=total)
+        else:
+            np.left_shift(self.word[ids], 16, out=total.view(np.uint32), dtype=np.uint32)
 
 
 def save_tables(folder: Path, embeddings: Embeddings, dtype: TableType) -> None:
@@ -45,14 +73,14 @@ def save_tables(folder: Path, embeddings: Embeddings, dtype: TableType) -> None:
     state = {name: value.float().contiguous() for name, value in state.items()}
     if dtype == "int8":
         scale = word.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-        state |= {"word.weight": (word / scale).round().to(torch.int8), "word.scale": scale}
+        state |= {"word.weight": (word / scale).round().to(torch.int8), _SCALE: scale}
     else:
-        state["word.weight"] = word.to({"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]).contiguous()
+        state["word.weight"] = word.to(_TYPES[dtype]).contiguous()
     save_file(state, folder / TABLES)
 
 
-def load_tables(folder: Path, config: EncoderConfig) -> Embeddings:
-    """The tables that `save_tables` wrote; words are turned into float32 as they are looked up.
+def load_tables(folder: Path, config: EncoderConfig) -> Tables:
+    """The tables that `save_tables` wrote.
 
     Raises:
         UserError: the file is missing, damaged, or of another model than `config`.
@@ -61,18 +89,31 @@ def load_tables(folder: Path, config: EncoderConfig) -> Embeddings:
     if not path.is_file():
         raise UserError(f"{path}: no such file; export the model again")
     try:
-        with safe_open(path, framework="pt") as file, shapes_only():
-            tables = Embeddings(config)
-            tables.norm = nn.Identity()
-            if "word.scale" in file.keys():  # noqa: SIM118  # no mapping
-                tables.word = Int8Table(config.vocab_size, config.hidden_size)  # type: ignore[assignment]
-            wanted = {name: tuple(value.shape) for name, value in tables.state_dict().items()}
+        with safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            _check_shapes(found, config, str(path))
+            arrays = {name: _array(file.get_tensor(name)) for name in found}
     except SafetensorError as error:
         raise UserError(f"{path}: damaged ({error}); export the model again") from None
+    if arrays["word.weight"].dtype not in (np.float32, np.uint16, np.int8):
+        raise UserError(f"{path}: words are {arrays['word.weight'].dtype}; float32, bfloat16 and int8 are known")
+    if (arrays["word.weight"].dtype == np.int8) != (_SCALE in arrays):
+        raise UserError(f"{path}: words in int8 need {_SCALE}, and no others have it; export the model again")
+    small = {name: arrays.get(f"{name}.weight") for name in ("position", "token_type", "language")}
+    return Tables(config, arrays["word.weight"], arrays.get(_SCALE), **small)
+
+
+def _check_shapes(found: dict[str, tuple[int, ...]], config: EncoderConfig, source: str) -> None:
+    with shapes_only():
+        state = Embeddings(config).state_dict()
+    wanted = {name: tuple(value.shape) for name, value in state.items() if not name.startswith("norm.")}
+    if _SCALE in found:
+        wanted[_SCALE] = (config.vocab_size, 1)
     if wanted != found:
-        name, *_ = sorted(set(wanted.items()) ^ set(found.items()))
-        raise UserError(f"{path}: {name[0]} is not as config.json has it; the two belong to different models")
-    with safe_open(path, framework="pt") as file:
-        tables.load_state_dict({name: file.get_tensor(name) for name in wanted}, assign=True)
-    return tables.eval()
+        name, _ = min(set(wanted.items()) ^ set(found.items()))
+        raise UserError(f"{source}: {name} is not as config.json has it; the two belong to different models")
+
+
+def _array(tensor: Tensor) -> Shaped[np.ndarray, "rows columns"]:
+    array: np.ndarray = (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array

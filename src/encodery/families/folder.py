@@ -215,6 +215,17 @@ def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
             )
 
 
+def read_sizes(path: Path) -> EncoderConfig:
+    """The sizes that the `config.json` of a folder states; its weights are not opened.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or of another family.
+    """
+    file = path / "config.json"
+    config_json = read_json(file)
+    return config_from_theirs(find_family(config_json, str(file)), config_json, str(file))
+
+
 def find_family(config_json: Mapping[str, Any], source: str) -> Family:
     """The family that a `config.json` names.
 
@@ -282,6 +293,13 @@ def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemTyp
 
 def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
+    save_description(path, folder)
+    state: dict[str, Tensor] = state_to_theirs(folder.family, folder.model)
+    save_file(state, path / WEIGHTS, metadata={"format": "pt"})
+
+
+def save_description(path: Path, folder: ModelFolder) -> None:
+    """Every file but the weights."""
     model = folder.model
     token_ids = {key: getattr(folder.tokenizer, name) for key, name in folder.family.token_ids.items()}
     config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **token_ids, **folder.settings}
@@ -293,5 +311,3 @@ def save_folder(path: Path, folder: ModelFolder) -> None:
     write_json(path / "config.json", config_json)
     write_json(path / "encodery.json", {"encodery_version": __version__, **folder.info})
     folder.tokenizer.save(path)
-    state: dict[str, Tensor] = state_to_theirs(folder.family, model)
-    save_file(state, path / WEIGHTS, metadata={"format": "pt"})

@@ -40,7 +40,7 @@ from encodery.objectives.vocabulary import Vocabulary
 
 _BLOCK_TOKENS = 1 << 15
 _BLOCKS_PER_PLAN = 8
-_PROBE_WINDOWS = 512
+_MEASURED_WINDOWS = 512
 _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
 _COPIES = 0xC0B1E5  # names the draws of text that comes again apart from those of steps
@@ -118,13 +118,13 @@ class Pretraining:
         self._windows = _seeded(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
         self._held_out = _seeded(replace(windows, jitter=False), seed, _VALIDATION)
         self._training = _stream(self._windows, seed, _TRAINING)
-        self._validation = probe = _stream(self._held_out, seed, _VALIDATION)
+        self._validation = measured = _stream(self._held_out, seed, _VALIDATION)
         alpha = alpha or _AS_THE_TEXT_COMES
         if languages := order_to_sample(self._windows, alpha):
             middle = ((0, value_at(alpha, num_steps / 2)),)
-            probe = replace(self._training, windows=SampledWindows(languages, middle, 1, 1))
+            measured = replace(self._training, windows=SampledWindows(languages, middle, 1, 1))
         self._windows_per_step = 1  # until it is known how many tokens a window becomes
-        self._tokens_per_window = self._measure_window(probe)
+        self._tokens_per_window = self._measure_window(measured)
         self._windows_per_step = max(1, round(tokens_per_step / self._tokens_per_window))
         if languages:
             sampled = SampledWindows(languages, alpha, self._windows_per_step, num_steps)
@@ -192,7 +192,7 @@ class Pretraining:
 
     def _measure_window(self, stream: _Stream) -> float:
         """Mean tokens that a window becomes, special tokens and random next sentences included."""
-        num_windows = min(_PROBE_WINDOWS, stream.windows.num_windows)
+        num_windows = min(_MEASURED_WINDOWS, stream.windows.num_windows)
         lengths = self._sequences(stream, 0, num_windows).segments.lengths
         return float(lengths.sum() + len(lengths) + (lengths > 0).sum()) / num_windows
 
@@ -245,7 +245,7 @@ class Pretraining:
 
 def masked_lm(config: MaskedConfig, vocabulary: Vocabulary, shards: Shards, num_steps: int) -> MaskedLM:
     """Masked LM over the shards, whose tokens are counted where the choice depends on that."""
-    return MaskedLM(config, vocabulary, num_steps, shards.token_counts() if config.sample_alpha else None)
+    return MaskedLM(config, vocabulary, num_steps, shards.token_counts if config.sample_alpha else None)
 
 
 def packed_batch(

@@ -11,6 +11,7 @@ from encodery.data.schedule import stated
 from encodery.families import FAMILIES
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
+from encodery.recipe.exporting import ExportTable, check_exports
 from encodery.recipe.tables import (
     BASES,
     EXTEND,
@@ -55,6 +56,7 @@ class Recipe(Config):
     distill: DistillTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
     search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    export: Mapping[Name, ExportTable] = Field(default_factory=dict, exclude_if=lambda tables: not tables)
 
     @property
     def translates(self) -> bool:
@@ -187,6 +189,11 @@ class Recipe(Config):
             raise ValueError(f"[{table}] starts from {source}, but there is no [{source}] table")
 
     @model_validator(mode="after")
+    def _exports_have_a_model(self) -> "Recipe":
+        check_exports(self.export, {name: table.seeds for name, table in self.finetune.items()})
+        return self
+
+    @model_validator(mode="after")
     def _search_can_look_everywhere(self) -> "Recipe":
         """Every end of the space is tried on the table, so that no trial finds out."""
         if self.search is None:
@@ -208,7 +215,9 @@ class Recipe(Config):
     def _texts_fit_the_positions(self) -> "Recipe":
         positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and not self.pretrain.source and self.pretrain.longest > positions:
-            raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.longest, positions))
+            own = self.pretrain.max_seqlen > positions
+            key = "pretrain.max_seqlen" if own else "pretrain.phases: max_seqlen"
+            raise ValueError(_too_long(key, self.pretrain.longest, positions))
         if self.distill and self.distill.max_seqlen > (theirs := self.student.encoder(1 << 20).num_positions):
             raise ValueError(_too_long("distill.max_seqlen", self.distill.max_seqlen, theirs))
         for name, table in self.finetune.items():

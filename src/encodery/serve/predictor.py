@@ -159,9 +159,9 @@ class Predictor:
             yield decode(prepared, list(islice(outputs, len(prepared.sequences))))
 
 
-def load(path: str | Path, results: Results | None = None) -> Predictor:
+def load(path: str | Path, results: Results | None = None, threads: int | None = None) -> Predictor:
     """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, else
-    embeddings. `results` as in `Predictor`.
+    embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported for.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
@@ -169,7 +169,7 @@ def load(path: str | Path, results: Results | None = None) -> Predictor:
     path = Path(path)
     engine: Forward | None = None
     if is_bundle(path):
-        bundle = load_bundle(path)
+        bundle = load_bundle(path, threads)
         folder, engine = bundle.folder, bundle.engine
     else:
         folder = load_adapted(path) if is_adapter(path) else load_folder(path)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from encodery import __version__
+from encodery.stages.exam import BITS, EXAM, SHARDS
 from encodery.stages.fairness import TIME, budget_gap
 from encodery.stages.figures import AS_TRAINED, COST, Figure, Outcome, figures_of
-from encodery.stages.probe import BITS, PROBE, SHARDS
 from encodery.stages.recipe_differences import recipe_differences
 from encodery.stages.schemes import Scheme
 from encodery.tasks.metrics import Estimate
@@ -44,12 +44,12 @@ class Comparison:
     def differences(self, figure: Figure) -> dict[str, Estimate]:
         """How much higher the schemes are than the first, of those for which that means something.
 
-        Of what was measured as trained it never does: each scheme asked its own question. Of the probe's figures per
+        Of what was measured as trained it never does: each scheme asked its own question. Of the exam's figures per
         token it does where the two have one vocabulary.
         """
         if self.first not in figure.values or figure.group == COST or figure.key.startswith(AS_TRAINED):
             return {}
-        per_token = figure.key.startswith(PROBE) and not _is_bits(figure)
+        per_token = figure.key.startswith(EXAM) and not _is_bits(figure)
         keys = _vocabularies(self.outcomes)
         return {
             name: figure.difference(self.first, name)

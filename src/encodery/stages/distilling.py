@@ -50,7 +50,7 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     lang2id = languages_of(run, table, source, config)
     model = family.model(config, ("mlm",))
     model.initialize(recipe.seed)
-    run.console.print(f"distill: {begin_with(model, source.model, table)}", markup=False)
+    run.note(f"distill: {begin_with(model, source.model, table)}")
     if table.objective.alpha_cos:
         add_projection(model, source.model.config.hidden_size, recipe.seed)
 
@@ -151,7 +151,7 @@ def languages_of(
             number_languages(run, student, shards, table="distill.model") if student.has_language_embeddings else None
         )
     if not any(Shards.open(run.artifact(shards_of(table)) / "train").languages):
-        run.console.print(f"corpus.inputs name no language: {table.teacher} reads the text without one")
+        run.note(f"corpus.inputs name no language: {table.teacher} reads the text without one")
         return None
     if student.has_language_embeddings and student.num_languages < len(teacher.languages):
         raise UserError(

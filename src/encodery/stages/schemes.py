@@ -16,8 +16,8 @@ from rich.console import Console
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable, Recipe, load_recipe
 from encodery.stages.engine import Planned, Run, Stage, plan
+from encodery.stages.exam import Exam, exam_stage
 from encodery.stages.graph import stages_of
-from encodery.stages.probe import Probe, probe_stage
 
 STAGES, WORK = "stages", ".work"
 KEY_LENGTH = 12
@@ -100,16 +100,16 @@ def seeded(schemes: Sequence[Scheme], seeds: Sequence[int], folder: Path, consol
     Raises:
         UserError: an input is missing.
     """
-    probe = common_probe(schemes)
-    return [_seeded(scheme, seed, folder, console, probe) for seed in seeds for scheme in schemes]
+    exam = common_exam(schemes)
+    return [_seeded(scheme, seed, folder, console, exam) for seed in seeds for scheme in schemes]
 
 
-def _seeded(scheme: Scheme, seed: int, folder: Path, console: Console, probe: Probe | None) -> Seeded:
+def _seeded(scheme: Scheme, seed: int, folder: Path, console: Console, exam: Exam | None) -> Seeded:
     work = folder / WORK / scheme.name / f"seed-{seed}"
     run = Run(scheme.with_seed(seed), scheme.path, work, console)
     stages = [stage for stage in stages_of(run) if stage.name not in NOT_COMPARED]
-    if probe and (trained := text_training(stages)):
-        stages.append(probe_stage(trained[-1], probe))
+    if exam and (trained := text_training(stages)):
+        stages.append(exam_stage(trained[-1], exam))
     # the key of a stage says where it lies, so it is asked for before the places are known
     places = {p.stage.name: folder / STAGES / f"{p.stage.name}-{p.key[:KEY_LENGTH]}" for p in plan(run, stages)}
     run = replace(run, places=places)
@@ -127,13 +127,13 @@ def training_tables(scheme: Scheme) -> list[Any]:
     return [table for table in tables if hasattr(table, "max_seqlen") and hasattr(table, "steps")]
 
 
-def common_probe(schemes: Sequence[Scheme]) -> Probe | None:
+def common_exam(schemes: Sequence[Scheme]) -> Exam | None:
     """The same held-out question for all models: as long as the shortest of them reads, and over as much text as the
     schemes themselves measure on. None where nothing is trained on text."""
     tables = [table for scheme in schemes for table in training_tables(scheme)]
     if not tables:
         return None
-    return Probe(
+    return Exam(
         max_seqlen=min(table.max_seqlen for table in tables),
         max_tokens=max(table.valid_max_tokens for table in tables),
     )

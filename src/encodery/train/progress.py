@@ -41,13 +41,14 @@ class Progress:
     def __init__(
         self,
         title: str,
-        total_steps: int,
+        total_steps: int | None,
         console: Console,
         start_step: int = 0,
         clock: Callable[[], float] = time.monotonic,
         length: str = "",
     ) -> None:
-        """`length` is how a person is told of the `total_steps` where these are only expected."""
+        """`total_steps` is None where it is not known, as of a run that has a time; `length` is how a person is told
+        how long the run is then."""
         self._title = title
         self._length = length or f"{total_steps:,} steps"
         self._total_steps = total_steps
@@ -90,8 +91,10 @@ class Progress:
         if self._shown is None or step == self._total_steps or now - self._shown[1] >= interval:
             self._show()
 
-    def evaluation(self, step: int, values: Metrics) -> None:
-        """Metrics of an evaluation after `step`: a row beneath the table, or a line of their own; never skipped."""
+    def evaluation(self, step: int, values: Metrics, total_steps: int | None = None) -> None:
+        """Metrics of an evaluation after `step`: a row beneath the table, or a line of their own; never skipped.
+        `total_steps` as in `update`."""
+        self._total_steps = total_steps or self._total_steps
         values = {name: value for name, value in values.items() if "/" not in name}  # by language: for the log
         self._evaluations.append((step, values))
         if self._live:
@@ -114,14 +117,17 @@ class Progress:
         """The metrics of the last step and the time left, those that every run has at the end."""
         (first_step, first_time), (step, now) = self._pace[0], self._pace[-1]
         values = dict(self._values)
-        if step > first_step:
+        if step > first_step and self._total_steps is not None:
             values["eta_seconds"] = (now - first_time) / (step - first_step) * (self._total_steps - step)
         last = {name: values.pop(name) for name in _LAST if name in values}
         return values | last
 
     def _line(self, step: int, values: Metrics) -> str:
         cells = [f"{_LABELS.get(name, name)} {format_value(name, value)}" for name, value in values.items()]
-        return "  ".join([f"step {step}/{self._total_steps}", *cells])
+        return "  ".join([f"step {self._place(step)}", *cells])
+
+    def _place(self, step: int) -> str:
+        return str(step) if self._total_steps is None else f"{step}/{self._total_steps}"
 
     def _print(self, text: str) -> None:
         # soft_wrap: a log file has no width to wrap at; Text: brackets in a message are no markup
@@ -129,14 +135,15 @@ class Progress:
 
     def _draw(self) -> None:
         assert self._live is not None
-        bar = ProgressBar(total=self._total_steps, completed=self._step)
-        self._live.update(Group(Text(self._title, style="bold"), self._table(), bar), refresh=True)
+        shown = [Text(self._title, style="bold"), self._table()]
+        bar = [ProgressBar(total=self._total_steps, completed=self._step)] if self._total_steps else []
+        self._live.update(Group(*shown, *bar), refresh=True)
 
     def _table(self) -> Text:
         """Names, the current step, the last evaluations: columns of text, wide names broken over lines."""
         values = self._with_eta()
         names = list(dict.fromkeys([*values, *(name for _, row in self._evaluations for name in row)]))
-        rows = [(f"{self._step}/{self._total_steps}", values), *((str(s), row) for s, row in self._evaluations)]
+        rows = [(self._place(self._step), values), *((str(s), row) for s, row in self._evaluations)]
         cells = [[step, *(format_value(n, row[n]) if n in row else "" for n in names)] for step, row in rows]
         headers = [_LABELS.get(name, name).split("_") for name in ["step", *names]]
         columns = list(zip(headers, zip(*cells, strict=True), strict=True))

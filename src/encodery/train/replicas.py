@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch._C._distributed_c10d import GradBucket
 from torch.nn.parallel import DistributedDataParallel
 
 from encodery.model.heads import Model
@@ -84,6 +83,6 @@ def _summing(module: nn.Module) -> DistributedDataParallel:
     return replicated
 
 
-def _sum(_: None, bucket: GradBucket) -> torch.futures.Future[Tensor]:
+def _sum(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
     future: torch.futures.Future[list[Tensor]] = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
     return future.then(lambda done: done.value()[0])

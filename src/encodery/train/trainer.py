@@ -129,7 +129,7 @@ class Trainer:
                 if last or step % config.log_every == 0:
                     values = self._values(window.over(self.ranks), lr, grad_norm)
                     log.write("step", step, tokens=self.state.tokens, **values)
-                    progress.update(step, values, self.budget.total_steps(step, self.total_steps))
+                    progress.update(step, values, self._expected_steps)
                     freed.return_excess()
                     window = Sums()
                 if not last and (step % evaluate_every == 0 if evaluate_every else passed):
@@ -142,7 +142,7 @@ class Trainer:
                     self.ranks.first(background.wait)
                 if stopped and not last:
                     raise Interrupted(
-                        f"stopped at step {step} of {total_steps}, state saved in {self.folder}; "
+                        f"stopped at step {step} of {self._expected_steps}, state saved in {self.folder}; "
                         "the same command continues"
                     )
                 if last:
@@ -158,6 +158,12 @@ class Trainer:
     def _is_out_of_patience(self) -> bool:
         rule, best = self.config.early_stopping, self.state.best
         return rule is not None and best is not None and best.waited >= rule.patience
+
+    @property
+    def _expected_steps(self) -> int | None:
+        """How many steps the run will have had, if it goes on as it went; None while that is not known."""
+        steps = self.budget.total_steps(self.state.step, self.total_steps)
+        return steps if steps < UNBOUNDED else None
 
     def _look_at_clock(self) -> None:
         """All ranks go by the first one's."""
@@ -243,7 +249,7 @@ class Trainer:
         self.parallel.complete()
         step, metrics = self.state.step, self.ranks.first(self.measure)
         log.write("eval", step, **metrics)
-        progress.evaluation(step, metrics)
+        progress.evaluation(step, metrics, self._expected_steps)
         if self.config.selects:
             best = choose(self.state.best, step, metrics, self.config.best_metric)
             self.state = self.state.model_copy(update={"best": best})
@@ -282,7 +288,7 @@ class Trainer:
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
-        notice = partial(self.console.print, markup=False)
+        notice = partial(self.console.print, markup=False, soft_wrap=True)
         checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
         if checkpoint is not None:
             self.state = restore(self.parallel, self.optimizer, checkpoint)
@@ -295,7 +301,7 @@ class Trainer:
             self.state = self.state.model_copy(update=same)
         log.resume(self.state.step)
         self.budget = Budget(self.config.time, self.state.seconds)
-        return Progress(self.title, self.total_steps, self.console, self.state.step, length=self._length())
+        return Progress(self.title, self._expected_steps, self.console, self.state.step, length=self._length())
 
     def _length(self) -> str:
         """How long the run is, for a person."""

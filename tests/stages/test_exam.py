@@ -1,4 +1,4 @@
-"""The probe asks every model the same, and its figures are those of a computation from scratch."""
+"""The exam asks every model the same, and its figures are those of a computation from scratch."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def metrics(place: Path) -> dict[str, Any]:
 
 
 def questions(place: dict[str, Path]) -> list[Batch]:
-    """What the probe asks: single stretches of text, 15 % hidden, whatever the scheme did in training."""
+    """What the exam asks: single stretches of text, 15 % hidden, whatever the scheme did in training."""
     folder = load_folder(place["pretrain"])
     shards = Shards.open(place["shards"] / "valid")
     objective = Pretraining(ObjectiveConfig(nsp=False), shards, vocabulary_of(folder.tokenizer), 32, 4096, 1)
@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_a_computation_from_scratch(compared: Path, sch
         assert batch.labels is not None
         losses.append(-logits.log_softmax(-1).gather(1, batch.labels[:, None]).ravel())
         right.append(logits.argmax(-1) == batch.labels)
-    found = metrics(place["probe"])
+    found = metrics(place["exam"])
     loss = torch.cat(losses).mean().item()
     assert found["mlm_loss"] == pytest.approx(loss, abs=1e-5)
     assert found["mlm_accuracy"] == pytest.approx(torch.cat(right).double().mean().item())

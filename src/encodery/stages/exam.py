@@ -1,7 +1,7 @@
-"""The `probe` stage of a comparison: the same held-out question for every model.
+"""The `exam` stage of a comparison: the same held-out question for every model.
 
 A scheme's own validation loss is measured as it trains: with its mask rate, its pairs of sentences, its lengths, its
-seed. Hiding 30 % is harder than hiding 15 %, so such losses say nothing about which model is better. The probe hides
+seed. Hiding 30 % is harder than hiding 15 %, so such losses say nothing about which model is better. The exam hides
 the same 15 % (Devlin et al. 2019, 3.1) in the same text for all; with equal vocabularies these are the same tokens.
 """
 
@@ -22,7 +22,7 @@ from encodery.stages.reading import vocabulary_of
 from encodery.train.device import pick_device
 from encodery.train.loss import mean_metrics
 
-PROBE = "probe"
+EXAM = "exam"
 SHARDS = "shards"
 VALID = "valid"
 HEAD = "mlm"
@@ -30,7 +30,7 @@ TOKENS_AT_ONCE = 4096
 LOSS, BITS = "mlm_loss", "bits_per_character"
 
 
-class Probe(Config):
+class Exam(Config):
     """How the models are asked; all else is as `ObjectiveConfig` has it."""
 
     max_seqlen: int
@@ -39,14 +39,14 @@ class Probe(Config):
     """Of the masks; it has nothing to do with the seeds of the models."""
 
 
-def probe_stage(trained: Stage, probe: Probe) -> Stage:
+def exam_stage(trained: Stage, exam: Exam) -> Stage:
     """The stage that asks the model of `trained`, a stage that trains on shards."""
     shards = next(parent for parent in reversed(trained.parents) if parent.startswith(SHARDS))
-    build = partial(build_probe, model=trained.name, shards=shards, probe=probe)
-    return Stage(PROBE, build, {PROBE: probe.model_dump(mode="json")}, {}, (shards, trained.name))
+    build = partial(build_exam, model=trained.name, shards=shards, exam=exam)
+    return Stage(EXAM, build, {EXAM: exam.model_dump(mode="json")}, {}, (shards, trained.name))
 
 
-def build_probe(run: Run, into: Path, work: Path, model: str, shards: str, probe: Probe) -> Metrics:
+def build_exam(run: Run, into: Path, work: Path, model: str, shards: str, exam: Exam) -> Metrics:
     """The loss per hidden token, the accuracy, and what the loss is in bits per character of the text; nothing of a
     model that fills no masks. All of it is in the manifest, there is no other file."""
     folder = load_folder(run.artifact(model))
@@ -57,14 +57,14 @@ def build_probe(run: Run, into: Path, work: Path, model: str, shards: str, probe
         config=ObjectiveConfig(nsp=False),
         shards=Shards.open(run.artifact(shards) / VALID),
         vocabulary=vocabulary_of(folder.tokenizer),
-        max_seqlen=probe.max_seqlen,
-        tokens_per_step=max(probe.max_seqlen, TOKENS_AT_ONCE),
-        seed=probe.seed,
+        max_seqlen=exam.max_seqlen,
+        tokens_per_step=max(exam.max_seqlen, TOKENS_AT_ONCE),
+        seed=exam.seed,
         lang2id=folder.languages or None,
     )
     held_out = folder.model.to(pick_device("auto")).eval()
     with torch.inference_mode():
-        found = mean_metrics(objective, held_out, objective.validation_batches(probe.max_tokens))
+        found = mean_metrics(objective, held_out, objective.validation_batches(exam.max_tokens))
     sizes = text.metrics[VALID]
     bits = found[LOSS] / math.log(2) * sizes["tokens"] / sizes["characters"]
     return {**found, BITS: bits}
