@@ -18,7 +18,7 @@ Run = tuple[list[int], list[Span]] | None
 
 
 class WordOffsets:
-    """Ids and offsets of texts that are made of independent words, none of which has a space. Threads may share it."""
+    """Ids and offsets of texts of independent words, none of which has a space. Threads may share it."""
 
     def __init__(
         self,
