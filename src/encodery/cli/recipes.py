@@ -1,5 +1,6 @@
 """Verbs over recipes: make one, plan it, run it, compare several. Nothing heavy is imported before a command runs."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
