@@ -63,11 +63,16 @@ def test_a_server_is_asked_by_many_and_ended_with_its_children(tmp_path: Path, c
     assert len(family) == 2
     assert len(turn.times) > 6
     assert 0.2 <= turn.seconds < 2.0
-    assert all(not Path(f"/proc/{pid}").exists() or is_dead(pid) for pid in family)
+    until = time.monotonic() + 5  # a child that was killed is gone a moment later
+    while living := [pid for pid in family if not is_dead(pid)]:
+        assert time.monotonic() < until, living
 
 
 def is_dead(pid: int) -> bool:
-    return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    try:
+        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
 
 
 def test_a_refusal_is_not_measured(tmp_path: Path, clients: Worker) -> None:

@@ -17,7 +17,7 @@ from encodery.deploy.quantize import Quantised, mean_cosine
 from encodery.deploy.recording import record_calls
 from encodery.families import FAMILIES
 from encodery.model.heads import Model
-from tests.deploy.conftest import make_batch, make_model, said, said_by_torch
+from tests.deploy.conftest import make_batch, make_model, said, said_by_torch, tables_of
 from tests.deploy.test_recording import Reads, sequences
 
 HEAD = "sequence"
@@ -32,7 +32,7 @@ def model() -> Model:
 @cache
 def calls() -> Sequence[Inputs]:
     given = sequences(make_batch(model(), (29, 13, 7, 2, 23, 11), seed=11))
-    return record_calls(Reads(HEAD), model(), HEAD, given, model().encoder.embeddings)
+    return record_calls(Reads(HEAD), model(), HEAD, given, tables_of(model()))
 
 
 @cache
@@ -108,7 +108,7 @@ def test_what_is_written_is_small_and_says_the_same(engine: str, made: Any, tmp_
         else onnx.OnnxSession(tmp_path / "int8" / onnx.GRAPH, 1)
     )
     reads = reads_of(model(), HEAD)
-    computed = PackedEngine(session, model().encoder.embeddings, model().config, HEAD, reads)
+    computed = PackedEngine(session, tables_of(model()), model().config, HEAD, reads)
     batch = make_batch(model())
     found, expected = said(computed, HEAD, batch), said_by_torch(model(), HEAD, batch)
     assert found.shape == expected.shape

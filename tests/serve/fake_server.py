@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from encodery.serve.running import run_server
 from encodery.serve.settings import Settings
@@ -9,4 +10,4 @@ from tests.serve.fakes import FakeModel
 
 if __name__ == "__main__":
     settings = Settings.parse(json.loads(sys.argv[1]), "the test")
-    run_server({"m": FakeModel("m", "fill-mask", seconds=0.02)}, settings)
+    run_server({"m": Path("m")}, settings, lambda name, *_: FakeModel(name, "fill-mask", seconds=0.02))

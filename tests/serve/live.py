@@ -1,15 +1,9 @@
-"""Servers that are really listening: the application over models whose answers are known, and `encodery serve` itself."""
+"""A server that is really listening, over models whose answers are known."""
 
 import asyncio
-import os
-import re
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 
@@ -40,27 +34,3 @@ def listening(service: Service) -> Iterator[str]:
         server.should_exit = True
         thread.join(PATIENCE)
         listener.close()
-
-
-class Process:
-    """`encodery serve` in a process of its own."""
-
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
-        self.log = log
-        command = [sys.executable, "-m", "encodery", "serve", *arguments, "--port", "0"]
-        with log.open("wb") as stream:
-            self.popen = subprocess.Popen(command, stderr=stream, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-    def said(self, event: str) -> str | None:
-        """The line of the log in which an event stands, if it has been."""
-        found = re.search(rf'^.*"event":"{event}".*$', self.log.read_text(), re.MULTILINE)
-        return found and found[0]
-
-    def stop(self) -> int:
-        """Ask it to end, and be sure that it does; its exit code."""
-        self.popen.send_signal(signal.SIGTERM)
-        try:
-            return self.popen.wait(PATIENCE)
-        finally:
-            self.popen.kill()
-            self.popen.wait()

@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI file allows, and much that it does not: no answer is a fault or one that it does not describe."""
+"""What the OpenAPI file allows, and much that it does not: no answer is a fault or one that it does not describe."""
 
 import itertools
 from collections import Counter

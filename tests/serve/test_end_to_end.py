@@ -25,7 +25,7 @@ def client_of(server: Server) -> httpx.Client:
 
 def test_the_servers_answers_are_those_of_predict(model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mood"
-    shutil.copytree(model_folder, folder)
+    folder.symlink_to(model_folder)
     expected = load(folder).predict(TEXTS)
     arguments = ("-m", "encodery", "serve", str(folder), "--port", "0", "--set", "notice_seconds=0.1")
     with process(*arguments, "--set", "worker.threads=1", ENCODERY_API_KEYS=KEY) as server:
@@ -43,7 +43,18 @@ def test_the_servers_answers_are_those_of_predict(model_folder: Path, tmp_path: 
             assert_close([item["embedding"] for item in vectors], load(folder).embed(TEXTS[:2]).tolist())
             assert httpx.get(f"{server.url}/v1/models").status_code == 401
             assert server.of("listening")[0]["keys"] == 1
+        assert_ends(server)
 
+
+@pytest.mark.slow
+def test_another_model_in_the_folder(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mood"
+    shutil.copytree(model_folder, folder)
+    expected = load(folder).predict(TEXTS)
+    arguments = ("-m", "encodery", "serve", str(folder), "--port", "0", "--set", "notice_seconds=0.1")
+    with process(*arguments, ENCODERY_API_KEYS=KEY) as server:
+        server.until("ready")
+        with client_of(server) as client:
             version = client.get("/v2/models/mood").json()["versions"]
             (folder / "config.json").rename(folder / "config.json.away")
             server.process.send_signal(signal.SIGHUP)
@@ -56,6 +67,7 @@ def test_the_servers_answers_are_those_of_predict(model_folder: Path, tmp_path: 
         assert_ends(server)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed(model_folder: Path) -> None:
     arguments = ("-m", "encodery", "serve", f"m={model_folder}", "--port", "0", "--set", "notice_seconds=0.0")
     with process(*arguments, ENCODERY_API_KEYS=KEY) as server:
@@ -74,6 +86,7 @@ def test_a_worker_that_is_killed(model_folder: Path) -> None:
         assert_ends(server)
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_no_model(tmp_path: Path) -> None:
     with process("-m", "encodery", "serve", str(tmp_path), "--port", "0") as server:
         assert server.end(60) == 2

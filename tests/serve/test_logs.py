@@ -28,7 +28,9 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_a_request(stream: io.StringIO) -> None:
     service = service_of(keys=KEY).__class__(
-        {"m": FakeModel("m", "fill-mask")}, service_of().settings.model_copy(update={"log_requests": True}), service_of(keys=KEY).keys
+        {"m": FakeModel("m", "fill-mask")},
+        service_of().settings.model_copy(update={"log_requests": True}),
+        service_of(keys=KEY).keys,
     )
     headers = {
         "authorization": f"Bearer {KEY}",

@@ -2,6 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from encodery.serve.app import create_app
 from encodery.serve.service import Service
 from tests.serve.fakes import VERSION, FakeModel, call, service_of
 
@@ -47,11 +48,12 @@ def test_models() -> None:
 def test_callers_make_no_labels() -> None:
     service = service_of()
     before = len(figures(service))
+    app = create_app(service)
     for number in range(7):
-        call(service, "POST", "/v1/fill-mask", {"inputs": "a", "model": f"model-{number}"})
-        call(service, "GET", f"/path-{number}", None, {"host": f"localhost:{number + 1}"})
-        call(service, f"METHOD{number}", "/v1/models")
-        call(service, "GET", f"/v1/models/model-{number}")
+        call(app, "POST", "/v1/fill-mask", {"inputs": "a", "model": f"model-{number}"})
+        call(app, "GET", f"/path-{number}", None, {"host": f"localhost:{number + 1}"})
+        call(app, f"METHOD{number}", "/v1/models")
+        call(app, "GET", f"/v1/models/model-{number}")
     found = figures(service)
     assert not any("-3" in label or "METHOD" in label for key in found for label in key)
     assert len(found) - before < 100

@@ -119,16 +119,15 @@ def test_the_clock_does_not_run_while_the_model_thinks() -> None:
     assert asyncio.run(run()) == 200
 
 
-@pytest.mark.parametrize("head", [b"X-A: " + b"a" * 3000, b"X-A: b\r\n" * 500, b""], ids=["long", "many", "url"])
+@pytest.mark.parametrize("head", [b"a" * 700, b"X-A: b\r\n" * 100, b""], ids=["long", "many", "url"])
 def test_headers_without_end(head: bytes) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
-        writer.write(LIVE[:-2] if head else b"GET /")
-        for _ in range(30):
-            writer.write(head or b"a" * 3000)
-            await asyncio.sleep(0.005)
-            if reader.at_eof() or writer.is_closing():
-                break
-        return await answer(reader)
+        told = asyncio.create_task(answer(reader))
+        writer.write(LIVE[:-2] + b"X-A: " if head else b"GET /")
+        while not told.done():
+            writer.write(head or b"a" * 700)
+            await asyncio.sleep(0.02)
+        return await told
 
     status, _, body = talk(endless, max_header_bytes=2000)
     assert (status, json.loads(body)["code"]) == (431, "headers_too_large")
@@ -209,10 +208,14 @@ def test_a_client_who_does_not_read_is_dropped() -> None:
             large = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400
             loop = asyncio.get_running_loop()
             began = time.monotonic()
-            with pytest.raises(ConnectionError):
-                while time.monotonic() - began < 8:
-                    await asyncio.wait_for(loop.sock_sendall(unread, large), 8)
+
+            async def ask_on() -> None:
+                while True:
+                    await loop.sock_sendall(unread, large)
                     await asyncio.sleep(0.05)
+
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(ask_on(), 8)
             unread.close()
             return time.monotonic() - began
 

@@ -105,6 +105,15 @@ def test_no_records_are_no_predictions(tmp_path: Path) -> None:
     run("well", tmp_path, look)
 
 
+def test_a_model_without_vectors_is_not_asked_for_any(tmp_path: Path) -> None:
+    async def look(model: LocalModel) -> None:
+        with pytest.raises(InvalidRecord, match="the model 'm' gives no vectors"):
+            await model.answer(["a"], "embed")
+        assert (await model.answer(["a"])).predictions
+
+    run("m", make_folder(tmp_path / "m", "well", no_vectors=""), look)
+
+
 def test_before_it_was_started_it_is_not_ready(tmp_path: Path) -> None:
     model = LocalModel("m", tmp_path)
     assert not model.is_ready
@@ -217,7 +226,7 @@ def test_while_a_worker_is_restarted_others_are_told_when_to_come_back(tmp_path:
         assert model.worker_pid is not None
         os.kill(model.worker_pid, signal.SIGKILL)
         await until(lambda: not model.is_ready)
-        with pytest.raises(NotReady, match="is being restarted, it was ended by SIGKILL") as refused:
+        with pytest.raises(NotReady, match="the model 'well' is being restarted") as refused:
             await model.answer(["a"])
         assert refused.value.retry_after is not None
         assert 0.0 < refused.value.retry_after < 10.0
@@ -385,6 +394,25 @@ def test_a_failed_swap_keeps_the_model_and_says_why(files: dict[str, str], messa
     run("m", old, look)
 
 
+def test_a_link_that_is_led_elsewhere_counts_from_the_swap_on(tmp_path: Path) -> None:
+    old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
+    link = tmp_path / "link"
+    link.symlink_to(old)
+
+    async def look(model: LocalModel) -> None:
+        link.unlink()
+        link.symlink_to(new)
+        assert model.worker_pid is not None
+        os.kill(model.worker_pid, signal.SIGKILL)
+        await until(lambda: not model.is_ready)
+        await until(lambda: model.is_ready)
+        assert (await model.answer(["a"])).version == "v1"
+        await model.swap(model.folder)
+        assert (await model.answer(["a"])).version == "v2"
+
+    run("m", link, look)
+
+
 def test_a_swap_replaces_a_worker_that_cannot_be_restarted(tmp_path: Path) -> None:
     old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
 
@@ -397,6 +425,16 @@ def test_a_swap_replaces_a_worker_that_cannot_be_restarted(tmp_path: Path) -> No
         assert (await model.answer(["a"])).version == "v2"
 
     run("m", old, look)
+
+
+def test_a_model_that_is_shutting_down_is_not_replaced(tmp_path: Path) -> None:
+    async def look(model: LocalModel) -> None:
+        await model.drain(0.0)
+        with pytest.raises(UserError, match="m is shutting down"):
+            await model.swap(model.folder)
+        assert len(children()) == 1
+
+    run("m", make_folder(tmp_path / "m", "well"), look)
 
 
 def test_who_drains_answers_what_there_is_and_takes_no_more(tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_what_was_found_is_printed_and_kept(done: Path, encodery: Command) -> No
     assert manifest.parents == {"finetune.mood.3": read_manifest(done / MODEL).key}  # type: ignore[union-attr]
 
 
+def test_inspect_shows_a_bundle(done: Path, encodery: Command) -> None:
+    exported(encodery, "--dtype", "fp32", "--engine", "openvino")
+    code, out, _ = encodery("inspect", "bundle")
+    assert code == 0
+    assert "artifact (every file matches its recorded hash)" in out
+    for part in ("bundle\n", "engine", "openvino", "dtype", "fp32", "embeddings.safetensors"):
+        assert part in out
+
+
 def test_int8_is_calibrated_verified_and_small(done: Path, encodery: Command) -> None:
     options = ("--engine", "openvino", "--calibrate", "train.jsonl", "--data", "dev.jsonl", "--max-metric-drop", "9")
     out = exported(encodery, *options)

@@ -17,11 +17,11 @@ from encodery.serve.routes.openai import openai_routes
 from encodery.serve.routes.tasks import task_routes
 from encodery.serve.service import Service
 
-DESCRIPTION = """Encoder models by HTTP: predictions in the form of their task, embeddings as the OpenAI API has them, \
-and the Open Inference Protocol v2.
+DESCRIPTION = """Encoder models by HTTP: predictions in the form of their task, embeddings as the OpenAI API has \
+them, and the Open Inference Protocol v2.
 
-Every path but those of health needs a key: the header `Authorization: Bearer KEY`. Bodies are JSON in UTF-8, plain or \
-with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of the text as given.
+Every path but those of health needs a key: the header `Authorization: Bearer KEY`. Bodies are JSON in UTF-8, plain \
+or with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of the text as given.
 
 Every error has the body `{code, message, field, limit, hint, request_id}`. The headers `X-Request-Id` and \
 `traceparent` come back as they were sent; `Server-Timing` says how long each phase took."""

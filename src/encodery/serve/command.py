@@ -20,11 +20,8 @@ def serve_folders(models: Sequence[str], values: Mapping[str, Any], overrides: S
         raise UserError(
             f"serve needs {error.name}, which is not installed; next: pip install 'encodery[serve]'"
         ) from None
-    from encodery.serve.supervisor import LocalModel
-
     read = dict(values)
     for override in overrides:
         apply_override(read, override)
     settings = Settings.parse(read, "serve")
-    folders = read_names(models)
-    run_server({name: LocalModel(name, folder, settings.worker) for name, folder in folders.items()}, settings)
+    run_server(read_names(models), settings)

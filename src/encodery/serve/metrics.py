@@ -8,8 +8,9 @@ from prometheus_client.registry import Collector
 
 from encodery.serve.answers import ServedModel
 from encodery.serve.exchange import Exchange
+from encodery.serve.figures import Figures
 from encodery.serve.problems import KINDS
-from encodery.serve.supervisor import Figures, LocalModel
+from encodery.serve.supervisor import LocalModel
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset({"GET", "POST", "OPTIONS"})
@@ -128,14 +129,30 @@ _GAUGES: tuple[tuple[str, str, Read], ...] = (
     ("enc_queue_depth", "Requests that are not answered yet", lambda figures: float(figures.waiting)),
     ("enc_queue_tokens", "Their tokens, as estimated", lambda figures: figures.waiting_tokens),
     ("enc_drain_tokens_per_second", "How fast the queue drains", lambda figures: figures.tokens_per_second),
-    ("enc_worker_busy_seconds", "How long the worker is at what it does", lambda figures: figures.worker.busy_seconds),
+    (
+        "enc_worker_busy_seconds",
+        "How long the worker is at what it does",
+        lambda figures: figures.worker.busy_seconds,
+    ),
 )
 _COUNTERS: tuple[tuple[str, str, Read], ...] = (
     ("enc_worker_restarts", "Workers started because one had died or hung", lambda figures: float(figures.restarts)),
-    ("enc_requests_resent", "Requests sent once more, for their worker had died", lambda figures: float(figures.resent)),
+    (
+        "enc_requests_resent",
+        "Requests sent once more, for their worker had died",
+        lambda figures: float(figures.resent),
+    ),
     ("enc_batches", "Batches that the worker of now computed", lambda figures: float(figures.worker.batches)),
     ("enc_batch_sequences", "Sequences in them", lambda figures: float(figures.worker.sequences)),
     ("enc_batch_tokens", "Tokens in them", lambda figures: float(figures.worker.tokens)),
-    ("enc_dropped", "Requests that nobody waited for any more, not computed", lambda figures: float(figures.worker.dropped)),
-    ("enc_divided_batches", "Batches computed in parts, for lack of memory", lambda figures: float(figures.worker.divided)),
+    (
+        "enc_dropped",
+        "Requests that nobody waited for any more, not computed",
+        lambda figures: float(figures.worker.dropped),
+    ),
+    (
+        "enc_divided_batches",
+        "Batches computed in parts, for lack of memory",
+        lambda figures: float(figures.worker.divided),
+    ),
 )

@@ -118,6 +118,8 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.close()
         if self._process is None:
             return
+        if self.ready is None:  # it loads, and would not see that the socket closed
+            self._process.kill()
         try:
             async with asyncio.timeout(seconds):
                 await self._gone()

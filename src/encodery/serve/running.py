@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,10 +17,12 @@ from encodery.errors import UserError
 from encodery.serve.answers import ModelInfo, ServedModel
 from encodery.serve.app import create_app
 from encodery.serve.auth import Keys, take_environment
+from encodery.serve.job import WorkerSettings
 from encodery.serve.logs import LOGGER, log_to
 from encodery.serve.protocol import bounded
 from encodery.serve.service import Service
 from encodery.serve.settings import Settings
+from encodery.serve.supervisor import LocalModel
 
 _BACKLOG = 2048
 _SPARE_FILES = 256
@@ -54,7 +56,8 @@ def read_names(models: Sequence[str]) -> dict[str, Path]:
     for given in models:
         name, separator, folder = given.partition("=")
         path = Path(folder if separator else given)
-        name = name if separator else path.resolve().name
+        if not separator:  # a link keeps its own name: what it leads to may change while it is served
+            name = path.name if path.name not in ("", "..") else path.resolve().name
         if not path.is_dir():
             raise UserError(f"{path}: no such folder; give a model folder or a bundle, or NAME=FOLDER")
         if not name or "/" in name or len(name) > 200:
@@ -65,8 +68,11 @@ def read_names(models: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def run_server(models: Mapping[str, OwnedModel], settings: Settings) -> None:
-    """Serve models until SIGTERM or Ctrl-C.
+Make = Callable[[str, Path, WorkerSettings], OwnedModel]
+
+
+def run_server(folders: Mapping[str, Path], settings: Settings, make: Make = LocalModel) -> None:
+    """Serve the models in folders, by name, until SIGTERM or Ctrl-C; `make` makes each.
 
     Raises:
         UserError: others could call without a key, the address is taken, a model cannot be loaded.
@@ -76,11 +82,13 @@ def run_server(models: Mapping[str, OwnedModel], settings: Settings) -> None:
     listener = listen(settings)
     _allow_files(settings.max_connections + _SPARE_FILES)
     handler = log_to()
-    service = Service({}, settings, keys, loading={*models})
+    answering: dict[str, ServedModel] = {}
+    service = Service(answering, settings, keys, loading={*folders})
+    models = {name: make(name, folder, settings.worker) for name, folder in folders.items()}
     config = configure(service)
     try:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(Running(service, models, config, listener).run())
+            runner.run(Running(service, answering, models, config, listener).run())
     finally:
         handler.flush()
 
@@ -126,11 +134,14 @@ class Running:
     def __init__(
         self,
         service: Service,
+        answering: dict[str, ServedModel],
         models: Mapping[str, OwnedModel],
         config: uvicorn.Config,
         listener: socket.socket,
     ) -> None:
+        """`answering` are the models of `service`, to which those of `models` come when they are loaded."""
         self.service = service
+        self.answering = answering
         self.models = models
         self.server = _Server(config)
         self.listener = listener
@@ -170,7 +181,7 @@ class Running:
             LOGGER.info("stopped")
 
     def stop(self, notice_seconds: float) -> None:
-        """Begin to drain: not ready at once, no more connections after the notice; the second time without waiting."""
+        """Begin to drain: not ready at once, no new connections after the notice; the second time without waiting."""
         if self.service.is_draining:
             self.server.force_exit = True
             self._stop.set()
@@ -187,7 +198,7 @@ class Running:
     async def _load(self) -> None:
         for name, model in self.models.items():
             info = await model.start()
-            self.service.models[name] = model
+            self.answering[name] = model
             self.service.loading.discard(name)
             LOGGER.info("loaded", extra={"fields": {"model": name, **_about(info)}})
         gc.collect()

@@ -17,7 +17,7 @@ from encodery.serve.predictor import Predictor
 from encodery.stages.gate import Gate, compare_scores
 from encodery.tasks.task import Trainable
 
-BOUNDS = (0.9994, 0.9997, 0.9999)
+BOUNDS = (0.9996, 0.9998, 0.9999)
 """Of the cosine of hidden states, tried in turn where the usual one is not enough."""
 
 
@@ -65,6 +65,7 @@ class Verification:
                 if found is None:
                     return built, row.info, parity, gate
                 complaints[name] = found
+                self.tell(f"{name.removesuffix(', rest f32')}: {found}")
                 built = self._closer(built, bounds)
         why = "; ".join(f"{name.removesuffix(', rest f32')}: {why}" for name, why in complaints.items())
         raise UserError(f"nothing was written: {why}; export --dtype bf16 or fp32, or give more text to calibrate by")

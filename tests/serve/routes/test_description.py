@@ -17,7 +17,9 @@ from tests.serve.fakes import PREDICTIONS, call, one_of_each, service_of
 
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SERVICE = service_of(keys=KEY, max_characters=37)
-schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(SERVICE), headers={"Authorization": f"Bearer {KEY}"})
+schema = schemathesis.openapi.from_asgi(
+    "/openapi.json", create_app(SERVICE), headers={"Authorization": f"Bearer {KEY}"}
+)
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -27,7 +29,7 @@ CHECKS = [
 ]
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=11, deadline=None, suppress_health_check=[*HealthCheck])
 def test_every_answer_is_described(case: Any) -> None:
     case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, checks=CHECKS)
