@@ -158,7 +158,8 @@ def test_the_client_of_triton(address: str) -> None:
     tensor = triton.InferInput("text", [3], "BYTES")
     tensor.set_data_from_numpy(np.array(TEXTS, object), binary_data=False)
     wanted = [triton.InferRequestedOutput("embedding", binary_data=False)]
-    answer = client.infer("feature-extraction", [tensor], outputs=wanted, headers=headers)
+    typed = {**headers, "Content-Type": "application/json"}  # which it does not say by itself
+    answer = client.infer("feature-extraction", [tensor], outputs=wanted, headers=typed)
     assert answer.as_numpy("embedding").tolist() == [[0.5, -1.0, 2.0]] * 3
     with pytest.raises(triton.InferenceServerException, match="no model 'nobody'"):
         client.get_model_metadata("nobody", headers=headers)
