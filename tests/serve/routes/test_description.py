@@ -29,7 +29,7 @@ CHECKS = [
 ]
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=11, deadline=None, suppress_health_check=[*HealthCheck])
 def test_every_answer_is_described(case: Any) -> None:
     case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, checks=CHECKS)
