@@ -1,11 +1,13 @@
 """What the way to a worker and back adds to its work: one caller, a predictor that does nothing.
 
-    python benchmarks/worker_trip.py [--uvloop] [QUESTIONS]
+    python benchmarks/worker_trip.py [--uvloop] [QUESTIONS [CALLERS]]
 
-Prints the percentiles of the whole trip (the server asks, the worker reads, queues, batches, answers) in microseconds.
+Prints the percentiles of the whole trip (the server asks, the worker reads, queues, batches, answers) in microseconds,
+and how many trips there are in a second where several callers ask, each one question after the other.
 """
 
 import asyncio
+import os
 import socket
 import statistics
 import sys
@@ -58,19 +60,30 @@ def be_worker(job: WorkerJob) -> None:
     Worker(Nothing(), wire, job.batch_tokens).serve(connection)  # type: ignore[arg-type]
 
 
-async def ask(count: int) -> None:
+async def ask(count: int, callers: int = 1) -> None:
     """One question after the other."""
     process.WORKER = Path(__file__).stem
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     model = LocalModel("nothing", Path(), WorkerSettings())
     await model.start()
-    seconds = []
-    for number in range(count):
-        began = time.perf_counter()
-        await model.answer([f"the text of a short request, number {number}"])
-        seconds.append(time.perf_counter() - began)
+    seconds: list[float] = []
+
+    async def call() -> None:
+        for number in range(count // callers):
+            began = time.perf_counter()
+            await model.answer([f"the text of a short request, number {number}"])
+            seconds.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(model.answer(["to begin with"]) for _ in range(count // 10)))
+    began = time.perf_counter()
+    await asyncio.gather(*(call() for _ in range(callers)))
+    rate = len(seconds) / (time.perf_counter() - began)
     await model.close()
-    cuts = statistics.quantiles([1e6 * value for value in seconds[count // 10 :]], n=100)
-    print(f"trip of {count} questions: p50 {cuts[49]:.0f} us, p95 {cuts[94]:.0f} us, p99 {cuts[98]:.0f} us")
+    cuts = statistics.quantiles([1e6 * value for value in seconds], n=100)
+    print(
+        f"{len(seconds)} questions of {callers} callers: p50 {cuts[49]:.0f} us, p95 {cuts[94]:.0f} us, "
+        f"p99 {cuts[98]:.0f} us, {rate:.0f} a second"
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -79,7 +92,7 @@ def main(arguments: list[str]) -> None:
         be_worker(WorkerJob.model_validate_json(arguments[-1]))
         return
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
-    question = ask(*numbers or [10_000])
+    question = ask(*(numbers or [10_000]))
     if "--uvloop" in arguments:
         import uvloop
 

@@ -51,7 +51,7 @@ def test_every_batch_is_told(predictor: Predictor, tmp_path: Path) -> None:
     assert len(told) > len(found)
 
 
-BAD: dict[int, dict[str, Any]] = {3: {"txt": "a"}, 8: {"text": 5}, 9: {}, 28: {"text": "b", "language": "xx"}}
+BAD: dict[int, dict[str, Any]] = {3: {"txt": "a"}, 8: {"text": 5}, 9: {}, 28: {"text": "b", "language": 7}}
 
 
 def test_bad_records_are_skipped(predictor: Predictor, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_bad_records_are_skipped(predictor: Predictor, tmp_path: Path) -> None:
     assert list(errors) == list(BAD)
     assert errors[3] == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label, language"
     assert errors[8] == f"{file}:9: text = 5; a string is needed"
-    assert errors[28].startswith(f"{file}:29: language = 'xx'")
+    assert errors[28].startswith(f"{file}:29: language = 7; a string")
     assert [error for predicted in found for error in predicted.errors] == [*errors.values()]
     good = [line for number, line in enumerate(lines) if number not in BAD]
     alone = [p["label"] for p in predictor.predict([r for n, r in enumerate(records) if n not in BAD])]

@@ -1,6 +1,7 @@
 """Whatever is sent arrives, in whatever pieces; what is no frame is refused before it costs memory."""
 
 import struct
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ FRAMES = st.lists(st.tuples(JSON, st.lists(st.binary(max_size=37), max_size=5)),
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [data[start:stop] for start, stop in pairwise(bounds)]
 
 
 @given(FRAMES, st.lists(st.integers(0, 10**6), max_size=11))

@@ -1,4 +1,4 @@
-"""A file that is gone on with: whatever goes wrong, what was safe is there, and what follows is what would have been."""
+"""A file that is gone on with: whatever goes wrong, what was safe stays, and what follows is what would have been."""
 
 import gzip
 import json
@@ -172,9 +172,10 @@ def test_one_process_at_a_time(root: Path) -> None:
         assert str(error.value) == f"{to}.part: another process writes it; wait until it is done, or stop it"
         late = Output(to, root / "model", Path("in.jsonl"))
         output.publish()
-    assert to.exists()
-    late.open()
-    late.__exit__()
+    manifest = (root / "out.jsonl.manifest.json").read_bytes()
+    with pytest.raises(UserError, match="another process writes it"), late:
+        late.open()
+    assert (root / "out.jsonl.manifest.json").read_bytes() == manifest
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".GZ"])

@@ -106,7 +106,7 @@ class Exchanges:
     def __init__(
         self, app: ASGIApp, is_draining: Callable[[], bool], over: Callable[[Exchange, Scope], None]
     ) -> None:
-        """Connections are closed with their answers when the server `is_draining`; `over` is told of each exchange."""
+        """When the server `is_draining`, connections are closed with their answers; `over` is told of each exchange."""
         self.app = app
         self.is_draining = is_draining
         self.over = over

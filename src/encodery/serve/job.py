@@ -28,6 +28,11 @@ class WorkerSettings(Config):
     """The wait before a second start, doubled with each one that fails, up to `max_restart_seconds`."""
     max_restart_seconds: PositiveFloat = 4.0
 
+    def restart_wait(self, failures: int) -> float:
+        """Seconds before the next start, after so many failures in a row: none after the first."""
+        doubled = self.restart_seconds * 2.0 ** min(failures - 2, 32)
+        return min(doubled, self.max_restart_seconds) if failures > 1 else 0.0
+
 
 class WorkerJob(Config):
     """The argument of `python -m encodery.serve.worker`, as JSON."""

@@ -60,7 +60,7 @@ class WorkerProcess(asyncio.Protocol):
         self.lost = lost
         self.ready: Ready | None = None
         self._began: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-        self._ended = asyncio.Event()
+        self._has_ended = False
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._splitter = Splitter()
@@ -103,7 +103,7 @@ class WorkerProcess(asyncio.Protocol):
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked."""
-        return self.ready is not None and not self._is_asked and self._reason is None and not self._ended.is_set()
+        return self.ready is not None and not (self._is_asked or self._has_ended or self._reason)
 
     def send(self, message: Message) -> None:
         """Raises as `pack_message`; what is sent to a worker that has ended is lost, and `lost` is called for it."""
@@ -118,12 +118,18 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.close()
         if self._process is None:
             return
+        if self.ready is None:  # it loads, and would not see that the socket closed
+            self._process.kill()
         try:
             async with asyncio.timeout(seconds):
                 await self._gone()
         except TimeoutError:
             self._process.kill()
             await self._gone()
+        if self._watch is not None:
+            self._watch.cancel()
+        tasks = (task for task in (self._watch, self._reporting) if task is not None)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _gone(self) -> None:
         while self._process is not None and self._process.poll() is None:
@@ -154,10 +160,10 @@ class WorkerProcess(asyncio.Protocol):
         """Of `asyncio.Protocol`: the process has ended, or is made to."""
         if self._watch is not None:
             self._watch.cancel()
-        self._ended.set()
+        self._has_ended = True
         if self._process is not None and not self._is_asked:
             self._process.kill()
-        self._reporting = asyncio.get_running_loop().create_task(self._report())
+            self._reporting = asyncio.get_running_loop().create_task(self._report())
 
     async def _report(self) -> None:
         assert self._process is not None

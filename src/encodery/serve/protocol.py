@@ -26,7 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             self._refuse(
-                Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1)
+                Problem("not_ready", "too many connections", limit=self.settings.max_connections, retry_after=1.0)
             )
             return
         self._start_clock()

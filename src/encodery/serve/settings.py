@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.serve.job import WorkerSettings
 
 
 class Settings(Config):
@@ -50,6 +51,8 @@ class Settings(Config):
     """In which what was accepted is answered, when told to stop."""
 
     log_requests: bool = True
+    worker: WorkerSettings = WorkerSettings()
+    """Of each model."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Settings":

@@ -2,44 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from encodery.errors import UserError
-from encodery.serve.answers import Answer, DeadlineExceeded, ModelInfo, NotReady, Work
+from encodery.serve.answers import Answer, DeadlineExceeded, InvalidRecord, ModelInfo, NotReady, Work
 from encodery.serve.backlog import Backlog, size_of
+from encodery.serve.figures import Figures
 from encodery.serve.job import WorkerSettings
 from encodery.serve.messages import Pong, Question
 from encodery.serve.version import Asked, Version
 
+__all__ = ["Figures", "LocalModel"]
 HEALTHY_SECONDS = 30.0
 """A worker that has lived for so long has no part in the faults of those before it."""
 RETIRE_SECONDS = 60.0
 """A worker that was replaced has so long to answer what it has."""
 MAX_ATTEMPTS = 2
 """A question that has seen so many workers die may be what kills them."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is counted of a model."""
-
-    restarts: int
-    """Workers that were started because one had died or hung."""
-    abandoned: int
-    """Requests whose caller left before the answer."""
-    resent: int
-    """Requests that were sent once more, for their worker had died."""
-    waiting: int
-    """Requests that are not answered yet."""
-    waiting_tokens: float
-    """Of these, as estimated."""
-    tokens_per_second: float
-    """How fast the queue drains."""
-    worker: Pong
-    """What the worker of now has done since it began, as it told last."""
 
 
 class LocalModel:
@@ -59,7 +40,7 @@ class LocalModel:
         self._failures = 0
         self._starting_seconds = 1.0
         self._restarting: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._swapping = asyncio.Lock()
         self._restarts = self._abandoned = self._resent = 0
 
@@ -112,8 +93,11 @@ class LocalModel:
         """As `ServedModel.answer`."""
         if not self.is_ready or self._version is None:
             raise self._not_ready()
+        info = self._version.info
+        if work == "embed" and not info.embeds:
+            raise InvalidRecord(f"the model {self.name!r} gives no vectors: it was exported for its task alone")
         if not records:
-            return Answer([], self._version.info.version, 0, 0)
+            return Answer([], info.version, 0, 0)
         size = size_of(records)
         place = self.backlog.enter(size, deadline)
         self._number += 1
@@ -136,15 +120,20 @@ class LocalModel:
         """
         async with self._swapping:
             version = await self._started(folder)
-            if self._version is not None and (task := self._version.info.task) != version.info.task:
+            if why := self._why_not(version.info):
                 await version.stop()
-                raise UserError(
-                    f"{folder}: a model for {version.info.task}, but {self.name} is served for {task}; serve it "
-                    "under another name"
-                )
+                raise UserError(f"{folder}: {why}")
             self.folder = folder
             self._switch(version)
             return version.info
+
+    def _why_not(self, info: ModelInfo) -> str | None:
+        """Why a model cannot take the place of that of now."""
+        if self._is_draining:
+            return f"{self.name} is shutting down"
+        if self._version is not None and (task := self._version.info.task) != info.task:
+            return f"a model for {info.task}, but {self.name} is served for {task}; serve it under another name"
+        return None
 
     async def drain(self, seconds: float) -> bool:
         """Take no more requests and wait for the answers to those that there are; whether all came in time."""
@@ -159,10 +148,10 @@ class LocalModel:
         """End all workers; what still waits is refused."""
         self._is_draining = True
         self._why = "is shutting down"
-        tasks = [task for task in (self._restarting, *self._retiring) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in self._tasks:
+            if not task.cancelling():  # what is being ended already must not be disturbed
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for asked in self._waiting.values():
             asked.refuse(self._not_ready())
         if self._version is not None:
@@ -187,7 +176,8 @@ class LocalModel:
 
     async def _started(self, folder: Path) -> Version:
         began = time.monotonic()
-        version = Version(folder, self.settings, self._noted, self._learned, self._lost)
+        # where a link is led to another folder, that is served when it is asked for, and not when a worker dies
+        version = Version(folder.resolve(), self.settings, self._noted, self._learned, self._lost)
         await version.start(self.name)
         self._starting_seconds = time.monotonic() - began
         return version
@@ -195,6 +185,7 @@ class LocalModel:
     def _switch(self, version: Version) -> None:
         """From now on this one answers."""
         old, self._version = self._version, version
+        self._why = "is being restarted"
         self.backlog.begin(version.ready.batch_tokens, version.ready.tokens_per_second)
         if self._restarting is not None and self._restarting is not asyncio.current_task():
             self._restarting.cancel()
@@ -203,9 +194,7 @@ class LocalModel:
         for asked in held:
             self._ask_again(asked)
         if old is not None and old.is_alive:
-            task = asyncio.get_running_loop().create_task(self._retire(old))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._begin(self._retire(old))
 
     async def _retire(self, version: Version) -> None:
         try:
@@ -226,9 +215,9 @@ class LocalModel:
         self._save(version, reason)
         if version is not self._version or self._is_draining:
             return
-        self._why = f"is being restarted, {reason}"
+        self._why = f"is being restarted: {reason}"
         self._failures = self._failures + 1 if time.monotonic() - version.began < HEALTHY_SECONDS else 1
-        self._restarting = asyncio.get_running_loop().create_task(self._restart())
+        self._restarting = self._begin(self._restart())
 
     def _save(self, version: Version, reason: str) -> None:
         """What a worker that is gone had goes to the next one, once."""
@@ -252,13 +241,13 @@ class LocalModel:
             self._held.append(asked)
 
     async def _restart(self) -> None:
-        settings = self.settings
+        assert self._version is not None
+        folder = self._version.folder
         while True:
-            wait = 0.0 if self._failures == 1 else settings.restart_seconds * 2.0 ** (self._failures - 2)
-            await asyncio.sleep(min(wait, settings.max_restart_seconds))
+            await asyncio.sleep(self.settings.restart_wait(self._failures))
             self._restarts += 1
             try:
-                version = await self._started(self.folder)
+                version = await self._started(folder if folder.is_dir() else self.folder)
             except UserError as error:
                 self._failures += 1
                 self._why = f"cannot be restarted: {error}"
@@ -268,6 +257,13 @@ class LocalModel:
             else:
                 self._switch(version)
                 return
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """In the background, until it is done or the model is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _not_ready(self, why: str | None = None) -> NotReady:
         retry_after = None if self._is_draining else self._starting_seconds

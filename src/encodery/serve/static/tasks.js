@@ -97,7 +97,11 @@ export function shownOf(name, prediction, inputs, model) {
       ? [el("p", { class: "note" }, "The text is longer than the model reads; some of it was left out.")]
       : [];
     return {
-      shown: [...shown, ...note, el("details", { open: !shown.length }, el("summary", null, "JSON"), json)],
+      shown: [
+        ...shown,
+        ...note,
+        el("details", { open: !shown.length, "aria-label": "JSON" }, el("summary", null, "JSON"), json),
+      ],
       summary,
     };
   } catch (error) {
