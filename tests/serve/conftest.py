@@ -1,7 +1,10 @@
 """A saved classifier with random weights, as a user would load it."""
 
+import json
 import random
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,12 @@ def sentence(number: int) -> str:
     """A different text for each number, of 1 to 23 words."""
     draw = random.Random(number)
     return " ".join(draw.choices(WORDS, k=draw.randint(1, 23)))
+
+
+def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> Path:
+    """A file of JSON lines."""
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from encodery.bench.jobs import Job
 from encodery.bench.machine import OthersWatch
@@ -22,6 +23,7 @@ ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 _END_SECONDS = 30.0
+NO_CHANGES: Mapping[str, str] = {}
 
 
 def start(job: Job, folder: Path, work: Path) -> "Worker":
@@ -34,8 +36,10 @@ def start(job: Job, folder: Path, work: Path) -> "Worker":
 class Worker:
     """An engine in a process of its own; a context manager, ready to run when the block is entered."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
-        """`command` reads orders and writes reports as `gate.Gate` does; `log` is where its other words go."""
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] = NO_CHANGES
+    ) -> None:
+        """`command` reads orders and writes reports, a JSON line each; `log` is where its other words go."""
         self._name = name
         self._log = log
         with log.open("wb") as errors:
@@ -45,15 +49,15 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=os.environ | ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": _first_device()},
+                env={**os.environ, **ENVIRONMENT, "CUDA_VISIBLE_DEVICES": _first_device(), **environment},
                 start_new_session=True,  # Ctrl-C is for us; the worker ends when its orders end
             )
-        self.parameters = 0
-        """Size of the engine's model."""
+        self.ready: dict[str, Any] = {}
+        """What it said when it was set up."""
 
     def __enter__(self) -> "Worker":
         try:
-            self.parameters = int(self._receive()["parameters"])
+            self.ready = self._receive()
         except BaseException:  # `__exit__` is not called when entering fails
             self.close()
             raise
@@ -64,21 +68,40 @@ class Worker:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def parameters(self) -> int:
+        """Size of the engine's model."""
+        return int(self.ready["parameters"])
+
     def run(self, steps: int) -> Block:
-        """Run this many steps, and say what they took.
+        """Run this many steps, and say what they took; `gate.Gate` is at the other end.
+
+        Raises:
+            UserError: the process has died; names the last thing it said.
+        """
+        report, others_cores = self.ask({"steps": steps})
+        return Block(
+            seconds=report["seconds"],
+            tokens=int(report["tokens"]),
+            peak_bytes=int(report["peak_bytes"]),
+            others_cores=others_cores,
+        )
+
+    def ask(self, order: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+        """The report on an order, and the cores that others took meanwhile.
 
         Raises:
             UserError: the process has died; names the last thing it said.
         """
         with OthersWatch((os.getpid(), self._process.pid)) as others:
-            self._send({"steps": steps})
+            self._send(order)
             report = self._receive()
-        return Block(
-            seconds=report["seconds"],
-            tokens=int(report["tokens"]),
-            peak_bytes=int(report["peak_bytes"]),
-            others_cores=others.cores,
-        )
+        return report, others.cores
 
     def close(self) -> None:
         """End the orders and wait for the process; one that does not end is killed."""
@@ -93,7 +116,7 @@ class Worker:
             self._process.wait()
         self._process.stdout.close()
 
-    def _send(self, order: dict[str, int]) -> None:
+    def _send(self, order: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(order) + "\n")
@@ -101,12 +124,12 @@ class Worker:
         except BrokenPipeError:
             raise self._died() from None
 
-    def _receive(self) -> dict[str, int | float]:
+    def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise self._died()
-        report: dict[str, int | float] = json.loads(line)
+        report: dict[str, Any] = json.loads(line)
         return report
 
     def _died(self) -> UserError:

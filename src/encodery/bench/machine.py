@@ -5,6 +5,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,19 @@ def process_ticks(stat: str) -> int:
     """Ticks of one process and the children it has waited for, from `/proc/PID/stat`."""
     fields = stat.rpartition(")")[2].split()  # a name may hold spaces and brackets
     return sum(int(field) for field in fields[11:15])
+
+
+def family_of(pid: int, proc: Path = _PROC) -> list[int]:
+    """A process and all that it started, and these; itself alone where there is no Linux `/proc`."""
+    children: dict[int, list[int]] = {}
+    for stat in proc.glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found = [pid]
+    for member in found:  # grows while it is read
+        found += children.get(member, [])
+    return found
 
 
 def hardware(device: str) -> str:

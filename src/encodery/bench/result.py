@@ -8,8 +8,13 @@ from rich.table import Table
 from encodery.bench.machine import commit, hardware, versions
 from encodery.config import Config
 
-_HIGHER_IS_BETTER = {"tokens/s": True, "MB/s": True, "MB": False, "ns/token": False, "us": False, "s": False}
-_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "sentencepiece", "numpy")
+_HIGHER_IS_BETTER = {"tokens/s": True, "MB/s": True, "requests/s": True}
+"""Of all other units less is better."""
+_PACKAGES = (
+    *("torch", "transformers", "accelerate", "tokenizers", "sentencepiece", "numpy"),
+    *("openvino", "nncf", "onnxruntime", "fastapi", "uvicorn"),
+)
+NO_MORE: Mapping[str, str] = {}
 
 
 class Result(Config):
@@ -44,6 +49,7 @@ def make_result(
     peer_name: str,
     metric: Mapping[str, int | float | bool | None],
     device: str = "cpu",
+    more_versions: Mapping[str, str] = NO_MORE,
 ) -> Result:
     """A result of this machine, these versions and now; entries of `metric` that are None are left out."""
     return Result(
@@ -56,7 +62,7 @@ def make_result(
         ratio=_short(ratio(unit, ours, peer)),
         metric={name: _short(value) for name, value in metric.items() if value is not None} or None,
         hardware=hardware(device),
-        versions=versions(_PACKAGES),
+        versions={**versions(_PACKAGES), **more_versions},
         commit=commit(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -64,7 +70,7 @@ def make_result(
 
 def ratio(unit: str, ours: float, peer: float) -> float:
     """How many times better ours is: more per second, or fewer bytes and seconds."""
-    return ours / peer if _HIGHER_IS_BETTER[unit] else peer / ours
+    return ours / peer if _HIGHER_IS_BETTER.get(unit, False) else peer / ours
 
 
 def meets_target(result: Result) -> bool | None:

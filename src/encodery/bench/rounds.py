@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 QUIET_CORES = 0.15
 """A round counts as disturbed when others used more CPU than this while either engine ran."""
-_LEAST_QUIET = 3
+LEAST_QUIET = 3
 """So many undisturbed rounds are enough for a median, when more cannot be had."""
 
 
@@ -106,7 +106,7 @@ def alternate(ours: Engine, peer: Engine, plan: Plan) -> Outcome:
 def select(played: Sequence[Round], wanted: int) -> tuple[Round, ...]:
     """The undisturbed rounds; where these are too few for a median, the least disturbed ones."""
     quiet = [r for r in played if r.is_quiet]
-    if len(quiet) >= min(wanted, _LEAST_QUIET):
+    if len(quiet) >= min(wanted, LEAST_QUIET):
         return tuple(quiet)
     return tuple(sorted(played, key=lambda r: r.others_cores)[:wanted])
 

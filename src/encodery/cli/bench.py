@@ -43,3 +43,35 @@ def bench_encode(
     from encodery.bench.encode import run_bench
 
     run_bench(quick=quick, only_json=json, cases=case or [], text=text)
+
+
+@bench.command("predict")
+def bench_predict(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases: minilm, bert/one-16")] = None,
+    folder: Annotated[Path | None, typer.Option(help="keep models and exports here for the next time")] = None,
+    peers: Annotated[
+        Path | None, typer.Option(help="the Python of another environment, which has ctranslate2")
+    ] = None,
+) -> None:
+    """Latency, throughput, memory and size of exported models against the CPU engines installed here."""
+    from encodery.bench.predict import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [], folder=folder, peers=peers)
+
+
+@bench.command("serve")
+def bench_serve(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases: one, busy/plain")] = None,
+    folder: Annotated[Path | None, typer.Option(help="keep models and exports here for the next time")] = None,
+    peers: Annotated[
+        Path | None, typer.Option(help="the Python of another environment, which has infinity-emb")
+    ] = None,
+) -> None:
+    """What HTTP costs, requests a second, and a busy neighbour: the server against others."""
+    from encodery.bench.serve import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [], folder=folder, peers=peers)

@@ -1,33 +1,63 @@
-"""Verbs over model folders: predict, evaluate, import, inspect. Nothing heavy is imported before a command runs."""
+"""Verbs over model folders: predict, evaluate, export, import, inspect. Nothing heavy is imported before one runs."""
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from encodery.errors import UserError
+
+
+class OnError(StrEnum):
+    """What to do about a record that is none of the task's."""
+
+    STOP = "stop"
+    SKIP = "skip"
+
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
+    model: Annotated[Path, typer.Argument(help="a model folder or bundle", show_default=False)],
     text: Annotated[str | None, typer.Argument(help="one text", show_default=False)] = None,
     file: Annotated[
-        Path | None, typer.Option(help="records, one JSON object a line (.gz and .zst too); - reads standard input")
+        Path | None,
+        typer.Option(
+            help="records: jsonl, csv, tsv, parquet (.gz and .zst too); - reads JSON Lines from standard input"
+        ),
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="the file to write (.gz and .zst are compressed); the same command again goes on with it"),
+    ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help='a record that is none: end there, or write {"error": ...} for it and go on')
+    ] = OnError.STOP,
     pretty: Annotated[
         bool, typer.Option("--pretty", help="for the eye: entities in colour, bars for labels")
     ] = False,
 ) -> None:
-    """Predictions as JSON Lines on standard output."""
+    """Predictions as JSON Lines on standard output, or in a file."""
+    from rich.console import Console
+
     from encodery.serve.lines import predict_lines, predict_records
 
-    if pretty:
-        from rich.console import Console
+    skip = on_error is OnError.SKIP
+    progress = Console(stderr=True, highlight=False, quiet=sys.stdout.isatty() and to is None)
+    if to is not None:
+        from encodery.serve.files import predict_file
 
+        if file is None or text is not None or pretty:
+            raise UserError("--to goes with --file: encodery predict MODEL --file in.jsonl --to out.jsonl")
+        outcome = predict_file(model, file, to, progress, skip)
+        print(f"encodery: {outcome}", file=sys.stderr)
+    elif pretty:
         from encodery.report.terminal import print_shown
 
         print_shown(Console(), predict_records(model, text, file))
-        return
-    for line in predict_lines(model, text, file):
-        print(line)
+    else:
+        for line in predict_lines(model, text, file, progress, skip):
+            print(line)
 
 
 def evaluate(
@@ -57,6 +87,43 @@ def evaluate(
 
     console = Console(stderr=True, highlight=False)
     print(run_evaluation(console, model, data, field or [], by or [], against, errors))
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
+    to: Annotated[Path, typer.Option(help="the bundle to write", show_default=False)],
+    dtype: Annotated[str, typer.Option(metavar="fp32|bf16|int8", help="what it computes in")] = "int8",
+    engine: Annotated[
+        str, typer.Option(metavar="auto|openvino|onnxruntime", help="what computes it; auto: the fastest here")
+    ] = "auto",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[LANGUAGE=]FILE", help="labelled records that it must score on: the dev data", show_default=False
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="records to calibrate int8 by, as those that will come: the training data")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the files: text=sentence")
+    ] = None,
+    max_metric_drop: Annotated[
+        float, typer.Option(help="points of the task's first metric that may be lost on --data")
+    ] = 0.5,
+    task: Annotated[
+        str | None, typer.Option(metavar="feature-extraction", help="vectors in the place of the head's answers")
+    ] = None,
+) -> None:
+    """A model folder as a bundle for production: verified against the model, the fastest way to compute it here."""
+    from rich.console import Console
+
+    from encodery.deploy.settings import ExportSettings
+    from encodery.stages.export_stage import run_export
+
+    stated = {"dtype": dtype, "engine": engine, "task": task, "max_metric_drop": max_metric_drop}
+    settings = ExportSettings.parse(stated, "export")
+    run_export(Console(highlight=False), model, to, settings, data or [], field or [], calibrate)
 
 
 def import_(

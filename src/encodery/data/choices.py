@@ -27,6 +27,11 @@ class ChoiceExample:
     source: str
     language: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a tokenizer reads of it."""
+        return (self.text, *self.choices)
+
 
 def read_choice(source: str, record: Record, fields: ChoiceFields) -> ChoiceExample:
     """A labelled record.

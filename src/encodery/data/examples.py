@@ -41,6 +41,11 @@ class Example:
     source: str
     language: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a tokenizer reads of it."""
+        return (self.text,) if self.text_pair is None else (self.text, self.text_pair)
+
 
 def read_records(path: Path) -> Iterator[tuple[str, records.Record]]:
     """Records of a file of any format that `formats.detect` knows, each with its `file:line`.

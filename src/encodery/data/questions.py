@@ -40,6 +40,11 @@ class QuestionExample:
     language: str | None = None
     id: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a tokenizer reads of it."""
+        return (self.question, self.context)
+
 
 def read_question(source: str, record: Record, fields: QuestionFields) -> QuestionExample:
     """A labelled record: a row of SQuAD. `answers` that are null or hold no text are "no answer".

@@ -44,6 +44,11 @@ class TaggedExample:
     source: str
     language: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a tokenizer reads of it."""
+        return (self.text,)
+
 
 def read_tagged(source: str, record: Record, fields: TaggedFields) -> TaggedExample:
     """A labelled record: words and tags if it has these columns, else a text and its entities.

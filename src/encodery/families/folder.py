@@ -29,6 +29,8 @@ from encodery.text.tokenizer import Tokenizer
 
 ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
 MAX_LABELS = 1 << 20
+MAX_LAYERS = 1 << 10
+"""Where no weights say how many there are."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,32 @@ def load_folder(
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """A folder without its weights: its model has shapes, but no numbers, and takes no memory.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    config_json, source = read_json(path / "config.json"), str(path / "config.json")
+    family = find_family(config_json, source)
+    config = config_from_theirs(family, config_json, source)
+    heads = find_heads(family, config_json, source)
+    labelled = any(family.heads[head].shape.has_labels for head in heads)
+    labels = read_labels(config_json, source) if labelled else ()
+    if config.num_hidden_layers > MAX_LAYERS:
+        raise UserError(f"{source}: num_hidden_layers = {config.num_hidden_layers}; at most {MAX_LAYERS} are allowed")
+    with shapes_only():
+        model = family.model(config, heads, len(labels), False)
+    info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
+    tokenizer = Tokenizer.load(path)
+    _check_tokenizer(path, tokenizer, config.vocab_size)
+    settings = {key: config_json[key] for key in family.kept if key in config_json}
+    if config.has_language_embeddings:
+        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
+    problem_type = read_problem_type(config_json, source)
+    return ModelFolder(family, model, tokenizer, labels, info, (), problem_type, settings)
 
 
 def check_folder(path: Path, tokenizer: Tokenizer | None) -> None:
@@ -265,6 +293,13 @@ def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemTyp
 
 def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
+    save_description(path, folder)
+    state: dict[str, Tensor] = state_to_theirs(folder.family, folder.model)
+    save_file(state, path / WEIGHTS, metadata={"format": "pt"})
+
+
+def save_description(path: Path, folder: ModelFolder) -> None:
+    """Every file but the weights."""
     model = folder.model
     token_ids = {key: getattr(folder.tokenizer, name) for key, name in folder.family.token_ids.items()}
     config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **token_ids, **folder.settings}
@@ -276,5 +311,3 @@ def save_folder(path: Path, folder: ModelFolder) -> None:
     write_json(path / "config.json", config_json)
     write_json(path / "encodery.json", {"encodery_version": __version__, **folder.info})
     folder.tokenizer.save(path)
-    state: dict[str, Tensor] = state_to_theirs(folder.family, model)
-    save_file(state, path / WEIGHTS, metadata={"format": "pt"})

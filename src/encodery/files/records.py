@@ -52,21 +52,29 @@ def _read_json_lines(
     lines: Iterator[str], name: str, encoding_errors: EncodingErrors
 ) -> Iterator[tuple[int, Record]]:
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            where = f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
-            raise UserError(f"{name}:{number}: not JSON ({where}); write one JSON object per line") from None
-        except (ValueError, RecursionError):
-            raise UserError(f"{name}:{number}: not JSON that can be read (too deep, or too long a number)") from None
-        if not isinstance(record, dict):
-            kind = {list: "an array", str: "a string", type(None): "null"}.get(type(record), "a single value")
-            raise UserError(f"{name}:{number}: {kind} where an object is expected; write one JSON object per line")
-        if "\\ud" in line or "\\uD" in line:
-            record = without_half_pairs(record, f"{name}:{number}", encoding_errors)
-        yield number, record
+        if line.strip():
+            yield number, json_record(line, f"{name}:{number}", encoding_errors)
+
+
+def json_record(line: str, location: str, encoding_errors: EncodingErrors = "strict") -> Record:
+    """The record that a line of JSON Lines is.
+
+    Raises:
+        UserError: it is no JSON object, or holds half a character; begins with `location`.
+    """
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        where = f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
+        raise UserError(f"{location}: not JSON ({where}); write one JSON object per line") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{location}: not JSON that can be read (too deep, or too long a number)") from None
+    if not isinstance(record, dict):
+        kind = {list: "an array", str: "a string", type(None): "null"}.get(type(record), "a single value")
+        raise UserError(f"{location}: {kind} where an object is expected; write one JSON object per line")
+    if "\\ud" in line or "\\uD" in line:
+        return without_half_pairs(record, location, encoding_errors)  # type: ignore[no-any-return]
+    return record
 
 
 def without_half_pairs(record: Any, location: str, encoding_errors: EncodingErrors) -> Any:

@@ -4,12 +4,14 @@ A token sees its whole sequence or, with a `reach`, only the tokens at most so f
 in a causal batch only those of them that are not behind it (Radford et al. 2018, 3.1). Both are one window: how far a
 token sees to the left and to the right.
 
-One meaning, three ways to compute it: the variable-length kernel of core PyTorch on CUDA in half precision, and
+One meaning, four ways to compute it: the variable-length kernel of core PyTorch on CUDA in half precision, and
 elsewhere padding inside attention only, over groups of sequences of nearly equal length; on the CPU with products,
-softmax and dropout written out, which there is several times faster than `scaled_dot_product_attention`.
+softmax and dropout written out, which there is several times faster than `scaled_dot_product_attention`. A graph that
+is traced for another engine attends to all packed tokens at once and hides those of other sequences (`Hidden`).
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +44,26 @@ class Group:
     targets: Int[Tensor, " padded"] | None = None
     """Where its result goes: `rows`, but one past the last packed row for padding."""
     valid: Bool[Tensor, "count length"] | None = None
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What is added to the scores of every token with every other, for each reach that a model's layers have."""
+
+    biases: Mapping[int | None, Float[Tensor, "tokens tokens"]]
+
+    @classmethod
+    def between(cls, sequence_ids: Int[Tensor, " tokens"], reaches: Iterable[int | None]) -> "Hidden":
+        """Other sequences are hidden, and what is beyond a reach; by a finite number, which half precision has."""
+        same = sequence_ids[:, None] == sequence_ids[None, :]
+        place = torch.ones_like(sequence_ids).cumsum(0)
+        far = (place[:, None] - place[None, :]).abs()
+        seen = {reach: same if reach is None else same & (far <= reach) for reach in reaches}
+        return cls({reach: torch.where(where, 0.0, HIDDEN) for reach, where in seen.items()})
+
+
+HIDDEN = -1e4
+"""Far below any score, and no infinity: of a row of these alone, softmax is still a number."""
 
 
 def group_sequences(batch: Batch) -> list[Group]:
@@ -87,6 +109,16 @@ def attend(
     if has_varlen_kernel(qkv, p):
         return _attend_varlen(qkv, batch, num_heads, window)
     return attend_padded(qkv, groups, num_heads, p, window)
+
+
+def attend_hidden(
+    qkv: Float[Tensor, "tokens three_hidden"], bias: Float[Tensor, "tokens tokens"], num_heads: int
+) -> Float[Tensor, "tokens hidden"]:
+    """Attention of every token to every other, `bias` added to the scores; operations that every engine fuses."""
+    query, key, value = qkv.view(-1, 3, num_heads, qkv.shape[1] // (3 * num_heads)).permute(1, 2, 0, 3).unbind()
+    scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(1, 2)) + bias
+    context = torch.matmul(torch.softmax(scores, -1), value)
+    return context.transpose(0, 1).reshape(-1, qkv.shape[1] // 3)
 
 
 def has_varlen_kernel(qkv: Tensor, p: float) -> bool:

@@ -29,7 +29,9 @@ def keep_mask(shape: tuple[int, ...], p: float, dtype: torch.dtype) -> Float[Ten
 
 def dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
     """`F.dropout` in training mode, with the quick mask where `x` is on a CPU."""
-    if p == 0.0 or x.device.type != "cpu":
+    if p == 0.0:
+        return x
+    if x.device.type != "cpu":
         return F.dropout(x, p)
     return x * keep_mask(tuple(x.shape), p, x.dtype).mul_(1 / (1 - p))
 
@@ -44,7 +46,7 @@ def dropout_add_norm(
 ) -> Float[Tensor, "tokens hidden"]:
     """`layer_norm(residual + dropout(x))`, in the dtype of `residual` (float32 under autocast: it costs nothing)."""
     if p == 0.0 or x.device.type != "cpu":
-        return F.layer_norm(residual + F.dropout(x, p), residual.shape[-1:], weight, bias, eps)
+        return F.layer_norm(residual + dropout(x, p), residual.shape[-1:], weight, bias, eps)
     y: Tensor = _DropoutAddNorm.apply(x, residual, weight, bias, eps, p)  # type: ignore[no-untyped-call]
     return y
 

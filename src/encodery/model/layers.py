@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encodery.batch import Batch
-from encodery.model.attention import Group, attend
+from encodery.model.attention import Group, Hidden, attend, attend_hidden
 from encodery.model.config import EncoderConfig
 from encodery.model.dropout import dropout, dropout_add_norm
 from encodery.model.rope import Rotation, rotate
@@ -89,6 +89,11 @@ class Embeddings(nn.Module):
         self.dropout_prob = config.hidden_dropout_prob if stated is None else stated
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
+        hidden: Tensor = self.norm(self.total(batch))
+        return dropout(hidden, self.dropout_prob) if self.training else hidden
+
+    def total(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
+        """The sum of a token's vectors, before the norm."""
         total: Tensor = self.word(batch.input_ids)
         if self.position is not None:
             position_ids = batch.position_ids
@@ -102,8 +107,7 @@ class Embeddings(nn.Module):
             total = total + self.token_type(token_type_ids)
         if self.language is not None and batch.language_ids is not None:
             total = total + self.language(batch.language_ids)
-        hidden: Tensor = self.norm(total)
-        return dropout(hidden, self.dropout_prob) if self.training else hidden
+        return total
 
 
 class Attention(nn.Module):
@@ -122,15 +126,22 @@ class Attention(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "tokens hidden"],
-        batch: Batch,
-        groups: list[Group],
+        batch: Batch | None,
+        groups: list[Group] | Hidden,
         rotations: Mapping[float, Rotation],
         rows: Int[Tensor, " rows"] | None,
     ) -> Float[Tensor, "rows hidden"]:
-        dropout_prob = self.dropout_prob if self.training else 0.0
-        mixed = attend(self._qkv(hidden, rotations), batch, groups, self.num_heads, dropout_prob, self.reach)
+        mixed = self._mix(self._qkv(hidden, rotations), batch, groups)
         out: Tensor = self.out(mixed if rows is None else mixed.index_select(0, rows))
         return out
+
+    def _mix(
+        self, qkv: Float[Tensor, "tokens three_hidden"], batch: Batch | None, groups: list[Group] | Hidden
+    ) -> Float[Tensor, "tokens hidden"]:
+        if isinstance(groups, Hidden):
+            return attend_hidden(qkv, groups.biases[self.reach], self.num_heads)
+        assert batch is not None
+        return attend(qkv, batch, groups, self.num_heads, self.dropout_prob if self.training else 0.0, self.reach)
 
     def _qkv(
         self, hidden: Float[Tensor, "tokens hidden"], rotations: Mapping[float, Rotation]
@@ -180,12 +191,12 @@ class Layer(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "tokens hidden"],
-        batch: Batch,
-        groups: list[Group],
+        batch: Batch | None,
+        groups: list[Group] | Hidden,
         rotations: Mapping[float, Rotation],
         rows: Int[Tensor, " rows"] | None = None,
     ) -> Float[Tensor, "rows hidden"]:
-        """The layer's output for all tokens, or for `rows` alone."""
+        """The layer's output for all tokens, or for `rows` alone. No `batch` is needed where `groups` is `Hidden`."""
         taken = self.attention_norm(hidden) if self.pre else hidden
         update = self.attention(taken, batch, groups, rotations, rows)
         kept = hidden if rows is None else hidden.index_select(0, rows)

@@ -11,6 +11,7 @@ from encodery.data.schedule import stated
 from encodery.families import FAMILIES
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
+from encodery.recipe.exporting import ExportTable, check_exports
 from encodery.recipe.tables import (
     BASES,
     EXTEND,
@@ -55,6 +56,7 @@ class Recipe(Config):
     distill: DistillTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
     search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    export: Mapping[Name, ExportTable] = Field(default_factory=dict, exclude_if=lambda tables: not tables)
 
     @property
     def translates(self) -> bool:
@@ -185,6 +187,11 @@ class Recipe(Config):
             raise ValueError(f"[{table}] starts from {source}; {' or '.join(allowed)} or a model folder is allowed")
         if source in BASES and getattr(self, source) is None:
             raise ValueError(f"[{table}] starts from {source}, but there is no [{source}] table")
+
+    @model_validator(mode="after")
+    def _exports_have_a_model(self) -> "Recipe":
+        check_exports(self.export, {name: table.seeds for name, table in self.finetune.items()})
+        return self
 
     @model_validator(mode="after")
     def _search_can_look_everywhere(self) -> "Recipe":

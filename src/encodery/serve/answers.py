@@ -27,6 +27,8 @@ class ModelInfo:
     dtype: str
     version: str
     """A hash of the folder's files."""
+    mask_token: str | None = None
+    """What a text has in the place of a word to be found; of fill-mask only."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Refusal(Exception):  # noqa: N818  # as `Interrupted`: an answer, not a fa
     status = 500
 
     def __init__(self, message: str, retry_after: float | None = None, place: int | None = None) -> None:
-        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault."""
+        """`retry_after` in seconds, where it may be asked again; `place` is the number of the record at fault,
+        counted from 0."""
         super().__init__(message)
         self.retry_after = retry_after
         self.place = place

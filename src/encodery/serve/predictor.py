@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,8 @@ from jaxtyping import Float32
 
 from encodery import batch as packed
 from encodery.batch import pack
+from encodery.deploy.bundle import is_bundle, load_bundle
+from encodery.deploy.packed_engine import PackedEngine
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
@@ -112,11 +114,15 @@ class Predictor:
 
     def outputs(self, task: Task, sequences: Sequence[packed.Sequence]) -> list[Any]:
         """What the model says of each sequence, computed batch by batch."""
-        results: dict[int, Any] = {}
-        for indices in group_by_length(sequences, self.max_tokens):
-            batch = pack([sequences[index] for index in indices])
-            results |= zip(indices, task.outputs(self.engine, batch), strict=True)
+        results = dict(chain.from_iterable(self.computed(task, sequences)))
         return [results[index] for index in range(len(sequences))]
+
+    def computed(self, task: Task, sequences: Sequence[packed.Sequence]) -> Iterator[list[tuple[int, Any]]]:
+        """The same as it comes: the place of each sequence of a batch with what the model says of it."""
+        mixed = isinstance(self.engine, PackedEngine)
+        for indices in group_by_length(sequences, self.max_tokens, mixed):
+            batch = pack([sequences[index] for index in indices])
+            yield list(zip(indices, task.outputs(self.engine, batch), strict=True))
 
     def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
         """A vector for each text, whatever the model's task.
@@ -155,24 +161,28 @@ class Predictor:
             yield decode(prepared, list(islice(outputs, len(prepared.sequences))))
 
 
-def load(path: str | Path, results: Results | None = None) -> Predictor:
-    """A predictor from a model folder; its task is that of its head: classification, fill-mask, else embeddings.
-    `results` as in `Predictor`.
+def load(path: str | Path, results: Results | None = None, threads: int | None = None) -> Predictor:
+    """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, else
+    embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported for.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
     """
     path = Path(path)
-    folder = load_adapted(path) if is_adapter(path) else load_folder(path)
+    engine: Forward | None = None
+    if is_bundle(path):
+        bundle = load_bundle(path, threads)
+        folder, engine = bundle.folder, bundle.engine
+    else:
+        folder = load_adapted(path) if is_adapter(path) else load_folder(path)
     reading = read_reading(folder, f"{path}/encodery.json")
     languages = Languages(folder.languages, reading.language)
     languages.check_default(f"{path}/encodery.json: language")
     pooling = read_pooling(path)
     shorter = reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, pooling.max_seqlen or 1 << 30)})
     embedding = FeatureExtraction(folder.tokenizer, pooling, shorter, languages)
-    return Predictor(
-        folder, _task(folder, path, reading, languages) or embedding, embedding=embedding, results=results
-    )
+    task = _task(folder, path, reading, languages) or embedding
+    return Predictor(folder, task, embedding=embedding, results=results, engine=engine)
 
 
 def read_reading(folder: ModelFolder, source: str) -> Reading:
@@ -230,15 +240,16 @@ def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
     return task.read(source, values, None)
 
 
-def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int) -> list[list[int]]:
-    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence).
+def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int, mixed: bool = False) -> list[list[int]]:
+    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence). With `mixed` in
+    the order in which they come: an engine that fills calls with sequences leaves less room empty if they differ.
 
     Texts with a language and texts without one, which get no vector, are never in one group.
     """
     keys = [(sequence.language_ids is None, len(sequence.input_ids)) for sequence in sequences]
     groups: list[list[int]] = []
     total = 0
-    for index in sorted(range(len(sequences)), key=keys.__getitem__):
+    for index in sorted(range(len(sequences)), key=lambda index: keys[index][: 1 if mixed else 2]):
         plain, length = keys[index]
         if not groups or total + length > max_tokens or plain != keys[groups[-1][0]][0]:
             groups.append([])

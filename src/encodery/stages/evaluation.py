@@ -66,10 +66,10 @@ def evaluate(
         UserError: a field is no `ours=theirs`, a file is not readable, a label is not the model's, there is nothing
             to slice by, or the models' tasks differ.
     """
-    files = _files(data)
+    files = files_given(data)
     predictor = load(model)
     task = predictor.task
-    columns = task.fields.parse(_renamed(fields), "--field")
+    columns = task.fields.parse(renamed(fields), "--field")
     if not isinstance(task, Trainable):
         raise UserError(f"{model}: its task is {task.name}, which has no scores; fine-tune it for one that has")
     labelled = read_labelled(task.read, columns, files)
@@ -118,7 +118,7 @@ def _read(read: Read, columns: Any, files: Mapping[str, Path]) -> Iterator[tuple
             yield example, record, str(path)
 
 
-def _files(data: Sequence[str]) -> dict[str, Path]:
+def files_given(data: Sequence[str]) -> dict[str, Path]:
     """By name. Files without one are told apart by their paths, and have no language."""
     if len(data) == 1 and ("=" not in data[0] or Path(data[0]).exists()):
         return {"": Path(data[0])}
@@ -134,7 +134,12 @@ def _files(data: Sequence[str]) -> dict[str, Path]:
     return files
 
 
-def _renamed(fields: Sequence[str]) -> dict[str, str]:
+def renamed(fields: Sequence[str]) -> dict[str, str]:
+    """Columns by what they mean, each given as `ours=theirs`.
+
+    Raises:
+        UserError: one is not.
+    """
     pairs = [given.partition("=") for given in fields]
     if wrong := [given for given, (_, equals, _) in zip(fields, pairs, strict=True) if not equals]:
         raise UserError(f"--field {wrong[0]}: write it as OURS=THEIRS, for example --field text=sentence")

@@ -16,9 +16,11 @@ from encodery.data.splits import files_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
+from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.stages.distilling import SHARDS, build_distill, check_teacher, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
+from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
@@ -68,6 +70,7 @@ def stages_of(run: Run) -> list[Stage]:
         stages.append(_search(run, recipe.search))
     for name, table in recipe.finetune.items():
         stages += [_finetune(run, name, table, seed) for seed in table.seeds]
+    stages += [_export(run, name, table) for name, table in recipe.export.items()]
     stages.append(Stage("report", build_report, {"recipe": _settings(recipe)}, {}, tuple(s.name for s in stages)))
     return stages
 
@@ -190,6 +193,17 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     build = partial(build_finetune, name=name, seed=seed)
     inputs, training = _fingerprints(files, run.base), f"finetune.{name}"
     return Stage(f"{training}.{seed}", build, config, inputs, parents, training, _takes_pieces(table))
+
+
+def _export(run: Run, name: str, table: ExportTable) -> Stage:
+    """Depends on the model, on the text that calibrates and on the dev data."""
+    plan = planned(run, table)
+    inputs = [*plan.data.values(), *([plan.calibrate] if plan.calibrate else [])]
+    parents: tuple[str, ...] = (plan.stage,) if plan.stage else ()
+    if not parents:
+        inputs += _base(run, f"export.{name}.from", table.source)[0]
+    config = {"export": _settings(table), "fields": dict(plan.fields)}
+    return Stage(f"export.{name}", partial(build_export, name=name), config, _fingerprints(inputs, run.base), parents)
 
 
 def _takes_pieces(table: FinetuneTable) -> bool:

@@ -17,6 +17,7 @@ from encodery.text.folder import read_folder
 from encodery.text.kind import Kind
 from encodery.text.layout import FIRST, SECOND
 from encodery.text.moses_bpe import MosesBpeSpec
+from encodery.text.pieces import PIECE_CHARS
 from encodery.text.unigram import UnigramSpec
 from encodery.text.wordpiece import WordPieceSpec
 
@@ -63,6 +64,7 @@ class Tokenizer:
         self.mask_token_id = ids["mask_token"]
         self.special_ids = kind.special_ids
         self._tokens = sorted(kind.vocabulary, key=kind.vocabulary.__getitem__)
+        self._ahead: Mapping[str, Int32[np.ndarray, " tokens"]] = {}
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
@@ -109,7 +111,17 @@ class Tokenizer:
 
     def cut(self, text: str, limit: int | None = None) -> Cut:
         """One text as ids, without special tokens; may stop as soon as there are more than `limit`."""
-        return Cut(self.kind.encode_ids(text, limit), lambda: self.kind.encode(text, limit)[1])
+        known = self._ahead.get(text)
+        ids = self.kind.encode_ids(text, limit) if known is None else known.tolist()
+        return Cut(ids, lambda: self.kind.encode(text, limit)[1])
+
+    def cut_ahead(self, texts: Iterable[str]) -> None:
+        """Find the ids of texts together, in a tenth of the time: `cut` knows them until the next call of this.
+
+        Long texts are left to `cut`, which may stop early.
+        """
+        short = list(dict.fromkeys(text for text in texts if len(text) <= PIECE_CHARS))
+        self._ahead = dict(zip(short, self.kind.encode_batch(short), strict=True))
 
     def num_added(self, pair: bool) -> int:
         """How many special tokens stand around one text or a pair."""

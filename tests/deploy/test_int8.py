@@ -1,0 +1,141 @@
+"""Real quantisers on tiny models: what is in int8, what can be left out, and what is written."""
+
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from encodery.deploy import onnx, onnx_int8, openvino, openvino_int8
+from encodery.deploy.graph import input_names, reads_of, trace
+from encodery.deploy.packed_engine import Inputs, PackedEngine
+from encodery.deploy.quantize import Quantised, mean_cosine
+from encodery.deploy.recording import record_calls
+from encodery.families import FAMILIES
+from encodery.model.heads import Model
+from tests.deploy.conftest import make_batch, make_model, said, said_by_torch, tables_of
+from tests.deploy.test_recording import Reads, sequences
+
+HEAD = "sequence"
+ENGINES = ("openvino", "onnxruntime")
+
+
+@cache
+def model() -> Model:
+    return make_model(FAMILIES["bert"], HEAD)
+
+
+@cache
+def calls() -> Sequence[Inputs]:
+    given = sequences(make_batch(model(), (29, 13, 7, 2, 23, 11), seed=11))
+    return record_calls(Reads(HEAD), model(), HEAD, given, tables_of(model()))
+
+
+@cache
+def reference() -> np.ndarray:
+    (inputs,) = calls()
+    with torch.no_grad():
+        hidden = trace(model(), HEAD).module()(*map(torch.from_numpy, inputs.values()))[1]
+    found: np.ndarray = hidden.numpy()
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A quantised graph of an engine, made once."""
+
+    @cache
+    def make(engine: str) -> Quantised:
+        package = {"openvino": "nncf", "onnxruntime": "onnxruntime"}[engine]
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install 'encodery[export]'")
+        program, names = trace(model(), HEAD), input_names(model().config, reads_of(model(), HEAD))
+        if engine == "openvino":
+            graph = openvino.with_hidden(openvino.convert(program, names))
+            return openvino_int8.OpenVinoInt8(graph, calls(), calls(), 0.95)
+        path = tmp_path_factory.mktemp("onnx") / onnx.GRAPH
+        onnx.save(program, names, path)
+        return onnx_int8.OnnxInt8(path, calls())
+
+    return make
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_products_have_the_names_of_their_modules(engine: str, made: Any) -> None:
+    names = {*made(engine).costs}
+    linear = {
+        f"layers.{layer}.{part}"
+        for layer in (0, 1)
+        for part in ("attention.qkv", "attention.out", "mlp.up", "mlp.down")
+    }
+    assert linear <= names
+    assert all(cost > 0 for cost in made(engine).costs.values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_with_every_product_kept_it_is_the_model(engine: str, made: Any) -> None:
+    """Also when the activations were smoothed: what left them is in the weights."""
+    quantised = made(engine)
+    np.testing.assert_allclose(quantised.hidden({*quantised.costs}), reference(), atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_in_int8_it_is_near_and_each_product_left_out_matters(engine: str, made: Any) -> None:
+    quantised = made(engine)
+    whole = quantised.hidden(())
+    assert 0.95 < mean_cosine(reference(), whole) < 0.999999
+    for name in ("layers.0.mlp.down", "layers.1.attention.qkv"):
+        assert np.abs(quantised.hidden({name}) - whole).max() > 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_written_is_small_and_says_the_same(engine: str, made: Any, tmp_path: Path) -> None:
+    quantised = made(engine)
+    sizes = {}
+    for name, kept in (("int8", ()), ("kept", {"layers.0.mlp.down"}), ("whole", {*quantised.costs})):
+        (tmp_path / name).mkdir()
+        quantised.save(tmp_path / name, kept)
+        sizes[name] = sum(path.stat().st_size for path in (tmp_path / name).glob("*.bin")) or sum(
+            path.stat().st_size for path in (tmp_path / name).iterdir()
+        )
+    assert sizes["int8"] < sizes["kept"] < sizes["whole"]
+    session: Any = (
+        openvino.OpenVinoSession(tmp_path / "int8" / openvino.GRAPH, "f32", 1)
+        if engine == "openvino"
+        else onnx.OnnxSession(tmp_path / "int8" / onnx.GRAPH, 1)
+    )
+    reads = reads_of(model(), HEAD)
+    computed = PackedEngine(session, tables_of(model()), model().config, HEAD, reads)
+    batch = make_batch(model())
+    found, expected = said(computed, HEAD, batch), said_by_torch(model(), HEAD, batch)
+    assert found.shape == expected.shape
+    assert mean_cosine(expected.numpy(), found.numpy()) > 0.9
+
+
+def test_the_onnx_file_tells_nothing_of_the_disk(tmp_path: Path) -> None:
+    """The exporter writes down where the code lies that was traced."""
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'encodery[export]'")
+    path = tmp_path / onnx.GRAPH
+    onnx.save(trace(model(), HEAD), input_names(model().config, reads_of(model(), HEAD)), path)
+    content = path.read_bytes()
+    assert b".py" not in content
+    assert str(Path(onnx.__file__).parent).encode() not in content
+
+
+def test_nothing_is_sent_to_anyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO's converter and NNCF tell their makers of every use unless they are told not to."""
+    telemetry = pytest.importorskip("openvino_telemetry", reason="comes with openvino")
+    from encodery.deploy.offline import no_telemetry
+
+    monkeypatch.delenv("CI", raising=False)
+    with no_telemetry(), warnings.catch_warnings():
+        sender = telemetry.Telemetry(
+            tid="G-TEST", app_name="t", app_version="1", backend="ga4", enable_opt_in_dialog=False, disable_in_ci=True
+        )
+    assert not sender.consent
+    import os
+
+    assert "CI" not in os.environ

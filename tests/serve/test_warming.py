@@ -1,0 +1,119 @@
+"""Before a worker is ready it has computed every length, and knows what it is."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from encodery.batch import Batch, Sequence
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, save_folder
+from encodery.model.heads import Model
+from encodery.serve.messages import read_info
+from encodery.serve.predictor import Predictor, load
+from encodery.serve.warming import lengths_up_to, stretched, version_of, warm_up
+from tests.serve.conftest import LABELS
+from tests.tasks.conftest import CONFIG, make_tokenizer
+
+HEADS = {
+    "text-classification": ("sequence",),
+    "token-classification": ("token",),
+    "question-answering": ("span",),
+    "multiple-choice": ("choice",),
+    "fill-mask": ("mlm",),
+    "feature-extraction": (),
+}
+
+
+class Seen:
+    """An engine that remembers how long its batches were."""
+
+    def __init__(self, engine: Any, vectors: bool = True) -> None:
+        self.engine = engine
+        self.vectors = vectors
+        self.lengths: list[list[int]] = []
+
+    def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
+        if not self.vectors:
+            raise UserError("this bundle holds no vectors")
+        self.lengths.append(batch.seqlens())
+        values: Tensor = self.engine.hidden(batch, rows)
+        return values
+
+    def logits(
+        self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
+    ) -> Float[Tensor, "rows outputs"]:
+        self.lengths.append(batch.seqlens())
+        values: Tensor = self.engine.logits(head, batch, rows)
+        return values
+
+
+def make(path: Path, task: str) -> Predictor:
+    labels = {"text-classification": LABELS, "token-classification": ("city", "farmer")}.get(task, ())
+    num_labels = 2 * len(labels) + 1 if task == "token-classification" else len(labels)
+    names = ("O", "B-city", "I-city", "B-farmer", "I-farmer") if task == "token-classification" else labels
+    torch.manual_seed(3)
+    path.mkdir()
+    save_folder(path, ModelFolder(FAMILIES["bert"], Model(CONFIG, HEADS[task], num_labels), make_tokenizer(), names))
+    return load(path)
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_a_model_for_any_task_is_warm_and_can_answer_its_sample(task: str, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    predictor = make(path, task)
+    predictor.engine = seen = Seen(predictor.engine)
+    ready = warm_up(predictor, "m", path, 101)
+    alone = {lengths[0] for lengths in seen.lengths if len(lengths) == 1}
+    assert {8, 12, 16, 24, 29} <= alone
+    assert [29] * 3 in seen.lengths  # 101 tokens hold three of the longest
+    info = read_info(ready.info)
+    assert (info.name, info.task, info.max_seqlen, info.hidden_size, info.embeds) == ("m", task, 29, 33, True)
+    assert (info.engine, info.dtype, info.languages) == ("torch", "float32", ())
+    assert ready.batch_tokens == 101
+    assert ready.tokens_per_second > 0
+    assert len(predictor.predict([dict(ready.sample)])) == 1
+
+
+def test_a_model_that_gives_no_vectors_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    predictor = make(path, "text-classification")
+    predictor.engine = Seen(predictor.engine, vectors=False)
+    assert read_info(warm_up(predictor, "m", path, 101).info).embeds is False
+
+
+@given(st.integers(4, 2000))
+def test_of_all_lengths_up_to_the_longest_none_is_far_above_one_that_was_seen(longest: int) -> None:
+    lengths = lengths_up_to(longest)
+    assert lengths[-1] == longest
+    assert all(first < second <= 1.5 * first for first, second in pairwise(lengths))
+
+
+@given(st.integers(1, 7), st.integers(1, 23), st.booleans())
+def test_a_sequence_is_stretched_with_all_that_belongs_to_it(size: int, length: int, typed: bool) -> None:
+    ids = list(range(100, 100 + size))
+    sequence = stretched(
+        Sequence(ids, [1] * size if typed else None, language_ids=[2] * size if typed else None), length
+    )
+    assert list(sequence.input_ids) == ids + ids[-1:] * (max(size, length) - size)
+    for values in (sequence.token_type_ids, sequence.language_ids):
+        assert values is None if not typed else len(values or ()) == max(size, length)
+
+
+def test_the_version_is_that_of_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    versions = []
+    for name, content in (("a", "1"), ("a", "2"), ("sub/b", "2"), ("sub/c", "2")):
+        (tmp_path / name).write_text(content)
+        versions.append(version_of(tmp_path))
+    assert len(set(versions)) == 4
+    assert all(re.fullmatch("[0-9a-f]{16}", version) for version in versions)
+    assert version_of(tmp_path) == versions[-1]
