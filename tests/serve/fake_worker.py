@@ -27,7 +27,7 @@ from encodery.serve.messages import (
     read_message,
 )
 
-INFO = ModelInfo("fake", "text-classification", ("good",), 16, 1, False, (), "none", "none", "v1")
+INFO = ModelInfo("fake", "text-classification", ("good",), 16, 1, True, (), "none", "none", "v1")
 
 
 class Wire:
@@ -163,6 +163,8 @@ def main(job: WorkerJob) -> None:
         case "never_ready":
             time.sleep(1000.0)
     info = asdict(INFO) | ({"version": (FOLDER / "version").read_text()} if (FOLDER / "version").exists() else {})
+    if (FOLDER / "no_vectors").exists():
+        info["embeds"] = False
     if (FOLDER / "task").exists():
         info["task"] = (FOLDER / "task").read_text()
     wire.send(Ready(info, {"text": "a"}, job.batch_tokens, 1000.0))

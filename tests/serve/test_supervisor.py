@@ -105,6 +105,15 @@ def test_no_records_are_no_predictions(tmp_path: Path) -> None:
     run("well", tmp_path, look)
 
 
+def test_a_model_without_vectors_is_not_asked_for_any(tmp_path: Path) -> None:
+    async def look(model: LocalModel) -> None:
+        with pytest.raises(InvalidRecord, match="the model 'm' gives no vectors"):
+            await model.answer(["a"], "embed")
+        assert (await model.answer(["a"])).predictions
+
+    run("m", make_folder(tmp_path / "m", "well", no_vectors=""), look)
+
+
 def test_before_it_was_started_it_is_not_ready(tmp_path: Path) -> None:
     model = LocalModel("m", tmp_path)
     assert not model.is_ready
@@ -416,6 +425,16 @@ def test_a_swap_replaces_a_worker_that_cannot_be_restarted(tmp_path: Path) -> No
         assert (await model.answer(["a"])).version == "v2"
 
     run("m", old, look)
+
+
+def test_a_model_that_is_shutting_down_is_not_replaced(tmp_path: Path) -> None:
+    async def look(model: LocalModel) -> None:
+        await model.drain(0.0)
+        with pytest.raises(UserError, match="m is shutting down"):
+            await model.swap(model.folder)
+        assert len(children()) == 1
+
+    run("m", make_folder(tmp_path / "m", "well"), look)
 
 
 def test_who_drains_answers_what_there_is_and_takes_no_more(tmp_path: Path) -> None:

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 class Predict:
     """Adds the prediction for each row, as the JSON that `encodery predict` writes."""
 
-    def __init__(self, model: str | Path, column: str = "prediction", skip: bool = False) -> None:
+    def __init__(
+        self, model: str | Path, column: str = "prediction", skip: bool = False, threads: int | None = None
+    ) -> None:
         """`model` is a model folder or bundle that every machine sees under this path. With `skip`, a row that is no
-        record of the task gets `{"error": ...}`.
+        record of the task gets `{"error": ...}`. `threads` of a bundle, in the place of those it was exported for:
+        as many as Ray gives the worker (`num_cpus`).
 
         Raises:
             UserError: as `predictor.load`.
         """
-        self.predictor = load(model)
+        self.predictor = load(model, threads=threads)
         self.column = column
         self.skip = skip
 
@@ -47,9 +50,9 @@ class Predict:
 class Embed:
     """Adds the vector of each row's text, whatever the model's task, as a list of 32-bit floats of fixed size."""
 
-    def __init__(self, model: str | Path, column: str = "embedding") -> None:
+    def __init__(self, model: str | Path, column: str = "embedding", threads: int | None = None) -> None:
         """As `Predict`."""
-        self.predictor = load(model)
+        self.predictor = load(model, threads=threads)
         self.column = column
 
     def __call__(self, table: "pyarrow.Table") -> "pyarrow.Table":

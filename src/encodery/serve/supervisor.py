@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from encodery.errors import UserError
-from encodery.serve.answers import Answer, DeadlineExceeded, ModelInfo, NotReady, Work
+from encodery.serve.answers import Answer, DeadlineExceeded, InvalidRecord, ModelInfo, NotReady, Work
 from encodery.serve.backlog import Backlog, size_of
 from encodery.serve.figures import Figures
 from encodery.serve.job import WorkerSettings
@@ -93,8 +93,11 @@ class LocalModel:
         """As `ServedModel.answer`."""
         if not self.is_ready or self._version is None:
             raise self._not_ready()
+        info = self._version.info
+        if work == "embed" and not info.embeds:
+            raise InvalidRecord(f"the model {self.name!r} gives no vectors: it was exported for its task alone")
         if not records:
-            return Answer([], self._version.info.version, 0, 0)
+            return Answer([], info.version, 0, 0)
         size = size_of(records)
         place = self.backlog.enter(size, deadline)
         self._number += 1
@@ -117,15 +120,20 @@ class LocalModel:
         """
         async with self._swapping:
             version = await self._started(folder)
-            if self._version is not None and (task := self._version.info.task) != version.info.task:
+            if why := self._why_not(version.info):
                 await version.stop()
-                raise UserError(
-                    f"{folder}: a model for {version.info.task}, but {self.name} is served for {task}; serve it "
-                    "under another name"
-                )
+                raise UserError(f"{folder}: {why}")
             self.folder = folder
             self._switch(version)
             return version.info
+
+    def _why_not(self, info: ModelInfo) -> str | None:
+        """Why a model cannot take the place of that of now."""
+        if self._is_draining:
+            return f"{self.name} is shutting down"
+        if self._version is not None and (task := self._version.info.task) != info.task:
+            return f"a model for {info.task}, but {self.name} is served for {task}; serve it under another name"
+        return None
 
     async def drain(self, seconds: float) -> bool:
         """Take no more requests and wait for the answers to those that there are; whether all came in time."""
