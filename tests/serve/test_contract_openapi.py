@@ -107,7 +107,7 @@ def test_no_answer_is_a_fault_or_undescribed(operations: list[Any], mode: Genera
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_answer_is_a_fault_or_undescribed_at_length(operations: list[Any], mode: GenerationMode) -> None:
     asked = [operation for operation in operations if takes_input(operation)]
-    assert sum(itertools.chain.from_iterable(fuzz(operation, mode, 300).values() for operation in asked)) > 3000
+    assert sum(itertools.chain.from_iterable(fuzz(operation, mode, 300).values() for operation in asked)) > 2000
 
 
 @pytest.mark.slow
