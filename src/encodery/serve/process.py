@@ -76,11 +76,16 @@ class WorkerProcess(asyncio.Protocol):
         Raises:
             UserError: the folder cannot be served.
             WorkerDiedError: the process ended, or took too long.
+            OSError: there are no more processes or files to have.
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = spawn(self.settings, name, folder, theirs)
+        try:
+            with theirs:
+                self._process = spawn(self.settings, name, folder, theirs)
+        except OSError:
+            ours.close()
+            raise
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
         try:

@@ -80,7 +80,7 @@ class Version:
             self.ready: Ready = await self._process.start(name, self.folder)
             self.info: ModelInfo = read_info(self.ready.info)
             await self._test()
-        except WorkerDiedError as error:
+        except (WorkerDiedError, OSError) as error:
             raise UserError(f"{self.folder}: its worker did not come up: {error}") from None
         except BaseException:
             await self._process.stop()
