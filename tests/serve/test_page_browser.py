@@ -662,7 +662,7 @@ def test_everything_has_a_name(page: Page) -> None:
         ]
         assert len(found) > 15
         assert [role for role, name in found if not name] == []
-        headings = [heading.inner_text().upper() for heading in page.get_by_role("heading").all()]
+        headings = [" ".join(heading.inner_text().upper().split()) for heading in page.get_by_role("heading").all()]
         assert headings[:3] == ["ENCODERY PLAYGROUND", "INPUT", "RESULT"]
         assert page.get_by_role("heading", level=1).count() == 1
 
