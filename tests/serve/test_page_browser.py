@@ -108,7 +108,7 @@ def open_page(browser: Browser, base: str) -> Iterator[Open]:
         page.set_default_timeout(5000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(dialog.message))
-        page.on("request", lambda request: request.url.startswith(address) or faults.append(request.url))
+        page.on("request", lambda request: faults.extend([request.url] * (not request.url.startswith(address))))
         page.goto(address)
         return page
 
