@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,17 @@ SUBJECTS = ["river", "city", "farmer", "baker", "teacher", "mountain", "forest",
 VERBS = ["finds", "sees", "carries", "sells", "paints", "follows", "crosses", "admires"]
 GOOD, BAD = ["bright", "happy", "lovely", "splendid"], ["dull", "broken", "gloomy", "awful"]
 
-RECIPE = """
+MOOD = """\
+train = "train.jsonl"
+dev = "dev.jsonl"
+task = { max_seqlen = 32 }
+tokens_per_step = 128
+precision = "fp32"
+"""
+"""A fine-tuning on the files of the project; what it starts from and how long it takes is left to say."""
+
+RECIPE = (
+    """
 name = "tiny"
 seed = 7
 [model]
@@ -52,15 +63,12 @@ log_every = 2
 precision = "fp32"
 optimizer = { lr = 1e-3, warmup_steps = 2 }
 [finetune.mood]
-train = "train.jsonl"
-dev = "dev.jsonl"
 test = "dev.jsonl"
-task = { max_seqlen = 32 }
-tokens_per_step = 128
 epochs = 2
 seeds = [3, 5]
-precision = "fp32"
 """
+    + MOOD
+)
 
 
 def sentence(draw: random.Random, words: list[str]) -> str:
@@ -103,20 +111,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("finished")
     write_project(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         opened = open_run(load_recipe(Path("tiny.toml")), Path("tiny.toml"), Console(quiet=True))
         run(opened, stages_of(opened))
+    return folder
+
+
+def own_copy(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to change, which is also the current directory."""
+    shutil.copytree(source, folder)  # with the times of the files: a run moved with its inputs stays fresh
+    monkeypatch.chdir(folder)
     return folder
 
 
 @pytest.fixture
 def done(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of one's own whose recipe has run to its end; also the current directory."""
-    folder = tmp_path / "done"
-    shutil.copytree(finished, folder)  # with the times of the files: a run moved with its inputs stays fresh
-    monkeypatch.chdir(folder)
-    return folder
+    return own_copy(finished, tmp_path / "done", monkeypatch)
 
 
 @pytest.fixture

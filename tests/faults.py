@@ -152,19 +152,31 @@ class FaultyDisk:
         assert old.parent == new.parent
         if self._goes_wrong("rename", old):
             self._fail(old)
+        replaced = self._kept(new) if new.is_file() else None
         _REAL["rename"](old, new)
-        self._changed(old.parent, lambda parent: _REAL["rename"](parent / new.name, parent / old.name))
+
+        def undo(parent: Path) -> None:
+            _REAL["rename"](parent / new.name, parent / old.name)
+            if replaced is not None:
+                os.link(replaced, parent / new.name)
+
+        self._changed(old.parent, undo)
 
     def _unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
         full = self._full(path, dir_fd)
         if self._goes_wrong("unlink", full):
             self._fail(full)
         if full.is_relative_to(self.root):
-            self.graveyard.exists() or _REAL["mkdir"](self.graveyard)
-            body = self.graveyard / str(len(self.log))
-            os.link(full, body)
+            body = self._kept(full)
             self._changed(full.parent, lambda parent: os.link(body, parent / full.name))
         _REAL["unlink"](path, dir_fd=dir_fd)
+
+    def _kept(self, path: Path) -> Path:
+        """Another name for a file that loses its own."""
+        self.graveyard.exists() or _REAL["mkdir"](self.graveyard)
+        body = self.graveyard / str(len(self.log))
+        os.link(path, body)
+        return body
 
     def _rmdir(self, path: Any, *, dir_fd: int | None = None) -> None:
         full = self._full(path, dir_fd)

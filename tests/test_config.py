@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from encodery import config
 from encodery.config import Config, read_json, read_json_list, write_json
@@ -43,6 +43,17 @@ class Recipe(Config):
     inputs: tuple[Input, ...] = ()
     stages: Mapping[str, Stage] = Field(default_factory=dict)
     optimizer: Optimizer | None = None
+
+
+def _lowercase(name: str) -> str:
+    if not name.islower():
+        raise ValueError("small letters are allowed")
+    return name
+
+
+class Keyed(Config):
+    weights: Mapping[Literal["mlm", "clm"], float] = Field(default_factory=dict)
+    named: Mapping[Annotated[str, AfterValidator(_lowercase)], int] = Field(default_factory=dict)
 
 
 def complaint(values: Mapping[str, object]) -> str:
@@ -126,6 +137,20 @@ def test_an_unknown_key_is_answered_with_the_nearest_one(values: Mapping[str, ob
 )
 def test_a_wrong_value_is_named_with_its_key(values: Mapping[str, object], expected: str) -> None:
     assert complaint(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"weights": {"mlm": 1.0, "mml": 1.0}}, "run.toml: unknown key 'weights.mml'; did you mean 'mlm'?"),
+        ({"weights": {"nsp": 1.0}}, "run.toml: unknown key 'weights.nsp'; allowed: mlm, clm"),
+        ({"named": {"Big": 1}}, "run.toml: key 'named.Big': small letters are allowed"),
+    ],
+)
+def test_a_wrong_key_of_a_mapping_is_named_as_a_key(values: Mapping[str, object], expected: str) -> None:
+    with pytest.raises(UserError) as error:
+        Keyed.parse(values, "run.toml")
+    assert str(error.value) == expected
 
 
 def test_a_rule_about_several_keys_speaks_for_itself() -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from encodery.errors import UserError
 
 MAX_JSON_BYTES = 64 * 2**20
 Table = TypeVar("Table", bound="Config")
+_OF_A_KEY = "[key]"
+"""What pydantic puts behind a key of a mapping to say that the key is wrong, not its value."""
 
 
 class Config(BaseModel):
@@ -38,12 +41,11 @@ class Config(BaseModel):
 def _explain(config: type[BaseModel], problem: Any) -> str:
     """One pydantic error as a sentence: the dotted key, what was wrong and what is allowed."""
     location, tables = _locate(config, [str(part) for part in problem["loc"]])
+    if location[-1:] == [_OF_A_KEY]:
+        return _explain_key(location[:-1], problem)
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        allowed = sorted({name for table in tables for name, _ in _fields_of(table)})
-        near = difflib.get_close_matches(location[-1], allowed, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
-        return f"unknown key {key!r}; {hint}"
+        return _unknown(location, sorted({name for table in tables for name, _ in _fields_of(table)}))
     if problem["type"] == "missing":
         return f"missing key {key!r}"
     if problem["type"] == "union_tag_invalid":
@@ -56,6 +58,20 @@ def _explain(config: type[BaseModel], problem: Any) -> str:
     else:
         message = problem["msg"][:1].lower() + problem["msg"][1:]
     return f"{key} = {problem['input']!r:.80}: {message}"
+
+
+def _explain_key(location: list[str], problem: Any) -> str:
+    """A key of a mapping that is not allowed there."""
+    if problem["type"] == "literal_error":
+        return _unknown(location, re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
+    reason = problem["ctx"]["error"] if problem["type"] == "value_error" else problem["msg"]
+    return f"key {'.'.join(location)!r:.80}: {reason}"
+
+
+def _unknown(location: list[str], allowed: list[str]) -> str:
+    near = difflib.get_close_matches(location[-1], allowed, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
+    return f"unknown key {'.'.join(location)!r}; {hint}"
 
 
 def _locate(config: type[BaseModel], path: list[str]) -> tuple[list[str], list[type[BaseModel]]]:

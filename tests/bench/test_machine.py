@@ -8,7 +8,7 @@ import pytest
 
 import encodery
 from encodery.bench import machine
-from encodery.bench.machine import OthersWatch, busy_ticks, commit, hardware, process_ticks, versions
+from encodery.bench.machine import OthersWatch, busy_ticks, commit, family_of, hardware, process_ticks, versions
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -77,3 +77,12 @@ def test_commit_says_when_there_are_changes(monkeypatch: pytest.MonkeyPatch, sta
 def test_no_commit_outside_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_git", lambda *_: None)
     assert commit() is None
+
+
+def test_a_family_is_all_that_was_started(tmp_path: Path) -> None:
+    for pid, parent in ((7, 1), (11, 7), (13, 11), (17, 1), (19, 7)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a (b) c) S {parent} 0 0")
+    assert family_of(7, tmp_path) == [7, 11, 19, 13]
+    assert family_of(17, tmp_path) == [17]
+    assert family_of(23, tmp_path / "none") == [23]

@@ -71,6 +71,7 @@ def test_first_passes_are_against_dynamic_shapes() -> None:
 
 def test_first_passes_come_before_anything_that_warms() -> None:
     orders = [next(iter(case.jobs.values())).order["do"] for case in cases_of("minilm")]
+    assert [case.is_first for case in cases_of("minilm")] == [True, *[False] * 6]
     assert orders == ["first", "mixed", "request", "request", "request", "request", "label"]
 
 

@@ -85,3 +85,27 @@ def test_a_broken_record(done: Path, encodery: Command) -> None:
     Path("in.jsonl").write_text('{"text": "fine"}\n{"txt": "typo"}\n')
     line = refused(encodery, "predict", "runs/tiny/finetune/mood/3", "--file", "in.jsonl")
     assert line == "in.jsonl:2: unknown key 'txt'; allowed: text, text_pair, label, language"
+
+
+def test_predict_a_file_into_a_file(done: Path, encodery: Command) -> None:
+    model = "runs/tiny/finetune/mood/3"
+    (done / "in.jsonl").write_text('{"text": "The happy river."}\n{"txt": "A typo."}\n{"text": "The dull city."}\n')
+    line = refused(encodery, "predict", model, "--file", "in.jsonl", "--to", "out/moods.jsonl")
+    assert line == "in.jsonl:2: unknown key 'txt'; allowed: text, text_pair, label, language"
+    assert not (done / "out/moods.jsonl").exists()
+    arguments = ("predict", model, "--file", "in.jsonl", "--to", "out/moods.jsonl", "--on-error", "skip")
+    code, out, err = encodery(*arguments)
+    assert (code, out) == (0, "")
+    assert err.startswith("encodery: out/moods.jsonl: 3 records; ")
+    assert err.endswith(f'; 1 without a prediction (they have an "error"); the first: {line}\n')
+    written = [json.loads(line) for line in (done / "out/moods.jsonl").read_text().splitlines()]
+    assert ["error" in prediction for prediction in written] == [False, True, False]
+    code, _, err = encodery(*arguments)
+    assert (code, err) == (0, "encodery: out/moods.jsonl: finished already, 3 records; nothing to do\n")
+
+
+def test_predict_to_a_file_needs_a_file(done: Path, encodery: Command) -> None:
+    model = "runs/tiny/finetune/mood/3"
+    for arguments in (["The river."], ["--file", "in.jsonl", "--pretty"]):
+        line = refused(encodery, "predict", model, *arguments, "--to", "out.jsonl")
+        assert line == "--to goes with --file: encodery predict MODEL --file in.jsonl --to out.jsonl"

@@ -1,5 +1,6 @@
 """Tiny models of every family with a head, what PyTorch says of packed texts, and engines to compare with it."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from encodery.batch import Batch, Sequence, pack
 from encodery.deploy.graph import Graph, reads_of
 from encodery.deploy.packed_engine import Compute, Inputs, PackedEngine
-from encodery.deploy.tables import load_tables, save_tables
+from encodery.deploy.tables import Tables, load_tables, save_tables
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.families.family import Family
 from encodery.model.forward import Forward
@@ -81,3 +82,10 @@ def eager_engine(model: Model, head: str | None, folder: Path) -> tuple[PackedEn
     reads = reads_of(model, head)
     session = EagerSession(Graph(model, head, reads))
     return PackedEngine(session, load_tables(folder, model.config), model.config, head, reads), session
+
+
+def tables_of(model: Model) -> Tables:
+    """As a bundle in float32 has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_tables(Path(folder), model.encoder.embeddings, "fp32")
+        return load_tables(Path(folder), model.config)

@@ -52,7 +52,7 @@ def test_nothing_is_kept_where_nothing_hurts() -> None:
 def test_what_hurts_is_kept_and_no_more() -> None:
     noise = {"small": 0.01, "loud": 0.1, "middle": 0.02, "louder": 0.2}
     told: list[str] = []
-    choice = choose_kept(Noisy(noise), TRUE, tell=told.append)
+    choice = choose_kept(Noisy(noise), TRUE, 0.999, tell=told.append)
     assert choice.kept == ("louder", "loud")
     assert choice.cosine >= 0.999
     assert choice.share == 0.5
@@ -73,6 +73,16 @@ def test_all_are_kept_where_no_part_is_enough() -> None:
     choice = choose_kept(Noisy({"a": 0.2, "b": 0.2, "c": 0.2}), TRUE, bound=0.99999)
     assert {*choice.kept} == {"a", "b", "c"}
     assert choice.cosine == pytest.approx(1.0)
+
+
+def test_harm_that_is_known_is_not_measured_again() -> None:
+    quantised = Noisy({"a": 0.1, "b": 0.01, "c": 0.2})
+    known = choose_kept(quantised, TRUE, 0.99).harm
+    quantised.tried.clear()
+    closer = choose_kept(quantised, TRUE, 0.9999, known)
+    assert closer.kept[:2] == ("c", "a")
+    assert frozenset({"a", "b"}) not in quantised.tried
+    assert closer.harm == known
 
 
 def test_rows_of_nothing_do_not_count() -> None:

@@ -20,23 +20,19 @@ from encodery.tasks.pooling import Pooling
 from encodery.tasks.problems import OneLabel
 from encodery.tasks.task import Task
 from encodery.tasks.windows import Reading
-from tests.deploy.conftest import make_batch, make_model
+from tests.deploy.conftest import make_batch, make_model, tables_of
 from tests.tasks.conftest import make_tokenizer
 
 READING = Reading(max_seqlen=11)
 
 
-class Reads:
+class Reads(FillMask):
     """A task that asks for the logits of a head, for all or for some rows."""
 
     name = "test"
-    reading = READING
-    fields: Any = None
-    read: Any = None
-    encode: Any = None
-    decode: Any = None
 
     def __init__(self, head: str | None) -> None:
+        super().__init__(make_tokenizer(), READING)
         self.head = head
 
     def outputs(self, model: Forward, batch: Batch) -> list[Any]:
@@ -62,12 +58,12 @@ def languages(batch: Batch, start: int, stop: int) -> Many[int] | None:
 def test_calls_hold_the_embeddings_of_every_token_once(family: str, head: str) -> None:
     model = make_model(FAMILIES[family], head)
     given = sequences(make_batch(model))
-    calls = record_calls(Reads(head), model, head, given, model.encoder.embeddings)
+    calls = record_calls(Reads(head), model, head, given, tables_of(model))
     lengths = [(call["sequence_ids"] >= 0).sum() for call in calls]
     assert sum(lengths) == sum(len(sequence.input_ids) for sequence in given)
     (batch,) = batches(given)
-    with torch.no_grad():
-        expected = model.encoder.embeddings.total(batch).numpy()
+    expected = np.empty((batch.num_tokens, model.config.hidden_size), np.float32)
+    tables_of(model).add_up(batch, expected)
     found = np.concatenate([call["embedded"][call["sequence_ids"] >= 0] for call in calls])
     np.testing.assert_array_equal(np.sort(found.sum(1)), np.sort(expected.sum(1)))
     assert ("rows" in calls[0]) == (head != "token")
@@ -77,17 +73,17 @@ def test_calls_are_copies() -> None:
     """An engine writes its inputs in place."""
     model = make_model(FAMILIES["bert"], "sequence")
     given = sequences(make_batch(model))
-    once = record_calls(Reads("sequence"), model, "sequence", given[:2], model.encoder.embeddings)
-    twice = record_calls(
-        Reads("sequence"), model, "sequence", [*given[:2], *given[3:] * 30], model.encoder.embeddings
-    )
+    once = record_calls(Reads("sequence"), model, "sequence", given[:2], tables_of(model))
+    twice = record_calls(Reads("sequence"), model, "sequence", [*given[:2], *given[3:] * 30], tables_of(model))
     assert len(twice) > len(once)
     assert len({call["embedded"].tobytes() for call in twice}) > 1
 
 
 def test_texts_with_a_language_are_apart_from_those_without() -> None:
     plain, spoken = Sequence([2, 5, 3]), Sequence([2, 7, 3], language_ids=[1, 1, 1])
-    found = batches([plain, spoken, plain], together=2)
+    labelled = Sequence([2, 5, 3], label=1, token_labels=[-100, 1, -100])
+    found = batches([plain, spoken, labelled], together=2)
+    assert all(batch.sequence_labels is None and batch.label_index is None for batch in found)
     assert [batch.num_sequences for batch in found] == [2, 1]
     assert [batch.language_ids is None for batch in found] == [True, False]
 

@@ -10,25 +10,14 @@ from encodery.batch import Sequence, pack
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.inherit import check_layers, differing_fields, evenly_spaced, inherit
+from tests.model.conftest import TINY, make_model
 
-CONFIG = EncoderConfig(
-    vocab_size=101,
-    hidden_size=21,
-    num_hidden_layers=5,
-    num_attention_heads=3,
-    intermediate_size=37,
-    max_position_embeddings=29,
-)
+CONFIG = TINY.model_copy(update={"hidden_size": 21, "num_hidden_layers": 5, "type_vocab_size": 2})
 BATCH = pack([Sequence(list(range(start, start + length))) for start, length in ((5, 13), (40, 1), (50, 7))])
 
 
 def model(seed: int, **changes: Any) -> Model:
-    made = Model(EncoderConfig(**{**CONFIG.model_dump(), **changes}), ("mlm",)).eval()
-    with torch.no_grad():
-        generator = torch.Generator().manual_seed(seed)
-        for parameter in made.parameters():
-            parameter.normal_(0.0, 0.3, generator=generator)
-    return made
+    return make_model(EncoderConfig(**{**CONFIG.model_dump(), **changes}), ("mlm",), seed)
 
 
 def test_the_papers_layers() -> None:

@@ -17,6 +17,7 @@ from encodery.model.heads import Model
 from encodery.model.inherit import evenly_spaced, inherit
 from encodery.objectives.distill import Distillation, DistillConfig, Teacher, add_projection, drop_projection
 from tests.families.conftest import tiny
+from tests.model.conftest import randomize
 
 VOCABULARY = 101
 CPU = torch.device("cpu")
@@ -33,10 +34,7 @@ def model(seed: int, layers: int = 2, width: int = 21, **changes: Any) -> Model:
         **{"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, **changes},
     )
     made = Model(config, ("mlm",))
-    with torch.no_grad():
-        generator = torch.Generator().manual_seed(seed)
-        for parameter in made.parameters():
-            parameter.normal_(0.0, 0.3, generator=generator)
+    randomize(made, seed)
     return made
 
 

@@ -17,8 +17,8 @@ from encodery.objectives.masked import MaskedConfig
 from encodery.objectives.objective import Pretraining
 from encodery.objectives.translation import Translation
 from tests.data.synthetic import counting_documents, stored
+from tests.objectives.corpora import original_ids
 from tests.objectives.pairs import SOURCE, stored_pairs
-from tests.objectives.test_objective import original_ids
 from tests.objectives.vocabularies import MASK, vocabulary
 
 SENTENCE, SENTENCES = 7, 6

@@ -14,18 +14,15 @@ from encodery.errors import UserError
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.objective import Pretraining
 from tests.data.synthetic import NUM_SPECIAL, counting_documents, stored
-from tests.objectives.test_objective import (
+from tests.objectives.corpora import (
     MAX_SEQLEN,
     SEED,
     TOKENS_PER_STEP,
     assert_same,
-    folder,
     original_ids,
     pretraining,
 )
 from tests.objectives.vocabularies import SEP, vocabulary
-
-__all__ = ["folder"]
 
 VARIANTS: list[dict[str, Any]] = [
     {"inputs": "sentence-pair"},

@@ -5,39 +5,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from encodery.data.keyed_random import keyed_uint64
 from encodery.data.layout import PackedText, lay_out
 from encodery.data.shards import Shards
-from encodery.data.spans import Segments, Windows, whole_segments
+from encodery.data.spans import Segments
 from encodery.errors import UserError
 from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
-from tests.data.synthetic import NUM_SPECIAL, VOCAB_SIZE, documents, stored
-from tests.objectives.vocabularies import CLS, MASK, SEP, UNK, vocabulary
+from tests.data.synthetic import NUM_SPECIAL, VOCAB_SIZE, stored
+from tests.objectives.texts import one_step, streams_of, whole_text, with_unknowns
+from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Shards:
-    corpus = documents(307, 29)
-    random = np.random.default_rng(1)
-    for document in corpus:
-        for sentence in document:
-            sentence[random.random(len(sentence)) < 0.05] = UNK
-    return stored(tmp_path_factory.mktemp("corpus") / "shards", corpus)
+    return stored(tmp_path_factory.mktemp("corpus") / "shards", with_unknowns(307, 29, 0.05))
 
 
 @pytest.fixture(scope="module")
 def text(shards: Shards) -> PackedText:
     """About 60,000 tokens in sequences of at most 61."""
-    windows = Windows(shards, 59, 7)
-    return lay_out(shards, whole_segments(shards, windows.pieces(0, windows.num_windows), 59), CLS, SEP)
-
-
-def streams_of(text: PackedText) -> np.ndarray:
-    return keyed_uint64(7, np.arange(len(text.bounds) - 1))
-
-
-def one_step(text: PackedText) -> np.ndarray:
-    return np.array([0, len(text.bounds) - 1])
+    return whole_text(shards, 59)
 
 
 def corrupt(text: PackedText, **settings: object) -> MaskedText:

@@ -19,8 +19,8 @@ from encodery.objectives.objective import Pretraining
 from encodery.objectives.turns import NAMES, Turns
 from encodery.train.loss import Loss
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
+from tests.objectives.corpora import assert_same, original_ids, pretraining
 from tests.objectives.pairs import pairs, stored_pairs
-from tests.objectives.test_objective import assert_same, original_ids, pretraining
 from tests.objectives.vocabularies import vocabulary
 
 THREE = {"mlm": 1.0, "clm": 0.5, "tlm": 1.0}

@@ -8,9 +8,7 @@ import pytest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.objectives.phases import Course, Phase, Stretch, stretches, total_tokens
-from tests.objectives.test_objective import MAX_SEQLEN, assert_same, folder, pretraining
-
-__all__ = ["folder"]
+from tests.objectives.corpora import MAX_SEQLEN, assert_same, pretraining
 
 
 def test_the_stretches_of_berts_two_lengths() -> None:

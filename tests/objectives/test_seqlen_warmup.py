@@ -8,9 +8,7 @@ import torch
 
 from encodery.data.shards import Shards
 from encodery.objectives.seqlen_warmup import shifted, warmed_up
-from tests.objectives.test_objective import MAX_SEQLEN, SEED, assert_same, folder, pretraining
-
-__all__ = ["folder"]
+from tests.objectives.corpora import MAX_SEQLEN, SEED, assert_same, pretraining
 
 
 @pytest.mark.parametrize("steps", [1, 13])

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encodery.data.keyed_random import keyed_uint64
-from encodery.data.layout import lay_out
-from encodery.data.spans import Windows, whole_segments
 from encodery.objectives.masked import MaskedConfig, MaskedLM
 from encodery.objectives.smoothing import Smoothing
 from tests.data.synthetic import NUM_SPECIAL, stored
-from tests.objectives.vocabularies import CLS, SEP, UNK, vocabulary
+from tests.objectives.texts import one_step, streams_of, whole_text
+from tests.objectives.vocabularies import UNK, vocabulary
 
 COUNTS = np.array([0, 40, 0, 0, 0, 1000, 300, 300, 100, 10, 1, 1, 0])
 IS_SPECIAL = np.arange(len(COUNTS)) < NUM_SPECIAL
@@ -44,13 +42,11 @@ def test_tokens_are_hidden_in_that_proportion(tmp_path: Path) -> None:
     ids = NUM_SPECIAL + random.choice(30, (4000, 31), p=shares / shares.sum())
     ids[random.random(ids.shape) < 0.02] = UNK
     shards = stored(tmp_path / "shards", [list(ids)], 1009)
-    windows = Windows(shards, 59, 7)
-    text = lay_out(shards, whole_segments(shards, windows.pieces(0, windows.num_windows), 59), CLS, SEP)
+    text = whole_text(shards, 59)
     counts = shards.token_counts
     config = MaskedConfig(sample_alpha=0.5, mask_probability=0.15)
     one = MaskedLM(config, vocabulary(), token_counts=counts)
-    streams = keyed_uint64(7, np.arange(len(text.bounds) - 1))
-    masked = one.corrupt(text, streams, np.array([0, len(streams)]))
+    masked = one.corrupt(text, streams_of(text), one_step(text))
     smoothing = Smoothing(counts, vocabulary().is_special(), 0.5)
     chances = np.minimum(1, smoothing.factors(np.asarray(0.15)) * smoothing.weights)
     there = np.bincount(text.text_ids, minlength=1009)

@@ -6,41 +6,30 @@ import pytest
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.layout import PackedText, lay_out
 from encodery.data.shards import Shards
-from encodery.data.spans import Segments, Windows, whole_segments
+from encodery.data.spans import Segments
 from encodery.errors import UserError
 from encodery.objectives.masked import MaskedConfig, MaskedLM, MaskedText
 from encodery.objectives.span_masks import SpanTable, first_spans, within_budget
 from encodery.objectives.words import Words, find_words
-from tests.data.synthetic import NUM_SPECIAL, documents, stored
-from tests.objectives.vocabularies import CLS, MASK, SEP, UNK, vocabulary
+from tests.data.synthetic import NUM_SPECIAL, stored
+from tests.objectives.texts import one_step, streams_of, whole_text, with_unknowns
+from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Shards:
-    corpus = documents(523, 31)
-    random = np.random.default_rng(1)
-    for document in corpus:
-        for sentence in document:
-            sentence[random.random(len(sentence)) < 0.03] = UNK
-    return stored(tmp_path_factory.mktemp("corpus") / "shards", corpus)
+    return stored(tmp_path_factory.mktemp("corpus") / "shards", with_unknowns(523, 31, 0.03))
 
 
 @pytest.fixture(scope="module")
 def text(shards: Shards) -> PackedText:
     """More than 100,000 tokens in sequences of at most 127."""
-    windows = Windows(shards, 125, 7)
-    segments = whole_segments(shards, windows.pieces(0, windows.num_windows), 125)
-    return lay_out(shards, segments, CLS, SEP, with_sentences=True)
-
-
-def streams_of(text: PackedText) -> np.ndarray:
-    return keyed_uint64(7, np.arange(len(text.bounds) - 1))
+    return whole_text(shards, 125, with_sentences=True)
 
 
 def corrupt(text: PackedText, rate: float = 0.15) -> MaskedText:
     config = MaskedConfig(mask_probability=rate, span=SpanTable())
-    steps = np.array([0, len(text.bounds) - 1])
-    return MaskedLM(config, vocabulary()).corrupt(text, streams_of(text), steps)
+    return MaskedLM(config, vocabulary()).corrupt(text, streams_of(text), one_step(text))
 
 
 def hidden_of(text: PackedText, masked: MaskedText) -> np.ndarray:

@@ -17,9 +17,9 @@ from encodery.objectives.masked import MaskedConfig
 from encodery.objectives.translation import Translation
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 from tests.model.conftest import randomize
+from tests.objectives.corpora import assert_same, original_ids
 from tests.objectives.pairs import SOURCE, TARGET, pairs, stored_pairs
 from tests.objectives.test_masked import within
-from tests.objectives.test_objective import assert_same, original_ids
 from tests.objectives.vocabularies import CLS, MASK, SEP, vocabulary
 
 LANGUAGES = {"de": 0, "en": 1, "sw": 2}

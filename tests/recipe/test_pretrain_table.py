@@ -69,6 +69,20 @@ def test_what_is_not_given_is_not_written() -> None:
             "steps = 100",
         ),
         (
+            {"objective": {"weights": {"mlm": 1.0}, "schedule": [{"steps": 97, "weights": {"clm": 1.0}}] * 2}},
+            "objective.schedule: weights hold after 194 steps, and the run has steps = 100; raise steps, or shorten "
+            "the phases",
+        ),
+        (
+            {
+                "objective": {
+                    "schedule": [{"steps": 100, "weights": {"clm": 1.0}}, {"steps": 1, "weights": {"mlm": 1.0}}]
+                }
+            },
+            "objective.schedule: the last phase begins after 100 steps, and the run has steps = 100; raise steps, or "
+            "shorten the phases",
+        ),
+        (
             {"best_metric": "probe_loss"},
             "best_metric = 'probe_loss'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy is allowed, and "
             "with corpus.probe_inputs probe_mlm_loss, probe_mlm_accuracy",
@@ -85,3 +99,9 @@ def test_what_does_not_go_together(values: dict[str, Any], message: str) -> None
     with pytest.raises(UserError) as error:
         table(**values)
     assert message in str(error.value)
+
+
+def test_the_last_phase_of_a_schedule_may_be_longer_than_the_run() -> None:
+    """Without weights behind it, it goes on to the end whatever its length."""
+    schedule = [{"steps": 7, "weights": {"clm": 1.0}}, {"steps": 1009, "weights": {"mlm": 1.0}}]
+    assert table(objective={"schedule": schedule}).objective.names == ("mlm", "clm")

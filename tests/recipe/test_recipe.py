@@ -218,6 +218,10 @@ def test_text_must_fit_the_positions(path: Path) -> None:
         "run.toml: pretrain.max_seqlen = 62 is longer than the model's 61 positions; lower it, "
         "or raise model.config.max_position_embeddings"
     )
+    assert complaint(path, "pretrain.phases=[{start=0.5, max_seqlen=67}]") == (
+        "run.toml: pretrain.phases: max_seqlen = 67 is longer than the model's 61 positions; lower it, "
+        "or raise model.config.max_position_embeddings"
+    )
     assert complaint(path, "finetune.bare.task.max_seqlen=67") == (
         "run.toml: finetune.bare.task.max_seqlen = 67 is longer than the model's 61 positions; lower it, "
         "or raise model.config.max_position_embeddings"

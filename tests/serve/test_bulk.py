@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from encodery.errors import UserError
 from encodery.serve import blocks
@@ -51,7 +52,7 @@ def test_every_batch_is_told(predictor: Predictor, tmp_path: Path) -> None:
     assert len(told) > len(found)
 
 
-BAD: dict[int, dict[str, Any]] = {3: {"txt": "a"}, 8: {"text": 5}, 9: {}, 28: {"text": "b", "language": "xx"}}
+BAD: dict[int, dict[str, Any]] = {3: {"txt": "a"}, 8: {"text": 5}, 9: {}, 28: {"text": "b", "language": 7}}
 
 
 def test_bad_records_are_skipped(predictor: Predictor, tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_bad_records_are_skipped(predictor: Predictor, tmp_path: Path) -> None:
     assert list(errors) == list(BAD)
     assert errors[3] == f"{file}:4: unknown key 'txt'; allowed: text, text_pair, label, language"
     assert errors[8] == f"{file}:9: text = 5; a string is needed"
-    assert errors[28].startswith(f"{file}:29: language = 'xx'")
+    assert errors[28].startswith(f"{file}:29: language = 7; a string")
     assert [error for predicted in found for error in predicted.errors] == [*errors.values()]
     good = [line for number, line in enumerate(lines) if number not in BAD]
     alone = [p["label"] for p in predictor.predict([r for n, r in enumerate(records) if n not in BAD])]
@@ -81,3 +82,16 @@ def test_a_bad_record_ends_it_behind_the_blocks_before(predictor: Predictor, tmp
     assert len(next(found).lines) == 7
     with pytest.raises(UserError, match=r"in\.jsonl:9: text = 5; a string is needed"):
         next(found)
+
+
+def test_numbers_that_are_not_finite(predictor: Predictor, tmp_path: Path) -> None:
+    file = write_records(tmp_path / "in.jsonl", RECORDS[:3])
+    with torch.no_grad():
+        predictor.folder.model.get_parameter("encoder.embeddings.norm.bias").fill_(torch.nan)
+    with pytest.raises(UserError) as error:
+        next(run(predictor, file))
+    said = f"{file}:1: the model gave numbers that are not finite; check the model's weights"
+    assert str(error.value) == said
+    (predicted,) = run(predictor, file, skip=True)
+    assert json.loads(predicted.lines[0]) == {"error": said}
+    assert len(predicted.errors) == 3

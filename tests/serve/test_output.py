@@ -1,9 +1,9 @@
-"""A file that is gone on with: whatever goes wrong, what was safe is there, and what follows is what would have been."""
+"""A file that is gone on with: whatever goes wrong, what was safe stays, and what follows is what would have been."""
 
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -172,9 +172,10 @@ def test_one_process_at_a_time(root: Path) -> None:
         assert str(error.value) == f"{to}.part: another process writes it; wait until it is done, or stop it"
         late = Output(to, root / "model", Path("in.jsonl"))
         output.publish()
-    assert to.exists()
-    late.open()
-    late.__exit__()
+    manifest = (root / "out.jsonl.manifest.json").read_bytes()
+    with pytest.raises(UserError, match="another process writes it"), late:
+        late.open()
+    assert (root / "out.jsonl.manifest.json").read_bytes() == manifest
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".GZ"])
@@ -182,7 +183,8 @@ def test_compressed_as_the_name_says(root: Path, suffix: str) -> None:
     to = root / f"out.jsonl{suffix}"
     write(root, to, 2)
     write(root, to)
-    unpack = {"": bytes, ".gz": gzip.decompress, ".zst": _unpacked}[suffix.lower()]
+    unpackers: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.decompress, ".zst": _unpacked}
+    unpack = unpackers[suffix.lower()]
     assert unpack(to.read_bytes()) == WHOLE
     again = root / f"again.jsonl{suffix}"
     write(root, again)

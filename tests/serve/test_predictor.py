@@ -18,7 +18,8 @@ from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.model.heads import Model
 from encodery.report.predictions import Predictions
-from encodery.serve.predictor import Predictor, group_by_length, load, to_example
+from encodery.serve.grouping import group_by_length
+from encodery.serve.predictor import Predictor, load, to_example
 from tests.serve.conftest import LABELS, sentence
 from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
 
@@ -245,16 +246,20 @@ def test_groups_hold_every_index_once_within_the_budget(lengths: list[int], max_
     assert all(len(group) == 1 or sum(lengths[i] for i in group) <= max_tokens for group in groups)
     flat = [lengths[index] for group in groups for index in group]
     assert flat == sorted(flat)
+    mixed = group_by_length([Sequence([5] * length) for length in lengths], max_tokens, mixed=True)
+    assert [index for group in mixed for index in group] == list(range(len(lengths)))
+    assert all(len(group) == 1 or sum(lengths[i] for i in group) <= max_tokens for group in mixed)
 
 
 @given(st.lists(st.tuples(st.integers(1, 29), st.booleans()), max_size=43), st.integers(1, 101))
 def test_texts_with_and_without_a_language_do_not_meet(drawn: list[tuple[int, bool]], max_tokens: int) -> None:
     sequences = [Sequence([5] * length, language_ids=[1] * length if spoken else None) for length, spoken in drawn]
-    groups = group_by_length(sequences, max_tokens)
-    assert sorted(index for group in groups for index in group) == list(range(len(drawn)))
-    assert all(len({drawn[index][1] for index in group}) == 1 for group in groups)
-    for group in groups:
-        pack([sequences[index] for index in group])
+    for mixed in (False, True):
+        groups = group_by_length(sequences, max_tokens, mixed)
+        assert sorted(index for group in groups for index in group) == list(range(len(drawn)))
+        assert all(len({drawn[index][1] for index in group}) == 1 for group in groups)
+        for group in groups:
+            pack([sequences[index] for index in group])
 
 
 def test_what_predict_returns_can_do_more_than_a_list(model_folder: Path) -> None:

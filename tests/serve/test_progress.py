@@ -38,10 +38,10 @@ def test_a_plain_line_every_few_seconds() -> None:
 
 
 def test_a_bar_on_a_terminal() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=173)
     with FileProgress("[red]out.jsonl", console) as progress:
         progress.block(7, 0, 0.5)
-    assert "[red]out.jsonl: 7 records, 50 % of the file" in lines(console)[0]
+    assert "[red]out.jsonl: 7 records, 50 % of the file" in "".join(lines(console))
 
 
 def test_nothing_where_nothing_is_wanted() -> None:

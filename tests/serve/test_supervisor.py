@@ -350,7 +350,7 @@ def test_nothing_is_refused_while_a_model_is_replaced(tmp_path: Path) -> None:
     old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
 
     async def look(model: LocalModel) -> None:
-        versions = []
+        versions: list[str] = []
 
         async def ask() -> None:
             while not versions or versions[-1] != "v2":

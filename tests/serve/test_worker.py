@@ -1,4 +1,4 @@
-"""A worker with a real model in this process, asked over a socket: right answers, shared batches, contained harm."""
+"""A worker with a real model in this process, asked over a socket: right answers, shared batches, faults held in."""
 
 import json
 import math

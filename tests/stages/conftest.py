@@ -1,8 +1,8 @@
 """Saved classifiers with random weights, and files of records."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.stages.comparing import run_comparison
-from tests.conftest import write_project
+from tests.conftest import own_copy, write_project
 from tests.serve.conftest import LABELS
 from tests.tasks.conftest import make_model, make_tokenizer
 
@@ -79,8 +79,7 @@ def compared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose two recipes were compared under two seeds, in `result`; for copying, not for changing."""
     folder = tmp_path_factory.mktemp("compared")
     write_schemes(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         run_comparison(Console(quiet=True), [Path(name) for name in RECIPES], 2, output=Path("result"))
     return folder
 
@@ -88,7 +87,4 @@ def compared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compared(compared_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One's own copy of it; also the current directory."""
-    folder = tmp_path / "compared"
-    shutil.copytree(compared_once, folder)
-    monkeypatch.chdir(folder)
-    return folder
+    return own_copy(compared_once, tmp_path / "compared", monkeypatch)

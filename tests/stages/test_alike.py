@@ -16,6 +16,16 @@ def test_changes_name_the_key_and_both_values() -> None:
     assert list(changes(before, after)) == said
 
 
+def test_changes_of_a_list_name_the_entry_and_are_cut() -> None:
+    before = {"parallel": [{"path": "p.de"}, {"path": "p.fr"}], "inputs": [{"path": "a"}], "long": "a" * 100}
+    after = {"parallel": ({"path": "p.de"}, {"path": "p.es"}), "inputs": [], "long": "b" * 100}
+    assert list(changes(before, after, "config.corpus.")) == [
+        "corpus.inputs [{'path': 'a'}] → []",
+        f"corpus.long '{'a' * 79} → '{'b' * 79}",
+        "corpus.parallel.1.path 'p.fr' → 'p.es'",
+    ]
+
+
 class Second(Ranks):
     """A rank beside a first one that has other settings."""
 

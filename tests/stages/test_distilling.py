@@ -18,8 +18,9 @@ from encodery.families import FAMILIES
 from encodery.families.folder import load_folder
 from encodery.objectives.distill import Teacher
 from encodery.recipe import load_recipe
-from encodery.stages import Run, open_run, run
+from encodery.stages import Run, open_run, report_pretraining, run
 from encodery.stages.graph import stages_of
+from encodery.stages.report_pretraining import distill_results
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.train.continuing import trained_weights
@@ -48,6 +49,9 @@ def metrics_of(folder: Path) -> Any:
     manifest = read_manifest(folder)
     assert manifest is not None
     return manifest.metrics
+
+
+SMOOTHED = "25.0%, where rare tokens are hidden more often (sample_alpha)"
 
 
 def opened_student(project: Path, *overrides: str) -> Run:
@@ -105,6 +109,15 @@ def test_a_folder_teaches_without_a_tokenizer_table(done: Path) -> None:
     for term in ("ce_loss", "mlm_loss", "mlm_accuracy", "cos_loss"):
         assert last[term] == pytest.approx(metrics_of(folder)["valid"][term])
     assert 'base_model: "runs/tiny/pretrain"' in (folder / "README.md").read_text()
+
+
+def test_the_report_says_how_the_students_accuracy_is_measured(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"parameters": 30, "teacher": {"parameters": 40}, "valid": {"mlm_accuracy": 0.25}}
+    monkeypatch.setattr(report_pretraining, "metrics_of", lambda *_: facts)
+    for overrides, end in (((), "25.0%"), (("distill.objective.mlm.sample_alpha=0.5",), SMOOTHED)):
+        (fact,) = distill_results(opened_student(done, *overrides))
+        assert (fact.label, fact.value) == ("student", "75.0%")
+        assert fact.note == f"of its teacher's parameters; masked LM accuracy {end}"
 
 
 @pytest.mark.parametrize("width", [32, 24])
@@ -243,6 +256,14 @@ def test_what_cannot_be_is_said_in_one_line(done: Path, overrides: tuple[str, ..
         teach(done, *overrides)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_sizes_that_do_not_fit_are_refused_before_anything_runs(done: Path) -> None:
+    positions = "distill.model.config.max_position_embeddings=64"
+    with pytest.raises(UserError, match=r"^distill\.teacher: texts of max_seqlen = 49 are longer"):
+        stages_of(opened_student(done, "distill.max_seqlen=49", "distill.tokens_per_step=64", positions))
+    with pytest.raises(UserError, match=r"^distill\.layers = \[7\]: the teacher has no layer 7; its"):
+        stages_of(opened_student(done, "distill.layers=[7]"))
 
 
 def test_a_foreign_tokenizer_is_refused_before_anything_runs(done: Path) -> None:

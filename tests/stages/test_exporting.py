@@ -18,7 +18,7 @@ from encodery.deploy.bundle import is_bundle
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.serve.predictor import load
-from encodery.stages import exporting, open_run, plan, run
+from encodery.stages import exporting, open_run, plan, run, verification
 from encodery.stages.gate import Gate
 from encodery.stages.graph import stages_of
 from tests.cli.refusals import Command, refused
@@ -42,12 +42,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def exported(encodery: Command, *options: str) -> str:
     code, out, err = encodery("export", MODEL, "--to", "bundle", *options)
     assert code == 0, err
-    return out
+    return " ".join(out.split())  # tables and notes are as wide as the terminal
 
 
 def test_a_bundle_predicts_as_its_model(done: Path, encodery: Command) -> None:
     out = exported(encodery, "--dtype", "fp32", "--engine", "openvino", "--data", "dev.jsonl")
-    assert out.endswith(f"bundle: {(done / 'bundle').resolve()}\n")
+    assert out.endswith(f"bundle: {(done / 'bundle').resolve()}")
     assert is_bundle(done / "bundle")
     assert verify(done / "bundle").stage == "export"
     assert not (done / "bundle" / "model.safetensors").exists()
@@ -75,6 +75,15 @@ def test_what_was_found_is_printed_and_kept(done: Path, encodery: Command) -> No
     assert manifest is not None
     assert manifest.metrics == facts
     assert manifest.parents == {"finetune.mood.3": read_manifest(done / MODEL).key}  # type: ignore[union-attr]
+
+
+def test_inspect_shows_a_bundle(done: Path, encodery: Command) -> None:
+    exported(encodery, "--dtype", "fp32", "--engine", "openvino")
+    code, out, _ = encodery("inspect", "bundle")
+    assert code == 0
+    assert "artifact (every file matches its recorded hash)" in out
+    for part in ("\nbundle ", "engine ", " openvino", "dtype ", " fp32", "embeddings.safetensors "):
+        assert part in out
 
 
 def test_int8_is_calibrated_verified_and_small(done: Path, encodery: Command) -> None:
@@ -173,7 +182,8 @@ def test_a_graph_that_says_something_else_is_not_written(
     message: str,
 ) -> None:
     spoil(monkeypatch, change)
-    line = refused(encodery, "export", MODEL, "--to", "bundle", "--dtype", "fp32", "--engine", "openvino")
+    options = ("--dtype", "fp32", "--engine", "openvino", "--data", "dev.jsonl")
+    line = refused(encodery, "export", MODEL, "--to", "bundle", *options)
     assert line.startswith(message)
     assert not (done / "bundle").exists()
     assert not [*done.glob(".bundle*")]
@@ -203,7 +213,7 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
     done: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[str]] = {}
-    gate, calibrate = exporting.compare_scores, exporting.chosen
+    gate, calibrate = verification.compare_scores, exporting.chosen
 
     def spy_gate(task: Any, model: Any, bundle: Any, examples: Any) -> Gate:
         seen["gate"] = [example.source for example in examples]
@@ -214,7 +224,7 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
             seen["calibrate"] = [example.source for example in examples]
         return calibrate(examples, *arguments)
 
-    monkeypatch.setattr(exporting, "compare_scores", spy_gate)
+    monkeypatch.setattr(verification, "compare_scores", spy_gate)
     monkeypatch.setattr(exporting, "chosen", spy_chosen)
     options = ("--engine", "openvino", "--data", "dev.jsonl", "--max-metric-drop", "99")
     out = exported(encodery, *options)
@@ -224,7 +234,8 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
 
 
 def test_unlabelled_text_calibrates(done: Path, encodery: Command) -> None:
-    lines = [json.dumps({"text": json.loads(line)["text"]}) for line in (done / "train.jsonl").open()]
+    labelled = (done / "train.jsonl").read_text().splitlines()
+    lines = [json.dumps({"text": json.loads(line)["text"]}) for line in labelled]
     (done / "texts.jsonl").write_text("\n".join(lines) + "\n")
     exported(encodery, "--engine", "openvino", "--calibrate", "texts.jsonl")
 

@@ -22,6 +22,7 @@ from encodery.stages.reading import vocabulary_of
 from encodery.train.log import read_log
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
+from tests.conftest import MOOD
 from tests.stages.test_report import Text
 from tests.stages.test_run import opened as opened_tiny
 
@@ -42,22 +43,15 @@ steps = 6
 evaluate_every = 3
 precision = "fp32"
 optimizer = { lr = 1e-2, warmup_steps = 2 }
+"""
+MOODS = f"""
 [finetune.mood]
-train = "train.jsonl"
-dev = "dev.jsonl"
-task = { max_seqlen = 32 }
-tokens_per_step = 128
 epochs = 1
-precision = "fp32"
+{MOOD}
 [finetune.control]
 from = "base"
-train = "train.jsonl"
-dev = "dev.jsonl"
-task = { max_seqlen = 32 }
-tokens_per_step = 128
 epochs = 1
-precision = "fp32"
-"""
+{MOOD}"""
 
 
 @pytest.fixture
@@ -67,7 +61,7 @@ def here(done: Path) -> Path:
     text = (done / "text/b.txt").read_text()
     documents = [" ".join(word[::-1] for word in document.split()) for document in text.split("\n\n")]
     (done / "new.txt").write_text("\n\n".join(documents))
-    (done / "further.toml").write_text(FURTHER)
+    (done / "further.toml").write_text(FURTHER + MOODS)
     return done
 
 
@@ -258,7 +252,7 @@ def test_a_continued_xlm_keeps_its_languages(done: Path) -> None:
     this = opened_tiny(done, *xlm)
     run(this, selected(stages_of(this), ["pretrain"]))
     shutil.copytree(this.artifact("pretrain"), done / "base")
-    (done / "further.toml").write_text(FURTHER.split("[finetune")[0])
+    (done / "further.toml").write_text(FURTHER)
     small = "corpus.probe_inputs=[]"
 
     def text(language: str) -> str:
@@ -311,10 +305,11 @@ def test_recipes_that_cannot_work(here: Path, changes: list[str], message: str) 
         ),
         (
             ["pretrain.phases=[{ start = 0.5, max_seqlen = 53 }]"],
-            r"pretrain: sequences of 53 tokens are longer than the 48 positions of base; lower max_seqlen",
+            r"sequences of 53 tokens are longer than the 48 positions of base; lower the max_seqlen of phases",
         ),
     ],
 )
 def test_folders_that_do_not_fit(here: Path, changes: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         complete(here, *changes)
+    assert not (here / "runs/further/shards").exists()  # it is known before any text is read

@@ -50,9 +50,9 @@ def test_a_refusal_says_what_was_lost(task: TextClassification) -> None:
     complaint = gate.complaint(0.5)
     assert complaint is not None
     assert complaint.startswith(
-        "accuracy drops by 5.50 points on the dev data, from 1.0000 to 0.9450 (95 %: +2.50 to +8.5"
+        "accuracy drops by 5.50 points on the dev data, from 1.0000 to 0.9450 (95 %: +2.50 to +9.00)"
     )
-    assert complaint.endswith("), and --max-metric-drop is 0.5")
+    assert complaint.endswith(", and --max-metric-drop is 0.5")
     assert gate.complaint(5.6) is None
     assert gate.facts["figures"]["accuracy"]["low"] < -0.055 < gate.facts["figures"]["accuracy"]["high"]
 
@@ -62,7 +62,3 @@ def test_what_cannot_be_compared_is_refused() -> None:
     gate = Gate(7, "f1", {})
     assert math.isnan(gate.drop)
     assert gate.complaint(100.0) == "f1 is not defined on the dev data, so nothing vouches for the bundle"
-
-
-def test_other_numbers_of_predictions_are_refused(task: TextClassification) -> None:
-    assert compare_scores(task, said(wrong(0)), said(wrong(0)), []).complaint(100.0) is not None

@@ -1,13 +1,11 @@
 """How long pretraining is, from the recipe to the same bits after a kill: phases, a time, and LAMB."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from encodery.artifact import read_manifest
 from encodery.batch import Batch
-from encodery.errors import Interrupted
 from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.stages import run
@@ -15,11 +13,10 @@ from encodery.stages.graph import selected, stages_of
 from encodery.train import trainer as module
 from encodery.train.budget import Budget
 from encodery.train.log import read_log
-from encodery.train.trainer import Trainer
+from tests.stages.stopping import weights_after_stops
 from tests.stages.test_run import opened
 from tests.train.test_trainer import Ticks
 
-STEP = Trainer._step
 PHASES = (
     "pretrain.phases=[{ start = 0.5, max_seqlen = 44, tokens_per_step = 512 }, { start = 0.75, max_seqlen = 16 }]",
     "pretrain.seqlen_warmup={ max_seqlen = 13, steps = 2 }",
@@ -33,24 +30,10 @@ def trained(project: Path, *overrides: str, stages: str = "pretrain") -> Path:
     return this.artifact(stages)
 
 
-def weights_of(
-    project: Path, monkeypatch: pytest.MonkeyPatch, output: str, stop_at: tuple[int, ...], *overrides: str
-) -> str:
+def weights_of(project: Path, output: str, stop_at: tuple[int, ...], *overrides: str) -> str:
     """The hash of the pretrained weights of a run that is stopped before some steps and continued."""
     changes = [*overrides, f"output={output}", "pretrain.checkpoint_every=1"]
-    for stop in stop_at:
-        with monkeypatch.context() as patch:
-
-            def stopping(self: Trainer, *given: object, stop: int = stop) -> float:
-                if self.state.step == stop:
-                    raise Interrupted("stopped")
-                return STEP(self, *given)  # type: ignore[arg-type]
-
-            patch.setattr(Trainer, "_step", stopping)
-            with pytest.raises(Interrupted):
-                trained(project, *changes)
-    folder = trained(project, *changes)
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    return weights_after_stops(lambda: trained(project, *changes), stop_at)
 
 
 def by_the_clock(project: Path) -> None:
@@ -64,21 +47,19 @@ def by_the_clock(project: Path) -> None:
     [PHASES, ("pretrain.time=1h",), ("pretrain.optimizer={ type = 'lamb', lr = 0.01 }",)],
     ids=["phases", "time", "lamb"],
 )
-def test_a_stopped_run_ends_in_the_same_bits(
-    project: Path, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...]
-) -> None:
+def test_a_stopped_run_ends_in_the_same_bits(project: Path, overrides: tuple[str, ...]) -> None:
     if "lamb" in overrides[0]:
         pytest.importorskip("pytorch_optimizer")
-    whole = weights_of(project, monkeypatch, "whole", (), *overrides)
-    assert weights_of(project, monkeypatch, "stopped", (2, 7, 9), *overrides) == whole
-    assert weights_of(project, monkeypatch, "plain", ()) != whole or "time" in overrides[0]
+    whole = weights_of(project, "whole", (), *overrides)
+    assert weights_of(project, "stopped", (2, 7, 9), *overrides) == whole
+    assert weights_of(project, "plain", ()) != whole or "time" in overrides[0]
 
 
 def test_a_run_by_the_clock_ends_in_the_same_bits(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Budget", lambda seconds, spent=0.0: Budget(seconds, spent, Ticks()))
     by_the_clock(project)
-    whole = weights_of(project, monkeypatch, "whole", (), "pretrain.time=9s")
-    assert weights_of(project, monkeypatch, "stopped", (2, 5), "pretrain.time=9s") == whole
+    whole = weights_of(project, "whole", (), "pretrain.time=9s")
+    assert weights_of(project, "stopped", (2, 5), "pretrain.time=9s") == whole
     manifest = read_manifest(project / "stopped/tiny/pretrain")
     assert manifest is not None
     assert manifest.metrics["steps"] == 9

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from encodery.stages.mistakes import mistakes, wrong_answers, wrong_choices
+from encodery.stages.mistakes import mistakes, wrong_answers, wrong_choices, wrong_pairs
 
 
 def answered(answer: str | None, score: float, *right: str, context: str = "Ama lives in Accra.") -> dict[str, Any]:
@@ -49,6 +49,13 @@ def test_wrong_choices() -> None:
     first, second = wrong_choices([chosen(1, 0.6), chosen(0, 0.9), chosen(1, 0.8)], 8)
     assert (first.text, first.prediction, first.expected) == ("It rains.", "dry", "wet")
     assert (first.scores["dry"], second.scores["dry"]) == (0.8, 0.6)
+
+
+def test_a_true_number_of_zero_is_a_number() -> None:
+    pair = {"text": "a", "text_pair": "b", "similarity": 0.9}
+    (zero,) = wrong_pairs([{**pair, "true": 0.0}], 1)
+    (unknown,) = wrong_pairs([{**pair, "true": None}], 1)
+    assert (zero.expected, unknown.expected) == ("0", None)
 
 
 def test_each_task_has_its_mistakes(tmp_path: Path) -> None:

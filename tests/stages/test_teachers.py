@@ -16,20 +16,16 @@ from encodery.stages.teachers import read_unlabelled
 from encodery.tasks.question_answering import QuestionAnswering
 from encodery.tasks.token_classification import TokenClassification
 from encodery.train.log import read_log
+from tests.conftest import MOOD
 
 TEACHER = "runs/tiny/finetune/mood/3"
-RECIPE = """
+RECIPE = f"""
 name = "student"
 [finetune.taught]
 from = "runs/tiny/pretrain"
-train = "train.jsonl"
-dev = "dev.jsonl"
-task = { max_seqlen = 32 }
-tokens_per_step = 128
 epochs = 1
-precision = "fp32"
 log_every = 1
-"""
+{MOOD}"""
 
 
 def opened(project: Path, *overrides: str) -> Run:

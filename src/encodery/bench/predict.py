@@ -41,7 +41,7 @@ class Pace:
 
     rounds: Rounds
     fewer: Rounds
-    """For work in which engines are loaded."""
+    """For work that is long."""
     seconds: float
     """Of requests of one length, in a turn."""
 
@@ -174,7 +174,7 @@ class Bench:
     def _play(self, case: Case) -> dict[str, Turns]:
         plan = self.pace.fewer if case.fewer_rounds else self.pace.rounds
         jobs = {name: job for name, job in case.jobs.items() if job.engine in self.workers}
-        if not case.fewer_rounds:  # shapes that are met for the first time shall not count
+        if not case.is_first:  # shapes that are met for the first time shall not count
             for job in jobs.values():
                 self._turn(job)
         return take_turns({name: partial(self._turn, job) for name, job in jobs.items()}, plan)

@@ -10,8 +10,8 @@ from encodery.bench.predict_workload import LENGTHS, SIZES
 OURS = {"int8": "encodery-int8", "bf16": "encodery-bf16"}
 INT8 = ("openvino-int8", "openvino-int8-static", "onnxruntime-int8", "ctranslate2-int8", "torch-int8")
 BF16 = ("openvino-bf16", "openvino-bf16-static", "torch-bf16")
-BATCHED = ("openvino-int8", "onnxruntime-int8", "ctranslate2-int8", "torch-int8", "openvino-bf16")
-"""Those that take texts of any number."""
+BATCHED = ("openvino-int8", "onnxruntime-int8", "ctranslate2-int8", "openvino-bf16")
+"""Those that label many texts: the faster ones of those that take any number."""
 WEAK, PIPELINE = "transformers-fp32", "transformers-pipeline"
 _ARRIVAL_TARGETS = {"minilm": 2.3, "bert": 1.7}
 _SORTED: tuple[How, ...] = ("sorted", "sorted-tokens")
@@ -53,7 +53,12 @@ class Case:
 
     figures: tuple[Figure, ...]
     fewer_rounds: bool = False
-    """For work that is long because engines are loaded in it."""
+    """For work that is long."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether engines are loaded anew for it, so that nothing may be warm."""
+        return any(job.order["do"] == "first" for job in self.jobs.values())
 
     @property
     def jobs(self) -> dict[str, Job]:
@@ -138,5 +143,6 @@ def _texts(size: str) -> Case:
             figure("texts-arrival-sorted", arrival, by_length, 1.0),
             figure("texts-offline", offline, by_length, 1.0),
             figure("texts-pipeline", arrival, pipelines, 8.0),
-        )
+        ),
+        fewer_rounds=True,
     )

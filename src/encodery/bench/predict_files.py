@@ -6,6 +6,7 @@ which is what optimizers fuse), dynamic in batch and length; ONNX Runtime's own 
 per channel; OpenVINO int8 by NNCF, activations calibrated on 24 texts.
 """
 
+import json
 import logging
 import sys
 import warnings
@@ -26,9 +27,10 @@ INPUTS = ("input_ids", "attention_mask")
 def write_onnx(folder: Path, texts: Path, to: Path) -> None:
     """The graph as exported, nothing optimised."""
     import torch
-    from transformers import AutoModelForSequenceClassification
+    import transformers
 
-    model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
+    model = getattr(transformers, architecture).from_pretrained(folder, attn_implementation="eager").eval()
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -39,13 +41,15 @@ def write_onnx(folder: Path, texts: Path, to: Path) -> None:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
     ids = torch.randint(5, 1000, (2, 16))
+    shape = {0: "batch", 1: "length"}
+    answers = {0: "batch"} if architecture.endswith("ForSequenceClassification") else shape
     torch.onnx.export(
         Logits().eval(),
         (ids, torch.ones_like(ids)),
         str(to),
         input_names=list(INPUTS),
         output_names=["logits"],
-        dynamic_axes={name: {0: "batch", 1: "length"} for name in INPUTS} | {"logits": {0: "batch"}},
+        dynamic_axes={**dict.fromkeys(INPUTS, shape), "logits": answers},
         opset_version=_OPSET,
         dynamo=False,
     )
@@ -53,8 +57,6 @@ def write_onnx(folder: Path, texts: Path, to: Path) -> None:
 
 def write_onnxruntime(folder: Path, texts: Path, to: Path) -> None:
     """Fused, then int8 weights per channel with activations quantised as they come."""
-    import json
-
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers import optimizer
     from onnxruntime.transformers.fusion_options import FusionOptions

@@ -17,7 +17,7 @@ from encodery.errors import UserError
 from encodery.text.tokenizer import Tokenizer
 
 Say = Callable[[str], object]
-NATURAL_TEXTS = {"minilm": 512, "distilbert": 256, "bert": 256}
+NATURAL_TEXTS = {"minilm": 512, "distilbert": 192, "bert": 128}
 """So many that a pass takes seconds with the slowest peer."""
 KINDS = {
     "openvino-int8": ("onnx", "openvino"),
@@ -45,13 +45,17 @@ class Ground:
 
     def start(self, engine: str) -> Worker:
         """The process of an engine."""
+        command, environment = self.command(engine)
+        return Worker(engine, command, self.work / f"{engine}.txt", environment)
+
+    def command(self, engine: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """How it is started, and what it has in its environment."""
         places = (self.places.folder, self.places.files, self.places.bundles, self.texts)
         python, environment = sys.executable, {"TOKENIZERS_PARALLELISM": "true"}
         if engine in ELSEWHERE and self.other_python is not None:
             python = str(self.other_python)
             environment["PYTHONPATH"] = str(package_alone(self.work))
-        command = (python, "-m", "encodery.bench.predict_worker", engine, *map(str, places))
-        return Worker(engine, command, self.work / f"{engine}.txt", environment)
+        return (python, "-m", "encodery.bench.predict_worker", engine, *map(str, places)), environment
 
 
 def package_alone(work: Path) -> Path:
@@ -112,7 +116,7 @@ def export(ground: Ground, dtype: str, say: Say) -> Path:
     texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in calibration), encoding="utf-8")
     command = [sys.executable, "-m", "encodery", "export", str(ground.places.folder), "--to", str(to)]
     done = subprocess.run(
-        [*command, "--dtype", dtype, "--text", str(texts)], capture_output=True, text=True, env=_environment()
+        [*command, "--dtype", dtype, "--calibrate", str(texts)], capture_output=True, text=True, env=_environment()
     )
     if done.returncode:
         raise UserError(f"bench: encodery export --dtype {dtype} of {ground.size} failed: {_last(done.stderr)}")

@@ -22,7 +22,7 @@ _PACKAGES = ("ctranslate2",)
 _WARM, _LEAST, _MOST = 2, 5, 2000
 """Requests before any counts, and at least and at most so many that do."""
 FIRST_REQUESTS = 256
-"""Of natural lengths, in a first pass."""
+"""Of natural lengths, in a pass, where there are so many."""
 
 
 class Work:

@@ -87,7 +87,7 @@ def write_model(size: Size, tokenizer: Tokenizer, folder: Path) -> Path:
     return folder
 
 
-def make_texts(tokenizer: Tokenizer, lines: Sequence[str], natural: int, calibration: int = 64) -> Texts:
+def make_texts(tokenizer: Tokenizer, lines: Sequence[str], natural: int, calibration: int = 384) -> Texts:
     """Texts of exactly the wanted numbers of tokens, each from another place of the lines."""
     cuts = _Cuts(tokenizer, lines)
     fixed = {length: cuts.next(length) for length in LENGTHS}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from encodery import __version__
-from encodery.cli import labelled, models, recipes
+from encodery.cli import labelled, models, recipes, serving
 from encodery.cli.bench import bench
 from encodery.errors import Interrupted, UserError
 
@@ -27,6 +27,7 @@ app.command()(models.evaluate)
 app.command()(recipes.compare)
 app.command()(models.export)
 app.command("import")(models.import_)
+app.command()(serving.serve)
 app.command()(models.inspect)
 app.add_typer(bench, name="bench")
 

@@ -77,23 +77,21 @@ class Built:
     choice: Choice | None = None
 
     def closer(self, calibration: Calibration, bound: float, tell: Tell) -> "Built | None":
-        """The same with the hidden states within a narrower bound; None if nothing more can be left as it was."""
+        """The same with the hidden states within a narrower bound; None if no more products would be left as they
+        were than already are."""
         if self.quantised is None or self.choice is None or len(self.choice.kept) == len(self.quantised.costs):
             return None
-        choice = choose_kept(self.quantised, calibration.reference, bound, tell)
+        choice = choose_kept(self.quantised, calibration.reference, bound, self.choice.harm, tell)
+        if len(choice.kept) <= len(self.choice.kept):
+            return None
         self.quantised.save(self.folder, choice.kept)
         return Built(self.engine, self.folder, self.quantised, choice)
 
 
 def calibrate(source: Source, sequences: Sequence[packed.Sequence]) -> Calibration:
     """The calls of some texts, those to calibrate by and those to judge by, and the type of the table of words."""
-    model = source.folder.model
-    tables = model.encoder.embeddings
-    calls, judged = split_calls(record_calls(source.task, model, source.head, sequences, tables))
-    with tempfile.TemporaryDirectory() as folder:
-        save_tables(Path(folder), tables, "int8")
-        rounded = load_tables(Path(folder), model.config)
-        rounded_calls, rounded_judged = split_calls(record_calls(source.task, model, source.head, sequences, rounded))
+    calls, judged = split_calls(_recorded(source, sequences, "fp32"))
+    rounded_calls, rounded_judged = split_calls(_recorded(source, sequences, "int8"))
     reference = _hidden(source, judged)
     lost = 1 - mean_cosine(reference, _hidden(source, rounded_judged))
     if lost <= TABLE_SHARE * (1 - COSINE):
@@ -113,7 +111,7 @@ def build(
     if engine == "openvino":
         graph = openvino.convert(source.program, source.names)
         if calibration is None:
-            openvino.save(graph, folder)
+            openvino.save(graph, folder, half=dtype == "bf16")
             return Built(engine, folder)
         tell("int8 for openvino: NNCF measures the ranges of activations")
         made: Quantised = openvino_int8.quantise(graph, calibration.calls, calibration.judged, calibration.reference)
@@ -125,6 +123,15 @@ def build(
     choice = choose_kept(made, calibration.reference, tell=tell)
     made.save(folder, choice.kept)
     return Built(engine, folder, made, choice)
+
+
+def _recorded(source: Source, sequences: Sequence[packed.Sequence], table: TableType) -> list[Inputs]:
+    """The calls of some texts, their words as such a table has them."""
+    model = source.folder.model
+    with tempfile.TemporaryDirectory() as folder:
+        save_tables(Path(folder), model.encoder.embeddings, table)
+        tables = load_tables(Path(folder), model.config)
+    return record_calls(source.task, model, source.head, sequences, tables)
 
 
 def _hidden(source: Source, calls: Sequence[Inputs]) -> Hidden:

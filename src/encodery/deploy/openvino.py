@@ -115,9 +115,9 @@ def with_hidden(graph: "openvino.Model") -> "openvino.Model":
     return graph
 
 
-def save(graph: "openvino.Model", folder: Path) -> None:
-    """Write a graph into a folder."""
-    import_openvino().save_model(graph, folder / GRAPH, compress_to_fp16=False)
+def save(graph: "openvino.Model", folder: Path, half: bool = False) -> None:
+    """Write a graph into a folder; with `half` its weights as float16, which has more digits than bfloat16."""
+    import_openvino().save_model(graph, folder / GRAPH, compress_to_fp16=half)
 
 
 def import_openvino() -> "openvino":

@@ -4,6 +4,7 @@ Nothing is computed. The texts are packed and padded by the engine itself, so wh
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from encodery import batch as packed
 from encodery.batch import Batch, pack
 from encodery.deploy.graph import reads_of
 from encodery.deploy.packed_engine import Compute, Inputs, PackedEngine
+from encodery.deploy.tables import Tables
 from encodery.errors import UserError
 from encodery.model.forward import Forward
 from encodery.model.heads import MaskedLMHead, Model
-from encodery.model.layers import Embeddings
 from encodery.tasks.task import Task
 
 TOGETHER = 64
@@ -43,7 +44,7 @@ class Recording:
 
 
 def record_calls(
-    task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence], tables: Embeddings
+    task: Task, model: Model, head: str | None, sequences: Sequence[packed.Sequence], tables: Tables
 ) -> list[Inputs]:
     """What a graph for `head` is given for the sequences, as they come, their embeddings from these tables."""
     recording = Recording(num_outputs(model, head))
@@ -54,7 +55,9 @@ def record_calls(
 
 
 def batches(sequences: Sequence[packed.Sequence], together: int = TOGETHER) -> list[Batch]:
-    """Packed, `together` at a time; those with a language apart from those without, which a batch cannot mix."""
+    """Packed, `together` at a time, without labels, which some may lack; those with a language apart from those
+    without, which a batch cannot mix."""
+    sequences = [replace(sequence, label=None, token_labels=None, continues=False) for sequence in sequences]
     parts = [[s for s in sequences if (s.language_ids is None) == plain] for plain in (True, False)]
     return [pack(part[start : start + together]) for part in parts for start in range(0, len(part), together)]
 

@@ -215,6 +215,17 @@ def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
             )
 
 
+def read_sizes(path: Path) -> EncoderConfig:
+    """The sizes that the `config.json` of a folder states; its weights are not opened.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or of another family.
+    """
+    file = path / "config.json"
+    config_json = read_json(file)
+    return config_from_theirs(find_family(config_json, str(file)), config_json, str(file))
+
+
 def find_family(config_json: Mapping[str, Any], source: str) -> Family:
     """The family that a `config.json` names.
 

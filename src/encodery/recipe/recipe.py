@@ -215,7 +215,9 @@ class Recipe(Config):
     def _texts_fit_the_positions(self) -> "Recipe":
         positions = self.model.encoder(vocab_size=1 << 20).num_positions
         if self.pretrain and not self.pretrain.source and self.pretrain.longest > positions:
-            raise ValueError(_too_long("pretrain.max_seqlen", self.pretrain.longest, positions))
+            own = self.pretrain.max_seqlen > positions
+            key = "pretrain.max_seqlen" if own else "pretrain.phases: max_seqlen"
+            raise ValueError(_too_long(key, self.pretrain.longest, positions))
         if self.distill and self.distill.max_seqlen > (theirs := self.student.encoder(1 << 20).num_positions):
             raise ValueError(_too_long("distill.max_seqlen", self.distill.max_seqlen, theirs))
         for name, table in self.finetune.items():

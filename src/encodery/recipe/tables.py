@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -137,6 +137,19 @@ class PretrainTable(TrainerConfig):
             raise ValueError(
                 f"phases start at step {parts[2].first}, but seqlen_warmup ends at step {parts[1].first}; start them "
                 "later"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_turn_comes(self) -> "PretrainTable":
+        objective = self.objective
+        ends = list(accumulate(phase.steps for phase in objective.schedule))
+        ends = ends if objective.weights else ends[:-1]  # behind the schedule only weights follow
+        if ends and ends[-1] >= self.total_steps:
+            what = "weights hold" if objective.weights else "the last phase begins"
+            raise ValueError(
+                f"objective.schedule: {what} after {ends[-1]:,} steps, and the run has steps = {self.steps}; raise "
+                "steps, or shorten the phases"
             )
         return self
 

@@ -17,11 +17,11 @@ from encodery.serve.routes.openai import openai_routes
 from encodery.serve.routes.tasks import task_routes
 from encodery.serve.service import Service
 
-DESCRIPTION = """Encoder models by HTTP: predictions in the form of their task, embeddings as the OpenAI API has them, \
-and the Open Inference Protocol v2.
+DESCRIPTION = """Encoder models by HTTP: predictions in the form of their task, embeddings as the OpenAI API has \
+them, and the Open Inference Protocol v2.
 
-Every path but those of health needs a key: the header `Authorization: Bearer KEY`. Bodies are JSON in UTF-8, plain or \
-with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of the text as given.
+Every path but those of health needs a key: the header `Authorization: Bearer KEY`. Bodies are JSON in UTF-8, plain \
+or with `Content-Encoding: gzip`. `start` and `end` are characters (code points) of the text as given.
 
 Every error has the body `{code, message, field, limit, hint, request_id}`. The headers `X-Request-Id` and \
 `traceparent` come back as they were sent; `Server-Timing` says how long each phase took."""
@@ -48,10 +48,9 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in (task_routes, openai_routes, inference_routes, health_routes):
-        app.include_router(routes(service))
-    app.include_router(docs_routes(app))
-    app.include_router(page_router())
+    made = [routes(service) for routes in (task_routes, openai_routes, inference_routes, health_routes)]
+    for router in (*made, docs_routes(app), page_router()):
+        app.router.routes.extend(router.routes)  # flat: `include_router` would look into each in turn
     app.add_exception_handler(Problem, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
     _add_doors(app, service)

@@ -5,7 +5,7 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol, runtime_checkable
 
 import orjson
 
@@ -15,6 +15,17 @@ LOGGER = logging.getLogger("encodery.serve")
 _FLUSH_SECONDS = 0.1
 
 
+@runtime_checkable
+class Stream(Protocol):
+    """Where the log goes."""
+
+    def write(self, text: str, /) -> int:
+        """Take some of it."""
+
+    def flush(self) -> None:
+        """Let it be seen."""
+
+
 class JsonLines(logging.Handler):
     """Writes records as JSON lines, those of a tenth of a second at once.
 
@@ -22,7 +33,7 @@ class JsonLines(logging.Handler):
     kind and its places in the code are written: its message may quote what a caller sent.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: Stream | None = None) -> None:
         super().__init__()
         self.stream = stream or sys.stderr
         self._waiting: list[bytes] = []
@@ -66,13 +77,14 @@ def line_of(record: logging.LogRecord) -> bytes:
     return orjson.dumps(line, default=str) + b"\n"
 
 
-def log_to(stream: TextIO | None = None) -> JsonLines:
+def log_to(stream: Stream | None = None) -> JsonLines:
     """Send the server's log, and that of uvicorn, to a stream; standard error if not given."""
     handler = JsonLines(stream)
     for name in ("encodery.serve", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "encodery.serve" else logging.WARNING)
+        # what uvicorn warns of are faults of clients: any of them could fill the log
+        logger.setLevel(logging.INFO if name == "encodery.serve" else logging.ERROR)
     return handler
 
 
@@ -102,4 +114,7 @@ def log_exchange(exchange: Exchange, route: str) -> None:
         if value
     }
     level = logging.ERROR if exchange.code in ("internal", "model_output") else logging.INFO
-    LOGGER.log(level, "request", extra={"fields": fields})
+    if LOGGER.isEnabledFor(level):
+        record = logging.LogRecord(LOGGER.name, level, "", 0, "request", None, None)
+        record.fields = fields
+        LOGGER.handle(record)  # `LOGGER.log` would look for the place of this call, at half of the cost of all

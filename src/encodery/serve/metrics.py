@@ -1,14 +1,16 @@
 """What Prometheus reads at `/metrics`. Labels have few values, which the server chooses and no caller."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from encodery.serve.answers import ServedModel
 from encodery.serve.exchange import Exchange
+from encodery.serve.figures import Figures
 from encodery.serve.problems import KINDS
+from encodery.serve.supervisor import LocalModel
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset({"GET", "POST", "OPTIONS"})
@@ -98,16 +100,59 @@ class Metrics:
 
 
 class _Models(Collector):
-    """What is served at the moment of the scrape."""
+    """What is served at the moment of the scrape, and what its workers count."""
 
     def __init__(self, models: Mapping[str, ServedModel]) -> None:
         self.models = models
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
+        """A sample for each model."""
         info = GaugeMetricFamily("enc_model_info", "A model", labels=["model", "task", "version", "engine", "dtype"])
         ready = GaugeMetricFamily("enc_model_ready", "Whether a model can be asked", labels=["model"])
+        gauges = [GaugeMetricFamily(name, text, labels=["model"]) for name, text, _ in _GAUGES]
+        counters = [CounterMetricFamily(name, text, labels=["model"]) for name, text, _ in _COUNTERS]
         for name, model in self.models.items():
             about = model.info
             info.add_metric([name, about.task, about.version, about.engine, about.dtype], 1)
             ready.add_metric([name], float(model.is_ready))
-        return [info, ready]
+            if isinstance(model, LocalModel):
+                figures = model.figures
+                for gauge, (_, _, read) in zip(gauges, _GAUGES, strict=True):
+                    gauge.add_metric([name], read(figures))
+                for counter, (_, _, read) in zip(counters, _COUNTERS, strict=True):
+                    counter.add_metric([name], read(figures))
+        return [info, ready, *gauges, *counters]
+
+
+Read = Callable[[Figures], float]
+_GAUGES: tuple[tuple[str, str, Read], ...] = (
+    ("enc_queue_depth", "Requests that are not answered yet", lambda figures: float(figures.waiting)),
+    ("enc_queue_tokens", "Their tokens, as estimated", lambda figures: figures.waiting_tokens),
+    ("enc_drain_tokens_per_second", "How fast the queue drains", lambda figures: figures.tokens_per_second),
+    (
+        "enc_worker_busy_seconds",
+        "How long the worker is at what it does",
+        lambda figures: figures.worker.busy_seconds,
+    ),
+)
+_COUNTERS: tuple[tuple[str, str, Read], ...] = (
+    ("enc_worker_restarts", "Workers started because one had died or hung", lambda figures: float(figures.restarts)),
+    (
+        "enc_requests_resent",
+        "Requests sent once more, for their worker had died",
+        lambda figures: float(figures.resent),
+    ),
+    ("enc_batches", "Batches that the worker of now computed", lambda figures: float(figures.worker.batches)),
+    ("enc_batch_sequences", "Sequences in them", lambda figures: float(figures.worker.sequences)),
+    ("enc_batch_tokens", "Tokens in them", lambda figures: float(figures.worker.tokens)),
+    (
+        "enc_dropped",
+        "Requests that nobody waited for any more, not computed",
+        lambda figures: float(figures.worker.dropped),
+    ),
+    (
+        "enc_divided_batches",
+        "Batches computed in parts, for lack of memory",
+        lambda figures: float(figures.worker.divided),
+    ),
+)

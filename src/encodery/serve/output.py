@@ -63,9 +63,9 @@ class Output:
         found = Written.parse(read_json(self.manifest), str(self.manifest))
         path = self.to if self.is_finished else self.part
         size = path.stat().st_size if path.exists() else None
-        if size is None:  # whoever removed it wants it anew
+        if size is None or (size < found.bytes and not self.is_finished):  # removed, or lost with the power
             return fresh
-        if size < found.bytes or (self.is_finished and size != found.bytes):
+        if self.is_finished and size != found.bytes:
             raise UserError(
                 f"{path}: {size:,} bytes where {self.manifest.name} says {found.bytes:,}, so it has been changed "
                 f"since; {self._remedy}"
@@ -114,7 +114,7 @@ class Output:
         """Keep others out until this process ends, however it does."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = self.part.exists() and os.fstat(descriptor).st_ino == self.part.stat().st_ino
+            is_ours = not self.to.exists()  # else it was finished since we looked
         except BlockingIOError:
             is_ours = False
         if not is_ours:
@@ -154,7 +154,7 @@ class Output:
 
     def publish(self) -> None:
         """Give the part its name: all predictions are there."""
-        with explained("save", self.to):
+        with explained("save", self.part):
             rename(self.part, self.to)
             fsync_path(self.to.parent)
         self.is_finished = True

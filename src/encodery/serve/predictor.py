@@ -12,11 +12,13 @@ from jaxtyping import Float32
 from encodery import batch as packed
 from encodery.batch import pack
 from encodery.deploy.bundle import is_bundle, load_bundle
+from encodery.deploy.packed_engine import PackedEngine
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
+from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
@@ -118,7 +120,8 @@ class Predictor:
 
     def computed(self, task: Task, sequences: Sequence[packed.Sequence]) -> Iterator[list[tuple[int, Any]]]:
         """The same as it comes: the place of each sequence of a batch with what the model says of it."""
-        for indices in group_by_length(sequences, self.max_tokens):
+        mixed = isinstance(self.engine, PackedEngine)
+        for indices in group_by_length(sequences, self.max_tokens, mixed):
             batch = pack([sequences[index] for index in indices])
             yield list(zip(indices, task.outputs(self.engine, batch), strict=True))
 
@@ -236,21 +239,3 @@ def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
     if unknown := sorted(values.keys() - allowed):
         raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return task.read(source, values, None)
-
-
-def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int) -> list[list[int]]:
-    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence).
-
-    Texts with a language and texts without one, which get no vector, are never in one group.
-    """
-    keys = [(sequence.language_ids is None, len(sequence.input_ids)) for sequence in sequences]
-    groups: list[list[int]] = []
-    total = 0
-    for index in sorted(range(len(sequences)), key=keys.__getitem__):
-        plain, length = keys[index]
-        if not groups or total + length > max_tokens or plain != keys[groups[-1][0]][0]:
-            groups.append([])
-            total = 0
-        groups[-1].append(index)
-        total += length
-    return groups

@@ -81,7 +81,7 @@ class Problem(Exception):  # noqa: N818  # an answer, not a fault
         code: str,
         message: str,
         field: str | None = None,
-        limit: float | str | None = None,
+        limit: int | float | str | None = None,
         hint: str | None = None,
         retry_after: float | None = None,
     ) -> None:

@@ -27,7 +27,8 @@ class FileProgress:
         self._bar: Progress | None = None
         self._task = TaskID(0)
         if console.is_terminal and not console.is_dumb_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            said = TextColumn("{task.description}", markup=False)
+            columns = (said, BarColumn(20), TimeElapsedColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=console, transient=True)
             self._task = self._bar.add_task(self._title, total=None)
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from encodery.serve.answers import Answer, Refusal, ServedModel, Work
+from encodery.serve.answers import Answer, ModelInfo, Refusal, ServedModel, Work
 from encodery.serve.auth import Keys
 from encodery.serve.exchange import Exchange, exchange_of
 from encodery.serve.limits import Records
@@ -29,6 +29,8 @@ class Service:
     models: Mapping[str, ServedModel]
     settings: Settings = field(default_factory=Settings)
     keys: Keys = field(default_factory=Keys)
+    loading: set[str] = field(default_factory=set)
+    """Names of models that are not among `models` yet."""
     is_draining: bool = False
 
     def __post_init__(self) -> None:
@@ -37,14 +39,18 @@ class Service:
     @property
     def is_ready(self) -> bool:
         """Whether it should be sent requests."""
-        return not self.is_draining and bool(self.models) and all(model.is_ready for model in self.models.values())
+        if self.is_draining or self.loading or not self.models:
+            return False
+        return all(model.is_ready for model in self.models.values())
 
     def model(self, name: str) -> ServedModel:
         """The model of a name.
 
         Raises:
-            Problem: there is none.
+            Problem: there is none, or it is not loaded yet.
         """
+        if name in self.loading:
+            raise Problem("not_ready", f"the model {name!r} is being loaded", retry_after=1.0)
         if (model := self.models.get(name)) is None:
             raise self._unknown(f"no model {name!r:.80}", self.models)
         return model
@@ -53,12 +59,14 @@ class Service:
         """The model that does a task: the one of that name, or the only one.
 
         Raises:
-            Problem: there is none, or without a name several.
+            Problem: there is none, or without a name several, or it is not loaded yet.
         """
-        able = [key for key, model in self.models.items() if _does(model, task)]
+        able = [key for key, model in self.models.items() if _does(model.info, task)]
         if name is None:
             if len(able) == 1:
                 return self.models[able[0]]
+            if not able and self.loading:
+                raise Problem("not_ready", "the models are being loaded", retry_after=1.0)
             if able:
                 raise Problem(
                     "invalid_input",
@@ -126,9 +134,8 @@ class Service:
         return Problem("unknown_model", message, field="/model", hint=f"there is: {listed}" if listed else None)
 
 
-def _does(model: ServedModel, task: str) -> bool:
-    about = model.info
-    return about.embeds if task == "feature-extraction" else about.task == task
+def _does(info: ModelInfo, task: str) -> bool:
+    return info.embeds if task == "feature-extraction" else info.task == task
 
 
 async def unless_gone(receive: Receive, question: Coroutine[Any, Any, Answer]) -> Answer:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.serve.job import WorkerSettings
 
 
 class Settings(Config):
@@ -37,7 +38,7 @@ class Settings(Config):
     max_connections: int = Field(default=16_384, ge=1)
 
     receive_seconds: float = Field(default=10.0, gt=0)
-    """In which a request must have come whole, from its first byte or from the connection's beginning."""
+    """In which a request must have come whole, from its first byte, and a connection must have its first request."""
     send_seconds: float = Field(default=20.0, gt=0)
     """In which a client must have taken of its answer what the system's buffers do not hold."""
     keep_alive_seconds: int = Field(default=30, ge=1)
@@ -50,6 +51,8 @@ class Settings(Config):
     """In which what was accepted is answered, when told to stop."""
 
     log_requests: bool = True
+    worker: WorkerSettings = WorkerSettings()
+    """Of each model."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Settings":

@@ -92,7 +92,7 @@ def sample_record(predictor: Predictor) -> dict[str, Any]:
     if task.fields is ChoiceFields:
         return {"text": "a", "choices": ["a", "b"]}
     if isinstance(task, FillMask):
-        return {"text": task.tokenizer.id_to_token(task.tokenizer.mask_token_id)}
+        return {"text": _mask_of(task)}
     return {"text": "a"}
 
 
@@ -112,7 +112,12 @@ def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> Model
         engine=bundle["engine"] if bundle else "torch",
         dtype=bundle["dtype"] if bundle else str(parameter.dtype).removeprefix("torch."),
         version=version_of(path),
+        mask_token=_mask_of(predictor.task),
     )
+
+
+def _mask_of(task: Task) -> str | None:
+    return task.tokenizer.id_to_token(task.tokenizer.mask_token_id) if isinstance(task, FillMask) else None
 
 
 def version_of(path: Path) -> str:

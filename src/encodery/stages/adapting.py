@@ -19,7 +19,7 @@ def begin_adapter(run: Run, table: FinetuneTable, start: ModelFolder, seed: int,
     whole = sum(parameter.numel() for parameter in start.model.parameters())
     attach_lora(start, table.lora, seed, f"{name}.lora")
     trained = _trained(start)
-    run.console.print(f"LoRA: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})")
+    run.note(f"LoRA: {trained:,} of {whole:,} parameters are trained ({trained / whole:.2%})")
 
 
 def finish_adapter(run: Run, table: FinetuneTable, start: ModelFolder, into: Path) -> dict[str, Any]:

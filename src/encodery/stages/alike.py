@@ -1,7 +1,7 @@
 """What differs between settings: of a stage now and when it ran, of a run on one rank and on another."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from encodery.errors import UserError
@@ -12,11 +12,18 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "
     """Differences of two settings as `key: old → new`."""
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
+        if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+            old, new = _numbered(old), _numbered(new)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from changes(old, new, f"{prefix}{name}.")
         elif old != new:
             key = f"{prefix}{name}".removeprefix("config.")
-            yield f"{key} changed" if prefix.startswith("inputs") else f"{key} {old!r} → {new!r}"
+            yield f"{key} changed" if prefix.startswith("inputs") else f"{key} {old!r:.80} → {new!r:.80}"
+
+
+def _numbered(values: Sequence[Any]) -> dict[str, Any]:
+    """The entries of a list by their places, as keys name them: `corpus.inputs.0.path`."""
+    return {str(place): value for place, value in enumerate(values)}
 
 
 def check_alike(ranks: Ranks, settings: Mapping[str, Any]) -> None:

@@ -55,6 +55,10 @@ class Run:
         """The folder of a stage's artifact: `finetune.sst2.1` lies in `finetune/sst2/1`."""
         return self.places.get(stage) or self.folder.joinpath(*stage.split("."))
 
+    def note(self, text: str) -> None:
+        """Say something to the person: one line, however narrow the console is, and no markup."""
+        self.console.print(text, soft_wrap=True, markup=False)
+
     def work(self, stage: str, key: str) -> Path:
         """Where a stage keeps what it needs to continue after a kill."""
         return self.folder / ".work" / f"{stage}-{key[:12]}"

@@ -3,14 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from rich.table import Table
 
-from encodery.config import read_json
-from encodery.families.family import config_from_theirs
-from encodery.families.folder import find_family
+from encodery.families.folder import read_sizes
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
@@ -60,14 +57,9 @@ def pretrain_cost(run: Run) -> Cost:
 def _pretrained_config(run: Run, table: PretrainTable) -> EncoderConfig:
     """The sizes of the model that is pretrained: of the folder it continues from, or of `[model]`."""
     if table.source:
-        return _config_of(base_folder(run, table.source) / "config.json")
+        return read_sizes(base_folder(run, table.source))
     assert run.recipe.tokenizer is not None
     return run.recipe.model.encoder(run.recipe.tokenizer.vocab_size)
-
-
-def _config_of(path: Path) -> EncoderConfig:
-    theirs = read_json(path)
-    return config_from_theirs(find_family(theirs, str(path)), theirs, str(path))
 
 
 def distill_cost(run: Run) -> Cost:
@@ -90,9 +82,9 @@ def distill_cost(run: Run) -> Cost:
 
 def _teacher(run: Run, table: DistillTable) -> EncoderConfig:
     """The teacher's sizes: of its folder, or of `[model]` where this run has yet to make it."""
-    path = base_folder(run, table.teacher) / "config.json"
-    if path.is_file():
-        return _config_of(path)
+    folder = base_folder(run, table.teacher)
+    if (folder / "config.json").is_file():
+        return read_sizes(folder)
     tokenizer = run.recipe.tokenizer
     return run.recipe.model.encoder(tokenizer.vocab_size if tokenizer else UNKNOWN_VOCABULARY)
 

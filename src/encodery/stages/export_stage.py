@@ -18,7 +18,8 @@ from encodery.serve.predictor import to_example
 from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.stages.evaluation import files_given, read_labelled, renamed
 from encodery.stages.export_table import export_table
-from encodery.stages.exporting import Exported, Text, export_bundle, load_for_export
+from encodery.stages.exporting import Exported, export_bundle, load_for_export
+from encodery.stages.verification import Text
 from encodery.tasks.task import Task, Trainable
 
 

@@ -7,20 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from encodery.deploy.building import Built, Calibration, Source, Tell, build, calibrate
+from encodery.deploy.building import Built, Source, Tell, build, calibrate
 from encodery.deploy.bundle import KEY, BundleInfo, Dtype, open_engine
 from encodery.deploy.choose import Candidate, Measured, latencies, measure, texts, thread_counts
-from encodery.deploy.quantize import COSINE
 from encodery.deploy.recording import head_of
 from encodery.deploy.settings import ExportSettings
 from encodery.deploy.tables import TableType, save_tables
 from encodery.deploy.torch_engine import TorchEngine
-from encodery.deploy.verify import Parity, chosen, compare, complaint, extreme_examples
+from encodery.deploy.verify import Parity, chosen
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, save_description
 from encodery.model.skeleton import shapes_only
 from encodery.serve.predictor import Predictor, load
-from encodery.stages.gate import Gate, compare_scores
+from encodery.stages.gate import Gate
+from encodery.stages.verification import Text, Verification
 from encodery.tasks.task import Saved, Task, Trainable
 
 MIN_TEXTS = 200
@@ -28,21 +28,8 @@ MIN_TEXTS = 200
 CALIBRATION_TEXTS = 1500
 CALIBRATION_SHARE = 4
 """One in so many dev examples calibrates, where no other text is given; the gate does not see these."""
-BOUNDS = (COSINE, 0.9995, 0.9998)
-"""Of the cosine of hidden states, tried in turn while the task metric drops too far."""
 SCORES = "export"
 """What was found, in `encodery.json`."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """What a user gives to export by."""
-
-    dev: Sequence[Any] = ()
-    """Labelled examples: by these the task metric is compared."""
-    calibration: Sequence[Any] = ()
-    """Examples, labelled or not, by which int8 is calibrated."""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ def export_bundle(model: Path, into: Path, settings: ExportSettings, text: Text,
     save_tables(into, predictor.folder.model.encoder.embeddings, table)
     builds = [build(source, engine, settings.dtype, into / engine, calibration, tell) for engine in settings.engines]
     measured = _measured(source, builds, into, settings.dtype)
-    work = _Verification(predictor, source, settings, text, calibration, into, tell)
+    work = Verification(source, settings, text, calibration, into, tell)
     built, info, parity, gate = work.first_good(builds, measured)
     for path in sorted(built.folder.iterdir()):
         path.rename(into / path.name)
@@ -171,73 +158,6 @@ def _texts(folder: ModelFolder) -> dict[int, Any]:
     tokenizer, config = folder.tokenizer, folder.model.config
     frame = (tokenizer.cls_token_id, tokenizer.mask_token_id, tokenizer.sep_token_id)
     return texts(tokenizer.vocab_size, config.num_positions, frame)
-
-
-@dataclass
-class _Verification:
-    """Builds against the model that they were made of."""
-
-    predictor: Predictor
-    source: Source
-    settings: ExportSettings
-    text: Text
-    calibration: Calibration | None
-    into: Path
-    tell: Tell
-
-    def first_good(
-        self, builds: Sequence[Built], measured: Sequence[Measured]
-    ) -> tuple[Built, BundleInfo, Parity, Gate | None]:
-        """The fastest build that says what the model says.
-
-        Raises:
-            UserError: none does; why.
-        """
-        complaints: dict[str, str] = {}
-        by_engine = {built.engine: built for built in builds}
-        for row in measured:
-            if row.info.engine in complaints:
-                continue
-            built: Built | None = by_engine[row.info.engine]
-            for bound in BOUNDS:
-                assert built is not None
-                parity = self.parity(built, row.info)
-                found = complaint(parity, self.settings.dtype)
-                gate = None if found else self.gate(built, row.info)
-                found = found or (gate.complaint(self.settings.max_metric_drop) if gate else None)
-                if found is None:
-                    return built, row.info, parity, gate
-                complaints[row.info.engine] = found
-                narrower = next((b for b in BOUNDS if b > bound), None)
-                built = None
-                if narrower and self.calibration:
-                    built = by_engine[row.info.engine].closer(self.calibration, narrower, self.tell)
-                if built is None:
-                    break
-                by_engine[row.info.engine] = built
-        why = "; ".join(f"{engine}: {why}" for engine, why in complaints.items())
-        raise UserError(f"nothing was written: {why}; export --dtype bf16 or fp32, or give more text to calibrate by")
-
-    def parity(self, built: Built, info: BundleInfo) -> Parity:
-        """On real text and on what is hard about text."""
-        task = self.source.task
-        real = chosen([*self.text.dev] or [*self.text.calibration])
-        hard = extreme_examples(task, lambda record: task.read("an extreme text", record, None))
-        examples = [*hard, *real]
-        sequences = [s for example in examples for s in task.encode(example).sequences]
-        open_it = partial(open_engine, self.into, self.source.folder, info, graph=built.folder)
-        model = self.source.folder.model
-        return compare(task, model, self.source.head, TorchEngine(model), open_it(), open_it(hidden=True), sequences)
-
-    def gate(self, built: Built, info: BundleInfo) -> Gate | None:
-        """The task's scores on the dev data; None without these, or where the task has no scores."""
-        task = self.source.task
-        if not self.text.dev or not isinstance(task, Trainable):
-            return None
-        engine = open_engine(self.into, self.source.folder, info, graph=built.folder)
-        predictors = (Predictor(self.source.folder, task), Predictor(self.source.folder, task, engine=engine))
-        said = [predictor.predict_examples(self.text.dev) for predictor in predictors]
-        return compare_scores(task, said[0], said[1], self.text.dev)
 
 
 def _exported(

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from encodery.artifact import read_manifest
-from encodery.config import read_json
-from encodery.families.family import config_from_theirs
-from encodery.families.folder import find_family
+from encodery.families.folder import read_sizes
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
-from encodery.stages.fairness import measured_split
 from encodery.stages.exam import BITS, EXAM
+from encodery.stages.fairness import measured_split
 from encodery.stages.report import SCORES
 from encodery.stages.saving import LOG
 from encodery.stages.schemes import FINETUNE, Seeded
@@ -205,9 +203,7 @@ def training_seconds(log: Sequence[Mapping[str, Any]]) -> float:
 
 def stack_parameters(model: Path) -> int:
     """Weights of the layers between the embeddings and the heads: what DistilBERT halves (Sanh et al. 2019)."""
-    path = model / "config.json"
-    config_json = read_json(path)
-    config = config_from_theirs(find_family(config_json, str(path)), config_json, str(path))
+    config = read_sizes(model)
     with shapes_only():
         layers = Model(config, ()).encoder.layers
     return sum(parameter.numel() for parameter in layers.parameters())

@@ -99,7 +99,7 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     config: TaskConfig = table.task
     learned = config.learn(examples["train"], table.train, f"finetune.{name}.task")
     if weights := describe(learned):
-        run.console.print(f"class weights: {weights}", markup=False)
+        run.note(f"class weights: {weights}")
     start = starting_point(run, table, learned.labels, seed)
     check_positions(table, start.model, f"finetune.{name}")
     languages = Languages(start.languages, table.task.language)
@@ -112,7 +112,7 @@ def prepare(run: Run, name: str, seed: int) -> Job:
         for example in examples[split]:
             task.encode(example)  # a label that train lacks is found now, not after training
     if note := length_note(encoded, task.reading):
-        run.console.print(note)
+        run.note(note)
     return Job(run, name, seed, start, learned, task, examples, encoded)
 
 

@@ -18,12 +18,13 @@ from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
 from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
-from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
+from encodery.stages.distilling import SHARDS, build_distill, check_teacher, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
+from encodery.stages.reading import check_lengths
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.text import build_shards, build_tokenizer
@@ -119,6 +120,7 @@ def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
     """Depends on the text, and on the model that it continues from."""
     recipe = run.recipe
     files = _base(run, f"{PRETRAIN}.from", table.source)[0] if table.source else []
+    check_lengths(run, table)
     config = {"pretrain": _settings(table), "model": _settings(recipe.model), "seed": recipe.seed}
     parents = tuple(name for name in text if name != PARALLEL or recipe.translates)
     return Stage(PRETRAIN, build_pretrain, config, _fingerprints(files, run.base), parents, PRETRAIN, True)
@@ -146,6 +148,7 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     if table.vocabulary != TOKENIZER:
         vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
     check_vocabulary(run, table)
+    check_teacher(run, table)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
         inputs = input_files(recipe.corpus.read, run.base)

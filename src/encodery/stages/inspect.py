@@ -11,6 +11,7 @@ from rich.text import Text
 
 from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json
+from encodery.deploy.bundle import KEY, is_bundle, load_bundle
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import check_folder, refuse_links
@@ -43,7 +44,9 @@ def describe(path: Path) -> Group:
     if (path / MANIFEST).is_file():
         parts.append(("artifact (every file matches its recorded hash)", _artifact(path)))
     tokenizer = Tokenizer.load(path) if has_tokenizer(path) else None
-    if (path / "config.json").is_file():
+    if is_bundle(path):
+        parts.append(("bundle", _bundle(path)))
+    elif (path / "config.json").is_file():
         parts.append(("model", _model(path, tokenizer)))
     if tokenizer:
         parts.append(("tokenizer", _tokenizer(tokenizer)))
@@ -83,6 +86,21 @@ def _model(path: Path, tokenizer: Tokenizer | None) -> dict[str, Any]:
     their_keys = {key: family.their_key(key) if family else key for key in CONFIG_KEYS}
     facts = {key: config[theirs] for key, theirs in their_keys.items() if theirs in config}
     return {**facts, WEIGHTS: f"{len(shapes)} tensors, {parameters:,} numbers"}
+
+
+def _bundle(path: Path) -> dict[str, Any]:
+    """Raises `UserError` if its parts do not belong together."""
+    folder = load_bundle(path).folder
+    config = read_json(path / "config.json")
+    keys = {key: folder.family.their_key(key) for key in CONFIG_KEYS}
+    sizes = {key: config[theirs] for key, theirs in keys.items() if theirs in config}
+    return {**folder.info[KEY], **sizes, "tables and graph": ", ".join(sorted(_graph_files(path)))}
+
+
+def _graph_files(path: Path) -> Iterator[str]:
+    for file in path.iterdir():
+        if file.suffix in (".safetensors", ".xml", ".bin", ".onnx"):
+            yield f"{file.name} {file.stat().st_size:,} bytes"
 
 
 def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:

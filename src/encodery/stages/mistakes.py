@@ -49,7 +49,9 @@ def wrong_pairs(records: Records, most: int) -> list[Example]:
     """Pairs that are less or more similar than they should be."""
     return [
         Example(
-            f"{r['text']} / {r['text_pair']}", in_words(r["similarity"]), in_words(r["true"]) if r["true"] else None
+            f"{r['text']} / {r['text_pair']}",
+            in_words(r["similarity"]),
+            None if r["true"] is None else in_words(r["true"]),
         )
         for r in _misjudged_pairs(records, most)
     ]

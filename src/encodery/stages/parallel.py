@@ -51,7 +51,7 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
             "tokens": shards.num_tokens,
         }
         if encoded.dropped:
-            run.console.print(
+            run.note(
                 f"{PARALLEL}: {encoded.dropped:,} pair(s) of the {split} part left out, a side of each has no text; "
                 f"the first is {encoded.first_dropped}"
             )

@@ -11,7 +11,7 @@ from encodery.data.schedule import Knots, knots_of, rates_at
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.folder import ModelFolder, load_folder
+from encodery.families.folder import ModelFolder, load_folder, read_sizes
 from encodery.model.config import EncoderConfig
 from encodery.objectives.mixing import Objective, build_objective
 from encodery.objectives.phases import Course
@@ -86,11 +86,28 @@ class Reading:
         )
 
 
+def check_lengths(run: Run, table: PretrainTable) -> None:
+    """Compare sequences with the model of the folder that is continued, before any text is read.
+
+    Raises:
+        UserError: they are longer than its positions, or the folder has no sizes.
+    """
+    if table.source is None:
+        return
+    positions = read_sizes(base_folder(run, table.source)).num_positions
+    if table.longest > positions:
+        key = "max_seqlen" if table.max_seqlen > positions else "the max_seqlen of phases"
+        raise UserError(
+            f"pretrain: sequences of {table.longest} tokens are longer than the {positions} positions of "
+            f"{table.source}; lower {key}"
+        )
+
+
 def starting_model(run: Run) -> ModelFolder:
     """The model that pretraining begins with: fresh, or that of the folder which `from` names.
 
     Raises:
-        UserError: the folder holds none, its family has no such heads, or it has fewer positions than are read.
+        UserError: the folder holds none, or its family has no such heads.
     """
     recipe, table = run.recipe, run.recipe.pretrain
     assert table is not None
@@ -103,14 +120,8 @@ def starting_model(run: Run) -> ModelFolder:
         model.initialize(recipe.seed)
         return ModelFolder(family, model, tokenizer)
     folder = load_folder(base_folder(run, table.source), heads, seed=recipe.seed)
-    positions = folder.model.config.num_positions
-    if table.longest > positions:
-        raise UserError(
-            f"pretrain: sequences of {table.longest} tokens are longer than the {positions} positions of "
-            f"{table.source}; lower max_seqlen"
-        )
     if folder.fresh:
-        run.console.print(_drawn_anew(table.source, folder.fresh), markup=False)
+        run.note(_drawn_anew(table.source, folder.fresh))
     return folder
 
 
@@ -134,7 +145,7 @@ def number_languages(
     names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
     languages = sorted(filter(None, names))
     if not languages:
-        run.console.print(
+        run.note(
             "corpus.inputs name no language, or the token shards are older than these: the model's "
             f"{config.num_languages} vectors of languages stay as they are drawn"
         )

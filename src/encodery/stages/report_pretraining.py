@@ -9,7 +9,7 @@ from encodery.report.axes import ReferenceLine
 from encodery.report.curves import line_chart
 from encodery.report.page import Chart, Fact, Section, Table
 from encodery.stages.engine import Run
-from encodery.stages.languages import HEADER, exposure_rows
+from encodery.stages.exposure import HEADER, exposure_rows
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.saving import LOG
 from encodery.train.log import read_log
@@ -21,7 +21,11 @@ OBJECTIVES = {
     "tlm": ("TLM", "Translation LM", "masked token"),
 }
 """What the objectives of pretraining are called, and what their losses are counted per."""
-LANGUAGE_FIGURES = {"mlm_loss": "held-out loss (nats)", "clm_loss": "causal loss (nats)"}
+LANGUAGE_FIGURES = {
+    "mlm_loss": "held-out loss (nats)",
+    "clm_loss": "causal loss (nats)",
+    "clm_perplexity": "causal perplexity",
+}
 ACCURACIES = {
     "mlm_accuracy": "masked tokens",
     "clm_accuracy": "next tokens",
@@ -77,10 +81,12 @@ def _before_and_after(metrics: Mapping[str, Any]) -> list[Table]:
 def _pretrained_languages(metrics: Mapping[str, Any]) -> list[Table]:
     """How often each language was read, and how well the model knows it; nothing where no language is named."""
     held_out: Mapping[str, Mapping[str, float]] = metrics["valid"].get("languages", {})
-    figures = list(dict.fromkeys(name for found in held_out.values() for name in found))
+    read = exposure_rows(metrics.get("languages", {}))
+    # pairs of languages have figures, too, and are not among what is read
+    figures = list(dict.fromkeys(name for row in read for name in held_out.get(row[0], {})))
     rows = [
         (*row, *(f"{found[name]:.3f}" if name in found else "" for name in figures))
-        for row in exposure_rows(metrics.get("languages", {}))
+        for row in read
         for found in [held_out.get(row[0], {})]
     ]
     header = (*HEADER, *(LANGUAGE_FIGURES.get(name, name.replace("_", " ")) for name in figures))
@@ -130,7 +136,9 @@ def distill_section(run: Run) -> Section:
 def distill_results(run: Run) -> list[Fact]:
     metrics = metrics_of(run, DISTILL)
     share = metrics["parameters"] / metrics["teacher"]["parameters"]
-    accuracy = f"masked LM accuracy {metrics['valid']['mlm_accuracy']:.1%}"
+    smoothed = run.recipe.distill is not None and run.recipe.distill.objective.mlm.sample_alpha > 0
+    masks = ", where rare tokens are hidden more often (sample_alpha)" if smoothed else ""
+    accuracy = f"masked LM accuracy {metrics['valid']['mlm_accuracy']:.1%}{masks}"
     return [Fact("student", f"{share:.1%}", f"of its teacher's parameters; {accuracy}")]
 
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable, Recipe, load_recipe
 from encodery.stages.engine import Planned, Run, Stage, plan
-from encodery.stages.graph import stages_of
 from encodery.stages.exam import Exam, exam_stage
+from encodery.stages.graph import stages_of
 
 STAGES, WORK = "stages", ".work"
 KEY_LENGTH = 12

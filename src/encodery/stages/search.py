@@ -43,17 +43,17 @@ def build_search(run: Run, into: Path, work: Path) -> Metrics:
     while len(done) < search.trials:
         number = len(done) + 1
         values = suggest(search, done, run.recipe.seed)
-        run.console.print(f"search: trial {number} of {search.trials}: {_shown(values)}", markup=False)
+        run.note(f"search: trial {number} of {search.trials}: {_shown(values)}")
         trial = {"trial": number, "values": values, **_train(run, search, values, work)}
         _finish(work / TRIALS, trial)
         done.append(trial)
-        run.console.print(f"search: {_result(trial)}", markup=False)
+        run.note(f"search: {_result(trial)}")
     best = best_of(done)
     if best is None:
         raise UserError(f"search: every trial failed, the last one with: {done[-1]['error']}")
     (into / TABLE).write_text("".join(json.dumps(trial, ensure_ascii=False) + "\n" for trial in done))
     (into / BEST).write_text(snippet(search, best, len(done)))
-    run.console.print(f"search: best is {_result(best)}: {_shown(best['values'])}", markup=False)
+    run.note(f"search: best is {_result(best)}: {_shown(best['values'])}")
     return {"trials": len(done), "best": best}
 
 

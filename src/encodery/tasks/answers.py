@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from encodery.tasks.windows import Encoded
 
 CANDIDATES = 20
 """Spans that probabilities are taken over, beside "no answer" (`n_best_size` of the official script)."""
+_END = itemgetter(1)
 NO_ANSWER: Mapping[str, Any] = {"answer": None, "start": None, "end": None}
 
 
@@ -67,4 +69,4 @@ def find_answers(context: str, encoded: Encoded, outputs: Sequence[Logits], rule
 def _characters(context: str, encoded: Encoded, span: TokenSpan) -> tuple[int, int]:
     """The characters of a span; empty if there is nothing but white space."""
     offsets = encoded.offsets[span.first : span.last + 1]
-    return whole(context, offsets[0][0], max(end for _, end in offsets))
+    return whole(context, offsets[0][0], max(map(_END, offsets)))

@@ -128,7 +128,7 @@ class FeatureExtraction:
     ) -> dict[str, Any]:
         """The prediction in the record form; of a pair, arrays and the cosine."""
         if not isinstance(encoded, EncodedPair):
-            return {"embedding": self.vector(encoded, outputs).tolist()}
+            return {"embedding": self.vector(encoded, outputs).numpy().tolist()}
         border = len(encoded.first.windows)
         halves = ((encoded.first, outputs[:border]), (encoded.second, outputs[border:]))
         first, second = (self.vector(*half).numpy() for half in halves)

@@ -44,6 +44,11 @@ class Tags:
         return np.array(states)
 
     @cached_property
+    def one_to_one(self) -> bool:
+        """Whether no two logits speak for one state."""
+        return len(set(self.state_of_logit.tolist())) == len(self.names)
+
+    @cached_property
     def logit_of_state(self) -> dict[int, int]:
         """The first logit that speaks for each state."""
         states = self.state_of_logit.tolist()
@@ -59,7 +64,10 @@ class Tags:
         """Of the states; minus infinity for a state that no logit speaks for."""
         shifted = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
         sums = np.zeros((len(logits), 2 * len(self.labels) + 1))
-        np.add.at(sums.T, self.state_of_logit, shifted.T)
+        if self.one_to_one:
+            sums[:, self.state_of_logit] = shifted
+        else:
+            np.add.at(sums.T, self.state_of_logit, shifted.T)
         with np.errstate(divide="ignore"):
             logs: np.ndarray = np.log(sums / shifted.sum(1, keepdims=True))
         return logs

@@ -156,9 +156,11 @@ class TokenClassification:
         """The entities of the best path of tags; of words given, also the tags."""
         own = [logits[window.own] for window, logits in zip(encoded.windows, outputs, strict=True)]
         scores = self.tags.log_probabilities(np.concatenate(own))
-        offsets = encoded.offsets[: len(scores)]
-        path = best_path(scores, self._glued(example, offsets), self.tags.opens)
-        entities = self._entities(example, offsets, path, np.exp(scores[np.arange(len(path)), path]))
+        entities = []
+        if (scores.argmax(1) != NONE).any():  # else no path is better, and no offset is needed
+            offsets = encoded.offsets[: len(scores)]
+            path = best_path(scores, self._glued(example, offsets), self.tags.opens)
+            entities = self._entities(example, offsets, path, np.exp(scores[np.arange(len(path)), path]))
         if example.words is None:
             return {"entities": entities}
         spans = (Entity(entity["start"], entity["end"], entity["label"]) for entity in entities)
@@ -236,13 +238,17 @@ class TokenClassification:
 
 def _runs(path: Int64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
     """First and last (excluded) token of each entity on a path."""
-    before = np.concatenate([[NONE], path[:-1]])
-    label = (path + 1) // 2
-    continues = (path % 2 == 0) & (label == (before + 1) // 2)
-    first = np.flatnonzero((path != NONE) & ~continues)
-    outside = np.append(np.flatnonzero((path == NONE) | ~continues), len(path))
-    last = outside[np.searchsorted(outside, first, "right")]
-    return list(zip(first.tolist(), last.tolist(), strict=True))
+    runs: list[tuple[int, int]] = []
+    before = NONE
+    places = np.flatnonzero(path != NONE)
+    for place, state in zip(places.tolist(), path[places].tolist(), strict=True):
+        follows = bool(runs) and runs[-1][1] == place and state in (before, before + 1)
+        if follows and state % 2 == 0:
+            runs[-1] = (runs[-1][0], place + 1)
+        else:
+            runs.append((place, place + 1))
+        before = state
+    return runs
 
 
 class TokenClassificationConfig(Reading):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tokenizers
@@ -21,6 +21,7 @@ from encodery.text.revision import NewToken, Revision, rebuilt
 from encodery.text.stored import by_id
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 from encodery.text.word_memory import WordMemory
+from encodery.text.word_offsets import WordOffsets, offsets_of
 from encodery.text.word_table import Runs
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
@@ -33,6 +34,8 @@ class LibraryKind(ABC):
 
     boundary: re.Pattern[str] = MARKS
     """Where long text may be cut without a change of its tokens."""
+    offsets_of_words: ClassVar[bool] = False
+    """Whether the offsets are the library's, and those of a word the same wherever it stands."""
     default_tokens: Mapping[str, str]
     """The special tokens by name, for a folder that does not state them."""
 
@@ -73,7 +76,8 @@ class LibraryKind(ABC):
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
         for start, piece in cut(text, self.boundary):
-            new, spans = self.encode_piece(piece)
+            known = self._offsets.encode(piece) if self._offsets else None
+            new, spans = self.encode_piece(piece) if known is None else known
             ids += new
             offsets += [(start + first, start + last) for first, last in spans]
             if limit is not None and len(ids) > limit:
@@ -112,12 +116,18 @@ class LibraryKind(ABC):
         independence = independence_of(self.backend)
         return None if independence is None else WordMemory(independence, self._cut_texts, solve=self._solve)
 
+    @cached_property
+    def _offsets(self) -> WordOffsets | None:
+        """The same with offsets, for the kinds that leave these as the library has them."""
+        return offsets_of(self.backend) if self.offsets_of_words else None
+
     _solve: Callable[[Sequence[bytes]], Runs] | None = None
     """The ids of single words by a way of our own, where there is one that is faster than the library."""
 
     def forget(self) -> None:
         """Drop what is remembered of words: its memory is given back, the next texts take as long as the first."""
         vars(self).pop("_memory", None)
+        vars(self).pop("_offsets", None)
 
     def _cut_texts(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of texts by the library."""

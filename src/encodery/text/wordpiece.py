@@ -67,6 +67,7 @@ class WordPiece(LibraryKind):
     """BERT's tokenizer: white space and punctuation separate words, `##` marks the pieces that continue one."""
 
     default_tokens = BERT_SPECIAL_TOKENS
+    offsets_of_words = True
 
     @staticmethod
     def unfit(backend: tokenizers.Tokenizer) -> str | None:

@@ -224,7 +224,8 @@ class Trainer:
         )
 
     def _values(self, window: Sums, lr: float, grad_norm: float) -> dict[str, float]:
-        values = window.means() | {
+        means = window.means()  # term by term in the order of their names: whose turn came first does not show
+        values = {name: means[name] for name in sorted(means, key=lambda name: name.rpartition("_")[0])} | {
             "grad_norm": grad_norm,
             "lr": lr,
             "tokens_per_second": window.tokens / window.seconds,
@@ -288,7 +289,7 @@ class Trainer:
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
-        notice = partial(self.console.print, markup=False)
+        notice = partial(self.console.print, markup=False, soft_wrap=True)
         checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
         if checkpoint is not None:
             self.state = restore(self.parallel, self.optimizer, checkpoint)

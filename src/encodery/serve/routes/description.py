@@ -1,7 +1,11 @@
 """How routes describe themselves: bodies by JSON schema, every status that occurs with its meaning."""
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from encodery.serve.problems import KINDS, STATUSES
@@ -20,12 +24,35 @@ _ASKED = [
         "name": "X-Request-Deadline-Ms",
         "in": "header",
         "required": False,
-        "description": "milliseconds in which an answer is of use; what cannot be met is refused before it is computed",
+        "description": "milliseconds in which an answer is of use; what cannot be met is refused before computing",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
     },
     {"name": "X-Request-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 128}},
     {"name": "traceparent", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}},
 ]
+
+
+class PlainRoute(APIRoute):
+    """A route that FastAPI describes and does not run: its endpoint gets the request and gives the response.
+
+    What FastAPI would do between the two (dependencies, validation) takes longer than all that is done here.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **options: Any) -> None:
+        """Names in the path are texts; they are in `request.path_params`."""
+        named = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)}", path)
+        ]
+        extra = dict(options.pop("openapi_extra", None) or {})
+        if named:
+            extra["parameters"] = [*named, *extra.get("parameters", ())]
+        super().__init__(path, endpoint, **{**options, "response_model": None}, openapi_extra=extra or None)
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        """The endpoint itself."""
+        endpoint: Callable[[Request], Awaitable[Response]] = self.endpoint
+        return endpoint
 
 
 class ProblemBody(BaseModel):

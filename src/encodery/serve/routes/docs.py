@@ -8,7 +8,9 @@ from html import escape
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from encodery.serve.routes.description import PlainRoute
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -22,22 +24,21 @@ _HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_HIDDEN = {"include_in_schema": False, "response_model": None, "methods": ["GET"]}
 
 
 def docs_routes(app: FastAPI) -> APIRouter:
     """Both; they need a key as all others, and are not themselves described."""
-    router = APIRouter()
+    router = APIRouter(route_class=PlainRoute)
 
-    async def description() -> Response:
+    async def description(request: Request) -> Response:
         return Response(orjson.dumps(app.openapi()), media_type="application/json")
 
-    async def docs() -> Response:
+    async def docs(request: Request) -> Response:
         page = "".join(_page(app.openapi()))
         return Response(page, headers={"content-security-policy": POLICY}, media_type="text/html; charset=utf-8")
 
-    router.add_api_route("/openapi.json", description, **_HIDDEN)
-    router.add_api_route("/docs", docs, **_HIDDEN)
+    router.add_api_route("/openapi.json", description, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
     return router
 
 

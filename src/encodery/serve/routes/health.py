@@ -1,10 +1,10 @@
 """Whether the server lives, whether it should be sent requests, and what Prometheus reads."""
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from encodery.serve.problems import STATUSES
-from encodery.serve.routes.description import responses
+from encodery.serve.routes.description import PlainRoute, responses
 from encodery.serve.service import Service
 
 _STATE = {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "boolean"}}}}
@@ -12,15 +12,15 @@ _STATE = {"application/json": {"schema": {"type": "object", "additionalPropertie
 
 def health_routes(service: Service) -> APIRouter:
     """Health in our own words and in those of the Open Inference Protocol, and the metrics."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], route_class=PlainRoute)
 
-    async def live() -> Response:
+    async def live(request: Request) -> Response:
         return state("live", True)
 
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         return state("ready", service.is_ready)
 
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     for prefix in ("", "/v2"):
@@ -33,7 +33,6 @@ def health_routes(service: Service) -> APIRouter:
                 endpoint,
                 methods=["GET"],
                 summary=summary,
-                response_model=None,
                 responses=state_responses(name),
             )
     router.add_api_route(
@@ -41,7 +40,6 @@ def health_routes(service: Service) -> APIRouter:
         metrics,
         methods=["GET"],
         summary="Counts and times, for Prometheus",
-        response_model=None,
         responses={200: {"description": "the metrics", "content": {"text/plain": {}}}, **responses()},
         response_class=Response,
     )

@@ -14,11 +14,11 @@ from fastapi import APIRouter, Request, Response
 
 from encodery import __version__
 from encodery.serve import limits
-from encodery.serve.answers import Answer, ModelInfo, ServedModel
+from encodery.serve.answers import Answer, ModelInfo, ServedModel, Work
 from encodery.serve.limits import Records
 from encodery.serve.problems import Problem
 from encodery.serve.routes import tensors
-from encodery.serve.routes.description import described, responses
+from encodery.serve.routes.description import PlainRoute, described, responses
 from encodery.serve.routes.health import state, state_responses
 from encodery.serve.service import Service
 
@@ -47,32 +47,30 @@ _OTHER = Form(())
 
 def inference_routes(service: Service) -> APIRouter:
     """The server, its models, and asking one."""
-    router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+    router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=PlainRoute)
 
-    async def server() -> Response:
+    async def server(request: Request) -> Response:
         return _json({"name": "encodery", "version": __version__, "extensions": []})
 
-    async def metadata(model: str, version: str | None = None) -> Response:
-        return _json(_metadata(_versioned(service, model, version).info))
+    async def metadata(request: Request) -> Response:
+        return _json(_metadata(_versioned(service, request).info))
 
-    async def ready(model: str, version: str | None = None) -> Response:
-        return state("ready", _versioned(service, model, version).is_ready)
+    async def ready(request: Request) -> Response:
+        return state("ready", _versioned(service, request).is_ready)
 
-    async def infer(request: Request, model: str, version: str | None = None) -> Response:
-        served = _versioned(service, model, version)
+    async def infer(request: Request) -> Response:
+        served = _versioned(service, request)
         body = await limits.read_json(request, service.settings)
         limits.check_keys(body, _ALLOWED)
         form = FORMS.get(served.info.task, _OTHER)
         given = tensors.read_inputs(body.get("inputs"))
         wanted = tensors.read_outputs(body.get("outputs"), form.outputs)
         records = _records(given, form, service)
-        work = "embed" if served.info.task == "feature-extraction" else "predict"
+        work: Work = "embed" if served.info.task == "feature-extraction" else "predict"
         answer = await service.ask(request, served, records, work)
         return Response(_answered(body.get("id"), served, answer, wanted), media_type="application/json")
 
-    router.add_api_route(
-        "", server, methods=["GET"], summary="The server's name", response_model=None, responses=responses()
-    )
+    router.add_api_route("", server, methods=["GET"], summary="The server's name", responses=responses())
     for path in ("/models/{model}", "/models/{model}/versions/{version}"):
         of_version = "of a version" if "version" in path else ""
         router.add_api_route(
@@ -80,15 +78,13 @@ def inference_routes(service: Service) -> APIRouter:
             metadata,
             methods=["GET"],
             summary=f"A model's tensors {of_version}".strip(),
-            response_model=None,
-            responses=responses(404, 422),
+            responses=responses(404, 422, 503),
         )
         router.add_api_route(
             f"{path}/ready",
             ready,
             methods=["GET"],
             summary=f"Whether a model can be asked {of_version}".strip(),
-            response_model=None,
             responses={**state_responses("ready"), **responses(404, 422)},
         )
         router.add_api_route(
@@ -96,13 +92,13 @@ def inference_routes(service: Service) -> APIRouter:
             infer,
             methods=["POST"],
             summary=f"Predictions {of_version}".strip(),
-            response_model=None,
             **described(tensors.REQUEST, tensors.RESPONSE),
         )
     return router
 
 
-def _versioned(service: Service, name: str, version: str | None) -> ServedModel:
+def _versioned(service: Service, request: Request) -> ServedModel:
+    name, version = request.path_params["model"], request.path_params.get("version")
     model = service.model(name)
     if version is not None and version != model.info.version:
         raise Problem(

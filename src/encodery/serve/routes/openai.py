@@ -11,30 +11,11 @@ from fastapi import APIRouter, Request, Response
 from encodery.serve import limits
 from encodery.serve.answers import Answer, ServedModel
 from encodery.serve.problems import Problem
-from encodery.serve.routes.description import described, responses
+from encodery.serve.routes.description import PlainRoute, described, responses
 from encodery.serve.service import Service
 
 _ALLOWED = ("input", "model", "encoding_format", "dimensions", "user")
 _FORMATS = ("float", "base64")
-_REQUEST = {
-    "title": "embeddings request",
-    "type": "object",
-    "required": ["input"],
-    "additionalProperties": False,
-    "properties": {
-        "input": {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 2048},
-            ]
-        },
-        "model": {"type": "string"},
-        "encoding_format": {"enum": ["float", "base64"]},
-        "dimensions": {"type": "integer", "minimum": 1, "description": "only the model's own number"},
-        "user": {"type": "string", "description": "not read"},
-    },
-    "example": {"input": ["A fine day", "It rained."], "encoding_format": "float"},
-}
 _RESPONSE = {
     "type": "object",
     "required": ["object", "data", "model", "usage"],
@@ -61,9 +42,36 @@ _RESPONSE = {
 }
 
 
+def _request(max_inputs: int) -> dict[str, Any]:
+    return {
+        "title": "embeddings request",
+        "type": "object",
+        "required": ["input"],
+        "additionalProperties": False,
+        "properties": {
+            "input": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1},
+                    {
+                        "type": "array",
+                        "items": {"type": "string", "minLength": 1},
+                        "minItems": 1,
+                        "maxItems": max_inputs,
+                    },
+                ]
+            },
+            "model": {"type": "string"},
+            "encoding_format": {"enum": ["float", "base64"]},
+            "dimensions": {"type": "integer", "minimum": 1, "description": "only the model's own number"},
+            "user": {"type": "string", "description": "not read"},
+        },
+        "example": {"input": ["A fine day", "It rained."], "encoding_format": "float"},
+    }
+
+
 def openai_routes(service: Service) -> APIRouter:
     """Embeddings, and what is served."""
-    router = APIRouter(tags=["openai"])
+    router = APIRouter(tags=["openai"], route_class=PlainRoute)
 
     async def embeddings(request: Request) -> Response:
         body = await limits.read_json(request, service.settings)
@@ -80,10 +88,10 @@ def openai_routes(service: Service) -> APIRouter:
         name = model.info.name
         return Response(embedding_list(answer, name, as_base64=encoding == "base64"), media_type="application/json")
 
-    async def models() -> Response:
+    async def models(request: Request) -> Response:
         listed = {
             "object": "list",
-            "data": [_about(name, model) for name, model in service.models.items()],
+            "data": [_about(model) for model in service.models.values()],
             "limits": {
                 name: value
                 for name, value in service.settings.model_dump().items()
@@ -92,28 +100,28 @@ def openai_routes(service: Service) -> APIRouter:
         }
         return Response(orjson.dumps(listed), media_type="application/json")
 
-    async def model(model: str) -> Response:
-        return Response(orjson.dumps(_about(model, service.model(model))), media_type="application/json")
+    async def model(request: Request) -> Response:
+        return Response(
+            orjson.dumps(_about(service.model(request.path_params["model"]))), media_type="application/json"
+        )
 
     router.add_api_route(
         "/v1/embeddings",
         embeddings,
         methods=["POST"],
         summary="Vectors of texts, as the OpenAI API",
-        response_model=None,
-        **described(_REQUEST, _RESPONSE),
+        **described(_request(service.settings.max_inputs), _RESPONSE),
     )
     for path, endpoint, summary, statuses in (
         ("/v1/models", models, "What is served, and the limits", ()),
-        ("/v1/models/{model}", model, "One of the models", (404,)),
+        ("/v1/models/{model}", model, "One of the models", (404, 422, 503)),
     ):
         router.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             summary=summary,
-            response_model=None,
-            responses=responses(*statuses, 404, 422) if statuses else responses(),
+            responses=responses(*statuses),
         )
     return router
 
@@ -165,10 +173,10 @@ def _check_dimensions(body: Mapping[str, Any], model: ServedModel) -> None:
         )
 
 
-def _about(name: str, model: ServedModel) -> dict[str, Any]:
+def _about(model: ServedModel) -> dict[str, Any]:
     info = model.info
     return {
-        "id": name,
+        "id": info.name,
         "object": "model",
         "created": 0,
         "owned_by": "encodery",

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from encodery.serve import limits
 from encodery.serve.answers import Answer
 from encodery.serve.routes import forms
-from encodery.serve.routes.description import described
+from encodery.serve.routes.description import PlainRoute, described
 from encodery.serve.service import Service
 
 _ALLOWED = ("inputs", "model")
@@ -15,7 +15,7 @@ _ALLOWED = ("inputs", "model")
 
 def task_routes(service: Service) -> APIRouter:
     """A route for each task."""
-    router = APIRouter(tags=["tasks"])
+    router = APIRouter(tags=["tasks"], route_class=PlainRoute)
     for task, form in forms.TASKS.items():
         router.add_api_route(
             f"/v1/{task}",
@@ -23,8 +23,7 @@ def task_routes(service: Service) -> APIRouter:
             methods=["POST"],
             name=task,
             summary=form.summary,
-            response_model=None,
-            **described(form.request(task), form.response()),
+            **described(form.request(task, service.settings.max_inputs), form.response()),
         )
     return router
 

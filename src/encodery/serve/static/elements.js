@@ -52,7 +52,7 @@ export function table(name, caption, columns, rows) {
   );
   return el(
     "div",
-    { class: "scroll", role: "group", "aria-label": caption, tabindex: 0 },
+    { class: "scroll", role: "group", "aria-label": caption },
     el(
       "table",
       { class: name },
@@ -70,7 +70,12 @@ export function longTable(name, caption, columns, rows, most) {
   const rest = table(name, `Further ${caption.toLowerCase()}`, columns, rows.slice(most));
   return [
     ...shown,
-    el("details", null, el("summary", null, `${(rows.length - most).toLocaleString("en")} more`), rest),
+    el(
+      "details",
+      { "aria-label": "More" },
+      el("summary", null, `${(rows.length - most).toLocaleString("en")} more`),
+      rest,
+    ),
   ];
 }
 

@@ -34,22 +34,26 @@ export function showVectors(predictions, records) {
     el(
       "tr",
       null,
-      el("th", { scope: "row" }, el("span", { class: "place" }, `${a + 1}`), " ", el("bdi", null, records[a].text)),
+      el(
+        "th",
+        { scope: "row" },
+        el("span", { class: "place" }, `${a + 1}`),
+        " ",
+        el("bdi", null, records[a].text ?? records[a]),
+      ),
       row.map((cosine, b) => (a === b ? el("td", { class: "same" }, "1") : cell(cosine, heat(cosine)))),
     ),
   );
   const left = predictions.length > MOST ? ` The first ${MOST} of ${predictions.length} texts are shown.` : "";
   const about = `Each text is a vector of ${size}; the colours reach from the least cosine to the highest.${left}`;
   const said = `Texts ${closest.a + 1} and ${closest.b + 1} are closest (${signed(high)})`;
-  const shown = [
-    table("heat", "Cosine of each two texts", ["Text", ...alike.map((_, place) => `${place + 1}`)], rows),
-    el("p", { class: "note" }, `${said}; ${signed(low)} is the least. ${about}`),
-  ];
+  const map = table("heat", "Cosine of each two texts", ["Text", ...alike.map((_, place) => `${place + 1}`)], rows);
+  map.tabIndex = 0; // it is the one table that may be wider than its place
+  const shown = [map, el("p", { class: "note" }, `${said}; ${signed(low)} is the least. ${about}`)];
   return { shown, summary: said };
 }
 
-const cell = (cosine, heat) =>
-  el("td", { class: heat > 0.5 ? "hot" : null, "--heat": heat.toFixed(3) }, signed(cosine));
+const cell = (cosine, heat) => el("td", { "--heat": heat.toFixed(3) }, signed(cosine));
 
 /** The first numbers of a vector as bars that go up and down. */
 function alone(vector, size) {

@@ -50,7 +50,7 @@ const TASKS = {
   "feature-extraction": {
     about: "Texts as vectors, and how much alike they are.",
     fields: [{ key: "texts", label: "Texts, one a line", rows: 7 }],
-    inputs: ({ texts }) => lines(texts).map((text) => ({ text })),
+    inputs: ({ texts }) => lines(texts),
     fill: ({ texts }) => ({ texts: texts.join("\n") }),
     show: showVectors,
   },
@@ -90,14 +90,18 @@ const written = (value) =>
 
 /** The view of a prediction, and its JSON; of one that has not the form that is expected, the JSON alone. */
 export function shownOf(name, prediction, inputs, model) {
-  const json = el("pre", { tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
+  const json = el("pre", { role: "group", tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
   try {
     const { shown, summary } = taskOf(name).show(prediction, inputs, model);
     const note = prediction?.truncated
       ? [el("p", { class: "note" }, "The text is longer than the model reads; some of it was left out.")]
       : [];
     return {
-      shown: [...shown, ...note, el("details", { open: !shown.length }, el("summary", null, "JSON"), json)],
+      shown: [
+        ...shown,
+        ...note,
+        el("details", { open: !shown.length, "aria-label": "Answer as JSON" }, el("summary", null, "JSON"), json),
+      ],
       summary,
     };
   } catch (error) {
