@@ -87,7 +87,7 @@ def test_a_bad_record_ends_it_behind_the_blocks_before(predictor: Predictor, tmp
 def test_numbers_that_are_not_finite(predictor: Predictor, tmp_path: Path) -> None:
     file = write_records(tmp_path / "in.jsonl", RECORDS[:3])
     with torch.no_grad():
-        predictor.folder.model.encoder.embeddings.norm.bias.fill_(torch.nan)
+        predictor.folder.model.get_parameter("encoder.embeddings.norm.bias").fill_(torch.nan)
     with pytest.raises(UserError) as error:
         next(run(predictor, file))
     said = f"{file}:1: the model gave numbers that are not finite; check the model's weights"

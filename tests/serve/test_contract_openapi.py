@@ -103,15 +103,15 @@ def test_no_answer_is_a_fault_or_undescribed(operations: list[Any], mode: Genera
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_answer_is_a_fault_or_undescribed_at_length(operations: list[Any], mode: GenerationMode) -> None:
     asked = [operation for operation in operations if takes_input(operation)]
-    assert sum(itertools.chain.from_iterable(fuzz(operation, mode, 1000).values() for operation in asked)) > 5000
+    assert sum(itertools.chain.from_iterable(fuzz(operation, mode, 300).values() for operation in asked)) > 2000
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_a_model_that_computes(model_folder: Path, mode: GenerationMode) -> None:
     """What is drawn as a text goes through tokenizer, worker and engine."""
@@ -121,5 +121,5 @@ def test_a_model_that_computes(model_folder: Path, mode: GenerationMode) -> None
         statuses: Counter[int] = Counter()
         for found in schema.get_all_operations():
             if takes_input(operation := found.ok()):
-                statuses += fuzz(operation, mode, 200, ("mood", "none"), server.url)
+                statuses += fuzz(operation, mode, 60, ("mood", "none"), server.url)
         assert statuses[200 if mode == GenerationMode.POSITIVE else 422] > 100

@@ -107,7 +107,7 @@ class Exchanges:
     def __init__(
         self, app: ASGIApp, is_draining: Callable[[], bool], over: Callable[[Exchange, Scope], None]
     ) -> None:
-        """When the server `is_draining`, connections are closed with their answers; `over` is told of each exchange."""
+        """When the server `is_draining`, connections close with their answers; `over` is told of each exchange."""
         self.app = app
         self.is_draining = is_draining
         self.over = over

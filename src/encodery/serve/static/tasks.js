@@ -90,7 +90,7 @@ const written = (value) =>
 
 /** The view of a prediction, and its JSON; of one that has not the form that is expected, the JSON alone. */
 export function shownOf(name, prediction, inputs, model) {
-  const json = el("pre", { tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
+  const json = el("pre", { role: "group", tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
   try {
     const { shown, summary } = taskOf(name).show(prediction, inputs, model);
     const note = prediction?.truncated
