@@ -8,6 +8,13 @@ import pytest
 from tests.cli.refusals import Command, refused
 
 
+def test_init_writes_a_recipe_and_says_what_comes_next(project: Path, encodery: Command) -> None:
+    code, out, err = encodery("init", "--train", "train.jsonl", "--dev", "dev.jsonl", "--to", "first.toml")
+    assert code == 0
+    assert out == (project / "first.toml").read_text()
+    assert err == "encodery: wrote first.toml; next: encodery validate first.toml\n"
+
+
 def test_plan_tells_cost_and_reason(project: Path, encodery: Command) -> None:
     code, out, _ = encodery("plan", "tiny.toml")
     assert code == 0

@@ -10,6 +10,7 @@ import pytest
 from encodery.objectives.masked import MaskedConfig, MaskedLM
 from encodery.objectives.smoothing import Smoothing
 from tests.data.synthetic import NUM_SPECIAL, stored
+from tests.objectives.texts import one_step, streams_of, whole_text
 from tests.objectives.vocabularies import UNK, vocabulary
 
 COUNTS = np.array([0, 40, 0, 0, 0, 1000, 300, 300, 100, 10, 1, 1, 0])

@@ -33,6 +33,16 @@ def test_any_text_stays_in_its_cell(text: str) -> None:
         assert not re.search(r"(?<!\\)<", line)
 
 
+def test_a_caption_is_not_broken_at_the_width_of_its_table() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(grid(Table("Keys that differ (as TOML has them)", ("key", "a"), [("x", "1")])))
+    assert [line.rstrip() for line in console.export_text().splitlines()] == [
+        "Keys that differ (as TOML has them)",
+        "key  a",
+        "x    1",
+    ]
+
+
 def test_a_terminal_gets_the_same_cells_and_no_control_characters() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(grid(Table("T", ("name", "[bold]n[/]"), [("a\x1b[31m", "7")])))

@@ -258,6 +258,14 @@ def test_what_cannot_be_is_said_in_one_line(done: Path, overrides: tuple[str, ..
     assert "\n" not in str(error.value)
 
 
+def test_sizes_that_do_not_fit_are_refused_before_anything_runs(done: Path) -> None:
+    positions = "distill.model.config.max_position_embeddings=64"
+    with pytest.raises(UserError, match=r"^distill\.teacher: texts of max_seqlen = 49 are longer"):
+        stages_of(opened_student(done, "distill.max_seqlen=49", "distill.tokens_per_step=64", positions))
+    with pytest.raises(UserError, match=r"^distill\.layers = \[7\]: the teacher has no layer 7; its"):
+        stages_of(opened_student(done, "distill.layers=[7]"))
+
+
 def test_a_foreign_tokenizer_is_refused_before_anything_runs(done: Path) -> None:
     other = done / "other"
     train_tokenizer(ByteBpeSpec(type="byte-bpe", vocab_size=263, min_frequency=1), ["a river"]).save(other)

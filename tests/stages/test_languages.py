@@ -18,8 +18,9 @@ from encodery.objectives.mixing import build_objective
 from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
 from encodery.stages import run
+from encodery.stages.exposure import exposure_rows
 from encodery.stages.graph import selected, stages_of
-from encodery.stages.languages import HeldOut, by_language, exposure_rows
+from encodery.stages.held_out import HeldOut, by_language
 from encodery.train.log import read_log
 from tests.conftest import write_project
 from tests.data.synthetic import documents, stored

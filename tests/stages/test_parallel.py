@@ -62,6 +62,10 @@ def test_a_recipe_of_three_objectives(mixed: Path) -> None:
         assert valid[f"{name}_perplexity"] == pytest.approx(2.718281828 ** valid[f"{name}_loss"])
     log = read_log(this.artifact("pretrain") / "log.jsonl")
     assert all({"mlm_loss", "clm_loss", "tlm_loss"} <= set(line) for line in log if line["event"] == "eval")
+    for line in log:
+        if line["event"] == "step":  # whichever objective came first
+            terms = [name for name in line if name.endswith("_loss")]
+            assert terms == sorted(terms)
     report = (this.artifact("report") / "report.html").read_text()
     assert "Translation LM loss" in report
     assert "Causal LM loss" in report

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -24,14 +25,14 @@ def markdown_text(text: str) -> str:
     return " ".join(plain(text).split())
 
 
-def grid(table: Table) -> Grid:
-    """The table for a terminal."""
-    drawn = Grid(title=Text(plain(table.caption), "bold"), title_justify="left", box=None, pad_edge=False)
+def grid(table: Table) -> Group:
+    """The table for a terminal, under its caption, which is as wide as it needs to be."""
+    drawn = Grid(box=None, pad_edge=False)
     for number, name in enumerate(table.header):
         drawn.add_column(Text(plain(name)), justify="right" if number else "left")
     for row in table.rows:
         drawn.add_row(*(Text(plain(cell)) for cell in row))
-    return drawn
+    return Group(Text(plain(table.caption), "bold"), drawn)
 
 
 def _row(cells: Sequence[str]) -> str:

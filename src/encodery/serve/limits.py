@@ -122,18 +122,17 @@ def _malformed(body: bytes, error: orjson.JSONDecodeError) -> Problem:
 def _count_keys(value: Any, max_depth: int) -> int:
     """Keys of all objects, level by level."""
     keys = depth = 0
-    level = [value] if isinstance(value, dict | list) else []
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
     while level:
         depth += 1
         if depth > max_depth:
             raise Problem("bad_json", "the body's lists and objects are too deep in each other", limit=max_depth)
         below: list[Any] = []
         for container in level:
-            children = container
             if type(container) is dict:
                 keys += len(container)
-                children = container.values()
-            below += [child for child in children if type(child) is dict or type(child) is list]
+                container = container.values()
+            below += [child for child in container if type(child) is dict or type(child) is list]
         level = below
     return keys
 

@@ -8,8 +8,9 @@ from prometheus_client.registry import Collector
 
 from encodery.serve.answers import ServedModel
 from encodery.serve.exchange import Exchange
+from encodery.serve.figures import Figures
 from encodery.serve.problems import KINDS
-from encodery.serve.supervisor import Figures, LocalModel
+from encodery.serve.supervisor import LocalModel
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset({"GET", "POST", "OPTIONS"})

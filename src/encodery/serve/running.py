@@ -82,12 +82,13 @@ def run_server(folders: Mapping[str, Path], settings: Settings, make: Make = Loc
     listener = listen(settings)
     _allow_files(settings.max_connections + _SPARE_FILES)
     handler = log_to()
-    service = Service({}, settings, keys, loading={*folders})
+    answering: dict[str, ServedModel] = {}
+    service = Service(answering, settings, keys, loading={*folders})
     models = {name: make(name, folder, settings.worker) for name, folder in folders.items()}
     config = configure(service)
     try:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(Running(service, models, config, listener).run())
+            runner.run(Running(service, answering, models, config, listener).run())
     finally:
         handler.flush()
 
@@ -133,11 +134,14 @@ class Running:
     def __init__(
         self,
         service: Service,
+        answering: dict[str, ServedModel],
         models: Mapping[str, OwnedModel],
         config: uvicorn.Config,
         listener: socket.socket,
     ) -> None:
+        """`answering` are the models of `service`, to which those of `models` come when they are loaded."""
         self.service = service
+        self.answering = answering
         self.models = models
         self.server = _Server(config)
         self.listener = listener
@@ -194,7 +198,7 @@ class Running:
     async def _load(self) -> None:
         for name, model in self.models.items():
             info = await model.start()
-            self.service.models[name] = model
+            self.answering[name] = model
             self.service.loading.discard(name)
             LOGGER.info("loaded", extra={"fields": {"model": name, **_about(info)}})
         gc.collect()
@@ -204,7 +208,8 @@ class Running:
     async def _reload(self) -> None:
         with _logged("keys"):
             self.service.keys.reload()
-        for name, model in self.models.items():
+        for name in self.answering:  # what is still being loaded is new anyway
+            model = self.models[name]
             with _logged(name):
                 info = await model.swap(model.folder)
                 LOGGER.info("swapped", extra={"fields": {"model": name, **_about(info)}})

@@ -94,18 +94,17 @@ class Sending(Thread):
 
     def _answer(self, request: Request) -> None:
         answered, documents = request.answer(self.computed())
+        self.forget(request)
         try:
             self.wire.send(answered, documents)
         except FrameError as error:
             self._refuse(request, Refusal(f"the predictions are too large: {error}; ask for fewer at once"))
-        else:
-            self.forget(request)
 
     def _refuse(self, request: Request, refusal: Refusal) -> None:
         request.is_gone = True
+        self.forget(request)
         told = Refused(request.number, refusal.code, str(refusal), refusal.retry_after, refusal.place)
         self.wire.send(told)
-        self.forget(request)
 
 
 def to_json(prediction: Mapping[str, Any], record: int = 0) -> bytes:

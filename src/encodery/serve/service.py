@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ _SLACK_SECONDS = 1.0
 class Service:
     """A server's models and rules; `models` may change while it runs."""
 
-    models: dict[str, ServedModel]
+    models: Mapping[str, ServedModel]
     settings: Settings = field(default_factory=Settings)
     keys: Keys = field(default_factory=Keys)
     loading: set[str] = field(default_factory=set)

@@ -1,13 +1,14 @@
 """A model behind a worker process that is replaced when it dies, when it hangs, and when there is a better model."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from encodery.errors import UserError
-from encodery.serve.answers import Answer, DeadlineExceeded, ModelInfo, NotReady, Work
+from encodery.serve.answers import Answer, DeadlineExceeded, InvalidRecord, ModelInfo, NotReady, Work
 from encodery.serve.backlog import Backlog, size_of
 from encodery.serve.figures import Figures
 from encodery.serve.job import WorkerSettings
@@ -15,6 +16,7 @@ from encodery.serve.messages import Pong, Question
 from encodery.serve.version import Asked, Version
 
 __all__ = ["Figures", "LocalModel"]
+LOGGER = logging.getLogger(__name__)
 HEALTHY_SECONDS = 30.0
 """A worker that has lived for so long has no part in the faults of those before it."""
 RETIRE_SECONDS = 60.0
@@ -93,8 +95,11 @@ class LocalModel:
         """As `ServedModel.answer`."""
         if not self.is_ready or self._version is None:
             raise self._not_ready()
+        info = self._version.info
+        if work == "embed" and not info.embeds:
+            raise InvalidRecord(f"the model {self.name!r} gives no vectors: it was exported for its task alone")
         if not records:
-            return Answer([], self._version.info.version, 0, 0)
+            return Answer([], info.version, 0, 0)
         size = size_of(records)
         place = self.backlog.enter(size, deadline)
         self._number += 1
@@ -117,15 +122,20 @@ class LocalModel:
         """
         async with self._swapping:
             version = await self._started(folder)
-            if self._version is not None and (task := self._version.info.task) != version.info.task:
+            if why := self._why_not(version.info):
                 await version.stop()
-                raise UserError(
-                    f"{folder}: a model for {version.info.task}, but {self.name} is served for {task}; serve it "
-                    "under another name"
-                )
+                raise UserError(f"{folder}: {why}")
             self.folder = folder
             self._switch(version)
             return version.info
+
+    def _why_not(self, info: ModelInfo) -> str | None:
+        """Why a model cannot take the place of that of now."""
+        if self._is_draining:
+            return f"{self.name} is shutting down"
+        if self._version is not None and (task := self._version.info.task) != info.task:
+            return f"a model for {info.task}, but {self.name} is served for {task}; serve it under another name"
+        return None
 
     async def drain(self, seconds: float) -> bool:
         """Take no more requests and wait for the answers to those that there are; whether all came in time."""
@@ -208,6 +218,7 @@ class LocalModel:
         if version is not self._version or self._is_draining:
             return
         self._why = f"is being restarted: {reason}"
+        LOGGER.error("worker lost", extra={"fields": {"model": self.name, "why": reason}})
         self._failures = self._failures + 1 if time.monotonic() - version.began < HEALTHY_SECONDS else 1
         self._restarting = self._begin(self._restart())
 
@@ -242,7 +253,8 @@ class LocalModel:
                 version = await self._started(folder if folder.is_dir() else self.folder)
             except UserError as error:
                 self._failures += 1
-                self._why = f"cannot be restarted: {error}"
+                self._why = "cannot be restarted; the server's log says why"
+                LOGGER.error("not restarted", extra={"fields": {"model": self.name, "why": str(error)}})
                 held, self._held = self._held, []
                 for asked in held:
                     asked.refuse(self._not_ready())

@@ -1,13 +1,13 @@
 """The stage that distils: a smaller model learns from a larger one on the text of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.folder import ModelFolder
+from encodery.families.folder import ModelFolder, read_sizes
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.inherit import check_layers, differing_fields, evenly_spaced, inherit
@@ -20,7 +20,7 @@ from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.stages.pretraining import settings_of
 from encodery.stages.reading import number_languages, vocabulary_of
 from encodery.stages.saving import save_model, training_facts
-from encodery.stages.teachers import load_teacher
+from encodery.stages.teachers import check_reach, load_teacher
 from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
@@ -113,6 +113,29 @@ def check_vocabulary(run: Run, table: DistillTable) -> None:
     within(student, teacher, "distill.tokenizer", ADVICE)
 
 
+def check_teacher(run: Run, table: DistillTable) -> None:
+    """Compare the student with a teacher that is in a folder already, before any text is read.
+
+    Raises:
+        UserError: it has too few positions, or lacks a layer that the student is to begin with.
+    """
+    if table.teacher in BASES:
+        return
+    folder = base_folder(run, table.teacher)
+    teacher = read_sizes(folder)
+    check_reach(teacher, table.max_seqlen, folder, "distill.teacher")
+    if table.layers:
+        check_named_layers(run.recipe.student.encoder(teacher.vocab_size), teacher, table.layers)
+
+
+def check_named_layers(student: EncoderConfig, teacher: EncoderConfig, layers: Sequence[int]) -> None:
+    """Raises `UserError` if the student cannot begin with these layers of its teacher."""
+    try:
+        check_layers(student, teacher, layers)
+    except ValueError as error:
+        raise UserError(f"distill.layers = {list(layers)}: {error}; name others, or leave layers out") from None
+
+
 def begin_with(student: Model, teacher: Model, table: DistillTable) -> str:
     """Copy into the student what it begins with; in words.
 
@@ -123,10 +146,7 @@ def begin_with(student: Model, teacher: Model, table: DistillTable) -> str:
     if layers is None:
         layers = evenly_spaced(student.config.num_hidden_layers, teacher.config.num_hidden_layers)
     elif layers:
-        try:
-            check_layers(student.config, teacher.config, layers)
-        except ValueError as error:
-            raise UserError(f"distill.layers = {list(layers)}: {error}; name others, or leave layers out") from None
+        check_named_layers(student.config, teacher.config, layers)
     copied = inherit(student, teacher, layers) if layers else []
     if not layers:
         return "the student begins with fresh weights, as layers = [] asks"

@@ -1,15 +1,20 @@
-"""What `plan` says of languages: how often pretraining will read each one's text."""
+"""How often pretraining reads the text of each language: as it will, for `plan`, and as it did, for the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
 from encodery.data.schedule import stated
+from encodery.data.shards import Shards
+from encodery.objectives.mixing import Objective
+from encodery.objectives.phases import Course
 from encodery.recipe import PRETRAIN, names_languages
 from encodery.stages.engine import Planned, Run, tokenizer_folder
-from encodery.stages.languages import exposure, exposure_table
 from encodery.stages.reading import TRAIN, Reading
+from encodery.stages.text import NO_LANGUAGE
 from encodery.text.tokenizer import Tokenizer
+
+HEADER = ("language", "tokens", "share", "sampled", "epochs")
 
 
 def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None:
@@ -31,3 +36,43 @@ def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None
         return "languages: how often the text of each is read depends on how many steps the time has"
     rows = exposure(reading.course(), table.steps, reading.shards[TRAIN])
     return exposure_table(rows) if rows else "languages: not known, the token shards are not sorted by language"
+
+
+def exposure(course: Course[Objective], steps: int, shards: Shards) -> dict[str, dict[str, int | float]]:
+    """Of each language, its tokens, their share, its share of what is read, and how often its text is read; empty
+    where shards are not sorted by language."""
+    epochs: dict[str, float] = {}
+    for objective, start, stop in course.runs(0, steps):
+        for name, more in objective.epochs_by_language(start, stop).items():
+            epochs[name] = epochs.get(name, 0.0) + more
+    if not epochs:
+        return {}
+    tokens = {name: size for name, size in shards.tokens_by_language().items() if size}
+    total = sum(tokens.values())
+    read = sum(epochs[name] * size for name, size in tokens.items())
+    return {
+        name or NO_LANGUAGE: {
+            "tokens": size,
+            "share": size / total,
+            "sampled_share": epochs[name] * size / read,
+            "epochs": epochs[name],
+        }
+        for name, size in tokens.items()
+    }
+
+
+def exposure_rows(languages: Mapping[str, Mapping[str, int | float]]) -> list[tuple[str, ...]]:
+    """The same as a person reads it, under `HEADER`; the language with most text first."""
+    ordered = sorted(languages.items(), key=lambda item: -item[1]["tokens"])
+    return [
+        (name, f"{row['tokens']:,}", f"{row['share']:.2%}", f"{row['sampled_share']:.2%}", f"{row['epochs']:.3g}")
+        for name, row in ordered
+    ]
+
+
+def exposure_table(languages: Mapping[str, Mapping[str, int | float]]) -> Table:
+    """The rows for the terminal."""
+    table = Table(*HEADER, title="How often pretraining reads each language", title_justify="left")
+    for row in exposure_rows(languages):
+        table.add_row(*row)
+    return table

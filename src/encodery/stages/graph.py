@@ -18,7 +18,7 @@ from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
 from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
-from encodery.stages.distilling import SHARDS, build_distill, check_vocabulary, shards_of
+from encodery.stages.distilling import SHARDS, build_distill, check_teacher, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
@@ -148,6 +148,7 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     if table.vocabulary != TOKENIZER:
         vocabulary, vocabulary_parents = _base(run, "distill.tokenizer", table.vocabulary)
     check_vocabulary(run, table)
+    check_teacher(run, table)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
         inputs = input_files(recipe.corpus.read, run.base)

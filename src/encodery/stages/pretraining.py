@@ -17,7 +17,8 @@ from encodery.objectives.turns import NAMES
 from encodery.recipe import PROBE
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
-from encodery.stages.languages import HeldOut, by_language, exposure
+from encodery.stages.exposure import exposure
+from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
 from encodery.stages.saving import LOG, save_model, training_facts

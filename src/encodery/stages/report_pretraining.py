@@ -9,7 +9,7 @@ from encodery.report.axes import ReferenceLine
 from encodery.report.curves import line_chart
 from encodery.report.page import Chart, Fact, Section, Table
 from encodery.stages.engine import Run
-from encodery.stages.languages import HEADER, exposure_rows
+from encodery.stages.exposure import HEADER, exposure_rows
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.saving import LOG
 from encodery.train.log import read_log

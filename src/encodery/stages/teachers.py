@@ -12,6 +12,7 @@ from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.families.vocabulary import with_vocabulary
 from encodery.files.records import Record
+from encodery.model.config import EncoderConfig
 from encodery.recipe import FinetuneTable
 from encodery.recipe.teaching import FINETUNE
 from encodery.stages.engine import Run, base_folder
@@ -59,15 +60,19 @@ def load_teacher(
             f"{keys[0]}: {path} has no trained head {lacking[0]!r}, whose word is to be learned; name a model that "
             "has one"
         )
-    positions = folder.model.config.num_positions
-    if max_seqlen > positions:
-        raise UserError(
-            f"{keys[0]}: texts of max_seqlen = {max_seqlen} are longer than the positions of {path}; at most "
-            f"{positions} is allowed"
-        )
+    check_reach(folder.model.config, max_seqlen, path, keys[0])
     if same_ids(tokenizer, folder.tokenizer) and folder.model.config.vocab_size == tokenizer.vocab_size:
         return folder
     return with_vocabulary(folder, within(tokenizer, folder.tokenizer, keys[1], allowed))
+
+
+def check_reach(teacher: EncoderConfig, max_seqlen: int, path: Path, key: str) -> None:
+    """Raises `UserError` if texts have more tokens than the teacher in `path`, which `key` names, has positions."""
+    if max_seqlen > teacher.num_positions:
+        raise UserError(
+            f"{key}: texts of max_seqlen = {max_seqlen} are longer than the positions of {path}; at most "
+            f"{teacher.num_positions} is allowed"
+        )
 
 
 def lesson_of(

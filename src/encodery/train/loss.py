@@ -41,9 +41,7 @@ class Sums:
         return together
 
     def means(self) -> dict[str, float]:
-        """Each over its count, term by term in the order of their names: which objective came first does not show."""
-        terms = sorted(self.metrics, key=lambda name: name.rpartition("_")[0])
-        return {name: total / count for name in terms for total, count in [self.metrics[name]] if count}
+        return {name: total / count for name, (total, count) in self.metrics.items() if count}
 
 
 def mean_metrics(loss: Loss, model: Model, batches: Iterable[Batch]) -> dict[str, float]:

@@ -224,7 +224,8 @@ class Trainer:
         )
 
     def _values(self, window: Sums, lr: float, grad_norm: float) -> dict[str, float]:
-        values = window.means() | {
+        means = window.means()  # term by term in the order of their names: whose turn came first does not show
+        values = {name: means[name] for name in sorted(means, key=lambda name: name.rpartition("_")[0])} | {
             "grad_norm": grad_norm,
             "lr": lr,
             "tokens_per_second": window.tokens / window.seconds,

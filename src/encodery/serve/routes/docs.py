@@ -24,7 +24,6 @@ _HASH = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_HIDDEN = {"include_in_schema": False, "methods": ["GET"]}
 
 
 def docs_routes(app: FastAPI) -> APIRouter:
@@ -38,8 +37,8 @@ def docs_routes(app: FastAPI) -> APIRouter:
         page = "".join(_page(app.openapi()))
         return Response(page, headers={"content-security-policy": POLICY}, media_type="text/html; charset=utf-8")
 
-    router.add_api_route("/openapi.json", description, **_HIDDEN)
-    router.add_api_route("/docs", docs, **_HIDDEN)
+    router.add_api_route("/openapi.json", description, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
     return router
 
 

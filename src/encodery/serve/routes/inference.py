@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from encodery import __version__
 from encodery.serve import limits
-from encodery.serve.answers import Answer, ModelInfo, ServedModel
+from encodery.serve.answers import Answer, ModelInfo, ServedModel, Work
 from encodery.serve.limits import Records
 from encodery.serve.problems import Problem
 from encodery.serve.routes import tensors
@@ -66,7 +66,7 @@ def inference_routes(service: Service) -> APIRouter:
         given = tensors.read_inputs(body.get("inputs"))
         wanted = tensors.read_outputs(body.get("outputs"), form.outputs)
         records = _records(given, form, service)
-        work = "embed" if served.info.task == "feature-extraction" else "predict"
+        work: Work = "embed" if served.info.task == "feature-extraction" else "predict"
         answer = await service.ask(request, served, records, work)
         return Response(_answered(body.get("id"), served, answer, wanted), media_type="application/json")
 

@@ -89,7 +89,8 @@ def _read_tensor(tensor: Any, field: str) -> tuple[str, list[str]]:
     if not isinstance(tensor, dict):
         raise Problem("invalid_input", "a tensor is an object", field=field)
     check_keys(tensor, _TENSOR_KEYS, field)
-    name, shape, data = tensor.get("name"), tensor.get("shape"), tensor.get("data")
+    name, data = tensor.get("name"), tensor.get("data")
+    shape: Any = tensor.get("shape")
     if not isinstance(name, str):
         raise Problem("invalid_input", "a tensor has a name", field=f"{field}/name")
     if tensor.get("datatype") != "BYTES":

@@ -1,22 +1,17 @@
-"""Pretraining over several languages: how often each one's text is read, and the held-out loss of each."""
+"""Held-out text, and what a model loses on it: of each language, where there are several."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-
 from encodery.batch import Batch
-from encodery.data.shards import Shards
 from encodery.model.heads import Model
 from encodery.objectives.mixing import Objective
-from encodery.objectives.phases import Course
 from encodery.objectives.translation import PAIRS
 from encodery.objectives.turns import NAMES
 from encodery.stages.text import NO_LANGUAGE
 from encodery.train.loss import Sums, mean_metrics
 
-HEADER = ("language", "tokens", "share", "sampled", "epochs")
 PERPLEXITY = "perplexity"
 _MAX_EXPONENT = 700.0
 _SEPARATOR = "/"
@@ -72,43 +67,3 @@ def by_language(metrics: Mapping[str, float]) -> dict[str, Any]:
         if separator:
             nested.setdefault("languages", {}).setdefault(language, {})[metric] = value
     return nested
-
-
-def exposure(course: Course[Objective], steps: int, shards: Shards) -> dict[str, dict[str, int | float]]:
-    """Of each language, its tokens, their share, its share of what is read, and how often its text is read; empty
-    where shards are not sorted by language."""
-    epochs: dict[str, float] = {}
-    for objective, start, stop in course.runs(0, steps):
-        for name, more in objective.epochs_by_language(start, stop).items():
-            epochs[name] = epochs.get(name, 0.0) + more
-    if not epochs:
-        return {}
-    tokens = {name: size for name, size in shards.tokens_by_language().items() if size}
-    total = sum(tokens.values())
-    read = sum(epochs[name] * size for name, size in tokens.items())
-    return {
-        name or NO_LANGUAGE: {
-            "tokens": size,
-            "share": size / total,
-            "sampled_share": epochs[name] * size / read,
-            "epochs": epochs[name],
-        }
-        for name, size in tokens.items()
-    }
-
-
-def exposure_rows(languages: Mapping[str, Mapping[str, int | float]]) -> list[tuple[str, ...]]:
-    """The same as a person reads it, under `HEADER`; the language with most text first."""
-    ordered = sorted(languages.items(), key=lambda item: -item[1]["tokens"])
-    return [
-        (name, f"{row['tokens']:,}", f"{row['share']:.2%}", f"{row['sampled_share']:.2%}", f"{row['epochs']:.3g}")
-        for name, row in ordered
-    ]
-
-
-def exposure_table(languages: Mapping[str, Mapping[str, int | float]]) -> Table:
-    """The rows for the terminal."""
-    table = Table(*HEADER, title="How often pretraining reads each language", title_justify="left")
-    for row in exposure_rows(languages):
-        table.add_row(*row)
-    return table
