@@ -56,7 +56,8 @@ def launch(side: str, ground: Ground, port: int) -> Launch:
     bundle = ground.places.bundles / "int8"
     match side:
         case "encodery":
-            ours = (sys.executable, "-m", "encodery", "serve", str(bundle), "--port", str(port))
+            quiet = ("--set", "log_requests=false")  # as the plain servers
+            ours = (sys.executable, "-m", "encodery", "serve", str(bundle), *quiet, "--port", str(port))
             return Launch(ours, "/v1/text-classification", "/health/ready", "inputs")
         case "plain" | "plain-openvino":
             engine = "encodery-int8" if side == "plain" else "openvino-int8"
