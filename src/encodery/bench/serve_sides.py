@@ -82,6 +82,15 @@ def launch(side: str, ground: Ground, port: int) -> Launch:
             )
 
 
+def end_on_terminate() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that no server outlives it."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
 class Server:
     """A server that runs; a context manager, ready to answer when the block is entered."""
 
