@@ -28,6 +28,7 @@ from encodery.errors import UserError
 ALPHAS = (0.95, 0.85)
 """How much of the difficulty goes into the weights: NNCF's default, and less; what is best differs by model."""
 _FAKE = "FakeQuantize"
+_SHAPING = ("Broadcast", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
 
 
 class OpenVinoInt8:
@@ -67,9 +68,8 @@ class OpenVinoInt8:
         """The graph with some products as they were."""
         graph = self._graph.clone()
         for name, node in _products(graph).items():
-            if name in kept:
-                for port in _faked(node):
-                    node.input(port).replace_source_output(node.input_value(port).get_node().input_value(0))
+            for port, fake in _fakes(node) if name in kept else ():
+                port.replace_source_output(fake.input_value(0))
         graph.validate_nodes_and_infer_types()
         return graph
 
@@ -124,13 +124,20 @@ def _quantised(graph: Any, calls: Sequence[Inputs], alpha: float) -> Any:
 def _products(graph: Any) -> dict[str, Any]:
     """The products that are quantised, by names that say where they are."""
     nodes = [node for node in graph.get_ordered_ops() if node.get_type_name() == "MatMul"]
-    return {node.get_friendly_name(): node for node in nodes if _faked(node)}
+    return {node.get_friendly_name(): node for node in nodes if _fakes(node)}
 
 
-def _faked(node: Any) -> list[int]:
-    """The inputs of a product that are quantised."""
-    ports = range(len(node.inputs()))
-    return [port for port in ports if node.input_value(port).get_node().get_type_name() == _FAKE]
+def _fakes(node: Any) -> list[tuple[Any, Any]]:
+    """The fake quantisation of a product's inputs, with the port that reads it: the product's own, or that of what
+    lies between and only changes the shape."""
+    found = []
+    for number in range(len(node.inputs())):
+        port = node.input(number)
+        while (source := port.get_source_output().get_node()).get_type_name() in _SHAPING:
+            port = source.input(0)
+        if source.get_type_name() == _FAKE:
+            found.append((port, source))
+    return found
 
 
 def _cost(node: Any) -> float:

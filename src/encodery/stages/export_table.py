@@ -84,7 +84,7 @@ def _kept(exported: Exported) -> Table:
     rows = [(name, f"{exported.harm[name]:.1e}" if name in exported.harm else "") for name in worst[:SHOWN]]
     more = f", the worst {SHOWN} of {len(worst)}" if len(worst) > SHOWN else ""
     title = f"not quantised because they hurt ({exported.kept_share:.1%} of the multiplications){more}"
-    return _table(title, ("", "1 - cosine, alone in int8"), rows)
+    return _table(title, ("", "cosine lost, alone in int8"), rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

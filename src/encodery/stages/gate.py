@@ -25,7 +25,7 @@ class Gate:
     def drop(self) -> float:
         """Points of the headline that were lost; not a number where it is undefined."""
         found = self.figures.get(self.headline)
-        return math.nan if found is None else -POINTS * found.difference
+        return math.nan if found is None else POINTS * (found.first - found.second)
 
     def complaint(self, allowed: float) -> str | None:
         """Why the bundle is refused, in words; None if it is not."""
