@@ -2,7 +2,7 @@
 
     python benchmarks/worker_trip.py [--uvloop] [QUESTIONS [CALLERS]]
 
-Prints the percentiles of the whole trip (the server asks, the worker reads, queues, batches, answers) in microseconds,
+Prints percentiles of the whole trip (the server asks, the worker reads, queues, batches, answers) in microseconds,
 and how many trips there are in a second where several callers ask, each one question after the other.
 """
 

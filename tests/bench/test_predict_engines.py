@@ -72,7 +72,8 @@ def test_a_request_is_one_call(places: Places, texts: Texts) -> None:
 def test_our_engine_is_a_side(places: Places, texts: Texts) -> None:
     side = predict_engines.Bundle(places.folder)  # a model folder predicts as a bundle does
     logits = side.request(side.prepare(texts.fixed[16]))
-    assert (logits.shape, logits.dtype) == ((2,), np.float32)
+    assert logits.shape == (2,)
+    assert logits.dtype == np.float32
     labels = side.label(texts.natural, "arrival")
     assert labels == side.label(texts.natural, "offline")
     single = [side.request(side.prepare(text)).argmax() for text in texts.natural]

@@ -84,6 +84,11 @@ def test_a_long_list_goes_in_parts(server: Server, method: str) -> None:
     assert sorted(request.headers["x-request-id"] for request in server.requests) == ["mine", "mine-256", "mine-512"]
 
 
+def test_a_part_has_no_more_records_than_it_is_told(server: Server) -> None:
+    server.ask("classify", ["a"] * 7, client={"part_records": 3})
+    assert sorted(len(body["inputs"]) for body in server.bodies()) == [1, 3, 3]
+
+
 def test_a_part_has_no_more_bytes_than_it_may(server: Server) -> None:
     large = "x" * 300_000
     texts = ["y" * 100_000, "z" * 100_000, "a" * 100_000, large, "b"]

@@ -76,7 +76,7 @@ def test_parts_on_their_way_at_once_come_in_order(server: Server, client: Client
 
 def test_errors_say_what_and_where(server: Server, client: Client) -> None:
     with pytest.raises(InvalidInputError) as raised:
-        client.classify([*TEXTS[:300], {"texts": "a"}], request_id="mine")  # type: ignore[typeddict-unknown-key]
+        client.predict("text-classification", [*TEXTS[:300], {"texts": "a"}], request_id="mine")
     assert (raised.value.field, raised.value.code) == ("/inputs/300", "invalid_input")
     assert "texts" in raised.value.message
     assert raised.value.request_id == "mine-256"

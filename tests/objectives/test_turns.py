@@ -105,7 +105,7 @@ def test_nothing_said_is_nothing_written() -> None:
         ),
         ({"weights": {}}, "weights = {}: no objective has a turn; give mlm, clm, tlm a weight above 0"),
         ({"weights": {"mlm": -1}}, "weights.mlm = -1: input should be greater than or equal to 0"),
-        ({"weights": {"rtd": 1}}, "input should be 'mlm', 'clm' or 'tlm'"),
+        ({"weights": {"rtd": 1}}, "unknown key 'weights.rtd'; allowed: mlm, clm, tlm"),
         ({"schedule": [{"steps": 0, "weights": {"mlm": 1}}]}, "schedule.0.steps = 0: input should be greater than 0"),
         ({"schedule": [{"steps": 3}]}, "missing key 'schedule.0.weights'"),
     ],

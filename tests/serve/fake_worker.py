@@ -85,14 +85,13 @@ def falls_silent(message: Message, wire: Wire) -> None:
 
 
 def is_stuck(message: Message, wire: Wire) -> None:
-    mark = FOLDER / "died"
+    mark = FOLDER / "stuck"
     if isinstance(message, Question) and not is_test(message) and not mark.exists():
-        mark.touch()
-        return
-    if isinstance(message, Ping) and mark.exists() and mark.stat().st_mtime > STARTED:
+        mark.write_text(str(os.getpid()))
+    elif isinstance(message, Ping) and mark.exists() and mark.read_text() == str(os.getpid()):
         wire.send(Pong(message.number, 31.0, 0, 0, 0, 0, 0))
-        return
-    well(message, wire)
+    else:
+        well(message, wire)
 
 
 def never_answers(message: Message, wire: Wire) -> None:
@@ -136,7 +135,6 @@ BEHAVIOURS = (
 )
 KINDS: dict[str, Behave] = {behave.__name__: behave for behave in BEHAVIOURS}
 FOLDER = Path()
-STARTED = time.time()
 
 
 def messages(connection: socket.socket) -> Iterator[Message]:

@@ -128,7 +128,7 @@ class KnownModel:
     ) -> Answer:
         found = []
         for place, record in enumerate(records):
-            assert isinstance(record, Mapping)
+            record = {"text": record} if isinstance(record, str) else record
             if record.get("text") == "!429":
                 raise Overloaded("too much is waiting", retry_after=3.0)
             if record.get("text") == "!evil":

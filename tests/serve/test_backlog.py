@@ -114,6 +114,18 @@ def test_the_speed_is_that_of_a_full_queue(backlog: Backlog, clock: Clock) -> No
         backlog.enter(size(BATCH), None)
 
 
+def test_a_queue_that_is_as_short_as_it_must_be_tells_the_speed_too(clock: Clock) -> None:
+    """At 1,000 tokens a second, 50 ms of queue are half a batch."""
+    backlog = Backlog(0.05, clock)
+    backlog.begin(BATCH, 1000.0)
+    backlog.enter(size(45), None)
+    backlog.note(0)
+    for step in range(1, 101):
+        clock.now += 0.4
+        backlog.note(step * BATCH)
+    assert backlog.tokens_per_second == pytest.approx(250.0, rel=0.01)
+
+
 def test_a_worker_that_waits_for_work_is_not_slow(backlog: Backlog, clock: Clock) -> None:
     for step in range(1, 101):
         place = backlog.enter(size(5), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from encodery.errors import UserError
 from encodery.serve import blocks
@@ -81,3 +82,16 @@ def test_a_bad_record_ends_it_behind_the_blocks_before(predictor: Predictor, tmp
     assert len(next(found).lines) == 7
     with pytest.raises(UserError, match=r"in\.jsonl:9: text = 5; a string is needed"):
         next(found)
+
+
+def test_numbers_that_are_not_finite(predictor: Predictor, tmp_path: Path) -> None:
+    file = write_records(tmp_path / "in.jsonl", RECORDS[:3])
+    with torch.no_grad():
+        predictor.folder.model.get_parameter("encoder.embeddings.norm.bias").fill_(torch.nan)
+    with pytest.raises(UserError) as error:
+        next(run(predictor, file))
+    said = f"{file}:1: the model gave numbers that are not finite; check the model's weights"
+    assert str(error.value) == said
+    (predicted,) = run(predictor, file, skip=True)
+    assert json.loads(predicted.lines[0]) == {"error": said}
+    assert len(predicted.errors) == 3

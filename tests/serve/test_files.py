@@ -74,9 +74,12 @@ def test_only_what_is_missing_is_predicted(model_folder: Path, root: Path, monke
     write_records(file, RECORDS)  # repaired: what comes behind the blocks that are done may change
     computed: list[int] = []
     outputs = Predictor.computed
-    monkeypatch.setattr(
-        Predictor, "computed", lambda self, task, given: computed.append(len(given)) or outputs(self, task, given)
-    )
+
+    def counted(self: Predictor, task: Any, sequences: Any) -> Iterator[Any]:
+        computed.append(len(sequences))
+        return outputs(self, task, sequences)
+
+    monkeypatch.setattr(Predictor, "computed", counted)
     outcome = predict_file(model_folder, file, to, QUIET)
     assert computed == [7, 7, 3]
     assert (outcome.records, outcome.predicted) == (31, 17)

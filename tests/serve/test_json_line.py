@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encodery.serve import json_line as module
-from encodery.serve.json_line import json_line
+from encodery.serve.json_line import NotFinite, json_line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -48,3 +48,14 @@ def test_numbers_of_single_precision(number: float) -> None:
     (found,) = json.loads(json_line({"embedding": [number]}))["embedding"]
     assert math.copysign(1.0, found) == math.copysign(1.0, number)
     assert found == number
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_refused(fast: bool, number: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fast:
+        monkeypatch.setattr(module, "_fast", None)
+    for prediction in ({"score": number}, {"entities": [{"score": 0.5}, {"score": number}]}):
+        with pytest.raises(NotFinite, match=r"^the model gave numbers that are not finite$"):
+            json_line(prediction)
+    assert json_line({"answer": None, "score": 0.5}) == b'{"answer":null,"score":0.5}'

@@ -53,7 +53,7 @@ def test_a_table_of_records(model_folder: Path, tmp_path: Path) -> None:
 
 def test_standard_input(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = b'{"text": "the river"}\n\n{"text": "a city"}\n'
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(given))))  # type: ignore[arg-type]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(given))))
     found = [json.loads(line) for line in predict_lines(model_folder, None, Path("-"))]
     assert [prediction["label"] for prediction in found] == [
         prediction["label"] for prediction in load(model_folder).predict(["the river", "a city"])

@@ -86,7 +86,7 @@ ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driv
 def test_through_ray(model_folder: Path, tmp_path: Path) -> None:
     data = write_records(tmp_path / "in.jsonl", ROWS)
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = [sys.executable, tmp_path / "program.py", model_folder, data, tmp_path / "out"]
+    command = [sys.executable, *map(str, (tmp_path / "program.py", model_folder, data, tmp_path / "out"))]
     subprocess.run(command, check=True, timeout=200)
     lines = [line for path in (tmp_path / "out").iterdir() for line in path.read_text().splitlines()]
     rows = sorted(map(json.loads, lines), key=lambda row: int(row["id"]))

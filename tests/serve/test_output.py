@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -183,7 +183,8 @@ def test_compressed_as_the_name_says(root: Path, suffix: str) -> None:
     to = root / f"out.jsonl{suffix}"
     write(root, to, 2)
     write(root, to)
-    unpack = {"": bytes, ".gz": gzip.decompress, ".zst": _unpacked}[suffix.lower()]
+    unpackers: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.decompress, ".zst": _unpacked}
+    unpack = unpackers[suffix.lower()]
     assert unpack(to.read_bytes()) == WHOLE
     again = root / f"again.jsonl{suffix}"
     write(root, again)

@@ -18,7 +18,8 @@ from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.model.heads import Model
 from encodery.report.predictions import Predictions
-from encodery.serve.predictor import Predictor, group_by_length, load, to_example
+from encodery.serve.grouping import group_by_length
+from encodery.serve.predictor import Predictor, load, to_example
 from tests.serve.conftest import LABELS, sentence
 from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
 

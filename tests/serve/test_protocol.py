@@ -106,6 +106,18 @@ def test_a_slow_one_on_a_connection_that_was_used() -> None:
     assert talk(slow, receive_seconds=0.1) == 408
 
 
+@pytest.mark.parametrize("upgrade", [b"", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"], ids=["plain", "upgrade"])
+def test_nothing_is_said_unasked(upgrade: bytes) -> None:
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(LIVE[:-2] + upgrade + b"\r\n")
+        assert (await answer(reader))[0] == 200
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.3)
+        return b""
+
+    assert talk(wait, receive_seconds=0.1) == b""
+
+
 def test_the_clock_does_not_run_while_the_model_thinks() -> None:
     async def run() -> int:
         service = service_of({"m": FakeModel("m", "fill-mask", seconds=0.3)}, receive_seconds=0.1)

@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -105,6 +106,43 @@ def test_sighup_reads_keys_and_models_again(tmp_path: Path) -> None:
         assert "keys:1: no SHA-256" in server.until("not reloaded")["why"]
         server.until("swapped", times=2)
         assert status(server, "new") == 200
+
+
+def hostile_bodies() -> Iterator[tuple[bytes | Iterator[bytes], dict[str, str]]]:
+    """With their headers; each more than the server should keep."""
+    yield bytes(50 * 2**20), {}
+    yield (bytes(2**16) for _ in range(800)), {}
+    yield (b" " for _ in range(20_000)), {}
+    packer = zlib.compressobj(9, wbits=31)
+    yield (
+        b"".join([*(packer.compress(bytes(2**20)) for _ in range(200)), packer.flush()]),
+        {"content-encoding": "gzip"},
+    )
+    yield b"[" * 2**21, {}
+    yield b"[" * 2**20 + b"]" * 2**20, {}
+    yield b"[" + b"[]," * 2**20 + b"[]]", {}
+    yield b'{"inputs": [' + b'"",' * 2**20 + b'""]}', {}
+    yield b'{"inputs": {' + b",".join(b'"%d": 0' % key for key in range(2**17)) + b"}}", {}
+
+
+def test_hostile_bodies_cost_little() -> None:
+    def peak(server: Server) -> int:
+        lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+    with fake_server() as server, httpx.Client(base_url=server.url, timeout=20) as client:
+        assert client.post("/v1/fill-mask", json={"inputs": ["a" * 1000] * 2000}).status_code == 200
+        before = peak(server)
+        for body, headers in hostile_bodies():
+            try:
+                reply = client.post(
+                    "/v1/fill-mask", content=body, headers={"content-type": "application/json", **headers}
+                )
+            except httpx.TransportError:  # it closed while we were still sending, and the answer was lost on the way
+                continue
+            assert reply.status_code in (200, 400, 413, 422)
+        assert peak(server) - before < 128 * 2**20
+        assert client.post("/v1/fill-mask", json={"inputs": "a"}).status_code == 200
 
 
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,19 +237,43 @@ def test_while_a_worker_is_restarted_others_are_told_when_to_come_back(tmp_path:
     run("well", tmp_path, look)
 
 
-def test_a_worker_that_cannot_be_restarted_is_tried_again(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_be_restarted_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    supervisor.LOGGER.addHandler(caplog.handler)  # a server may have cut it off from the others
+
     async def look(model: LocalModel) -> None:
         (model.folder / "behaves").write_text("cannot_load")
         assert model.worker_pid is not None
         os.kill(model.worker_pid, signal.SIGKILL)
         await until(lambda: model.figures.restarts >= 3)
-        with pytest.raises(NotReady, match=r"cannot be restarted: .*: no such model"):
+        with pytest.raises(NotReady, match="the model 'm' cannot be restarted; the server's log says why"):
             await model.answer(["a"])
+        logged = [(record.message, record.__dict__["fields"]) for record in caplog.records]
+        assert ("worker lost", {"model": "m", "why": "it was ended by SIGKILL"}) in logged
+        assert ("not restarted", {"model": "m", "why": f"{model.folder}: no such model"}) in logged
         (model.folder / "behaves").write_text("well")
         await until(lambda: model.is_ready)
         assert (await model.answer(["a"])).predictions == [b'{"echo":"a"}']
 
-    run("m", make_folder(tmp_path / "m", "well"), look)
+    try:
+        run("m", make_folder(tmp_path / "m", "well"), look)
+    finally:
+        supervisor.LOGGER.removeHandler(caplog.handler)
+
+
+def test_where_there_are_no_more_processes_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(model: LocalModel) -> None:
+        def fail(*arguments: object) -> None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "spawn", fail)
+            assert model.worker_pid is not None
+            os.kill(model.worker_pid, signal.SIGKILL)
+            await until(lambda: model.figures.restarts >= 2)
+        await until(lambda: model.is_ready)
+        assert (await model.answer(["a"])).predictions == [b'{"echo":"a"}']
+
+    run("well", tmp_path, look)
 
 
 def test_what_waits_for_a_worker_that_cannot_be_restarted_is_refused(tmp_path: Path) -> None:
@@ -326,7 +350,7 @@ def test_nothing_is_refused_while_a_model_is_replaced(tmp_path: Path) -> None:
     old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
 
     async def look(model: LocalModel) -> None:
-        versions = []
+        versions: list[str] = []
 
         async def ask() -> None:
             while not versions or versions[-1] != "v2":

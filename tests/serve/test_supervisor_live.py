@@ -210,17 +210,18 @@ def test_five_times_too_much_is_refused_and_the_rest_answered_in_time(
                 seconds.append(time.monotonic() - began)
 
         asking = []
-        for _ in range(200):
+        for _ in range(50):
             asking += [asyncio.create_task(ask(text)) for text in TEXTS[:150]]
             await asyncio.sleep(0.01)
         await asyncio.gather(*asking)
-        assert len(seconds) > 1000
-        assert len(refused) > 1000
+        assert len(seconds) > 300
+        assert len(refused) > 300
         assert all(refusal.retry_after is not None and refusal.retry_after > 0 for refusal in refused)
-        assert sorted(seconds)[int(0.99 * len(seconds))] < 1.0  # five times the bound: the machine may be shared
+        # five times the bound, for the machine may be shared; without it the last of 7,500 waits far longer
+        assert sorted(seconds)[int(0.99 * len(seconds))] < 0.5
         assert (await model.answer(["a city"])).predictions
 
-    run(model_folder, look, SETTINGS.model_copy(update={"max_queue_seconds": 0.2}))
+    run(model_folder, look, SETTINGS.model_copy(update={"max_queue_seconds": 0.1}))
 
 
 @pytest.mark.slow

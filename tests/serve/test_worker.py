@@ -1,4 +1,4 @@
-"""A worker with a real model in this process, asked over a socket: right answers, shared batches, faults contained."""
+"""A worker with a real model in this process, asked over a socket: right answers, shared batches, faults held in."""
 
 import json
 import math
@@ -204,7 +204,8 @@ def test_an_answer_tells_its_tokens_and_times(caller: Caller) -> None:
     assert isinstance(message, Answered)
     assert (message.num_tokens, message.num_truncated) == (4 + 5, 0)
     assert list(message.seconds) == ["queue", "tokenize", "infer", "decode"]
-    assert all(seconds > 0 for seconds in message.seconds.values())
+    assert all(message.seconds[phase] > 0 for phase in ("tokenize", "infer", "decode"))
+    assert message.seconds["queue"] >= 0  # one record may be computed while the other is tokenised
     assert message.computed == 9
 
 

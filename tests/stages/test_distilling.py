@@ -262,9 +262,7 @@ def test_sizes_that_do_not_fit_are_refused_before_anything_runs(done: Path) -> N
     positions = "distill.model.config.max_position_embeddings=64"
     with pytest.raises(UserError, match=r"^distill\.teacher: texts of max_seqlen = 49 are longer"):
         stages_of(opened_student(done, "distill.max_seqlen=49", "distill.tokens_per_step=64", positions))
-    with pytest.raises(
-        UserError, match=r"^distill\.layers = \[7\]: the teacher has no layer 7; its layers are 0 to 0"
-    ):
+    with pytest.raises(UserError, match=r"^distill\.layers = \[7\]: the teacher has no layer 7; its"):
         stages_of(opened_student(done, "distill.layers=[7]"))
 
 

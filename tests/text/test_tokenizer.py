@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from encodery.text.pieces import PIECE_CHARS
-from encodery.text.tokenizer import Tokenizer
+from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.wordpiece import BERT_SPECIAL_TOKENS, WordPiece, WordPieceSpec, build_backend
+from tests.text.scripts import SENTENCES
 
 SPECIALS = list(BERT_SPECIAL_TOKENS.values())
 LETTERS = "abcdeéiosßuzäøñ漢字あд!.,'😀\u0301"
@@ -254,14 +255,19 @@ print(*vocabulary_of(train_tokenizer(parse_spec({"type": sys.argv[1], "vocab_siz
 
 def test_texts_that_are_cut_ahead_are_cut_no_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["The river.", "a city", "", "The river.", "x " * 20_000]
-    tokenizer = train_tokenizer(WordPieceSpec(vocab_size=97, min_frequency=1), ["The river finds a city."] * 3)
+    tokenizer = train_tokenizer(WordPieceSpec(vocab_size=809, min_frequency=1), SENTENCES)
     alone = [tokenizer.cut(text) for text in texts]
     tokenizer.cut_ahead(texts)
     assert [cut.ids for cut in map(tokenizer.cut, texts)] == [cut.ids for cut in alone]
     assert [cut.offsets for cut in map(tokenizer.cut, texts)] == [cut.offsets for cut in alone]
     asked: list[str] = []
     encode = tokenizer.kind.encode_ids
-    monkeypatch.setattr(tokenizer.kind, "encode_ids", lambda text, limit: asked.append(text) or encode(text, limit))
+
+    def noted(text: str, limit: int | None) -> list[int]:
+        asked.append(text)
+        return encode(text, limit)
+
+    monkeypatch.setattr(tokenizer.kind, "encode_ids", noted)
     for text in texts:
         tokenizer.cut(text)
     assert asked == [texts[4]]  # long ones may be cut no further than they are read

@@ -41,13 +41,15 @@ def write_onnx(folder: Path, texts: Path, to: Path) -> None:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
     ids = torch.randint(5, 1000, (2, 16))
+    shape = {0: "batch", 1: "length"}
+    answers = {0: "batch"} if architecture.endswith("ForSequenceClassification") else shape
     torch.onnx.export(
         Logits().eval(),
         (ids, torch.ones_like(ids)),
         str(to),
         input_names=list(INPUTS),
         output_names=["logits"],
-        dynamic_axes={name: {0: "batch", 1: "length"} for name in INPUTS},
+        dynamic_axes={**dict.fromkeys(INPUTS, shape), "logits": answers},
         opset_version=_OPSET,
         dynamo=False,
     )

@@ -39,6 +39,7 @@ class AsyncClient:
         api_key: str | None = None,
         timeout: float = 60.0,
         retries: Retries | None = None,
+        part_records: int = 256,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         parallel: int = 4,
@@ -48,7 +49,7 @@ class AsyncClient:
         Raises:
             UserError: no such address, key or number can be.
         """
-        self._caller = Caller(model, opening_headers(api_key, headers), timeout, retries or Retries())
+        self._caller = Caller(model, opening_headers(api_key, headers), timeout, retries or Retries(), part_records)
         self._http = httpx.AsyncClient(base_url=checked_url(base_url), transport=transport)
         self._parallel = max(parallel, 1)
 

@@ -43,16 +43,18 @@ class Client:
         api_key: str | None = None,
         timeout: float = 60.0,
         retries: Retries | None = None,
+        part_records: int = 256,
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`timeout` in seconds, for each request with its retries. `headers` go with every request. `transport` is
-        httpx's, for other ways than TCP (`httpx.HTTPTransport(uds=...)`).
+        """`timeout` in seconds, for each request with its retries. `part_records` are sent at once, at most: no more
+        than the server's `max_inputs`. `headers` go with every request. `transport` is httpx's, for other ways than
+        TCP (`httpx.HTTPTransport(uds=...)`).
 
         Raises:
             UserError: no such address, key or number can be.
         """
-        self._caller = Caller(model, opening_headers(api_key, headers), timeout, retries or Retries())
+        self._caller = Caller(model, opening_headers(api_key, headers), timeout, retries or Retries(), part_records)
         self._http = httpx.Client(base_url=checked_url(base_url), transport=transport)
 
     def classify(self, records: Sequence[str | TextRecord], **options: Unpack[Options]) -> list[Classification]:

@@ -79,7 +79,7 @@ class PackedEngine:
         return self._run(batch, rows_by_sequence(batch, rows))
 
     def _run(self, batch: Batch, rows: Sequence[Sequence[Row]] | None) -> Float[Tensor, "rows outputs"]:
-        """Values of `rows` (those of each sequence), of every token, or of each sequence's mean: what the graph reads."""
+        """Values of `rows` (those of each sequence), of every token, or of sequences' means: what the graph reads."""
         bounds = batch.cu_seqlens.tolist()
         tokens = [stop - start for start, stop in pairwise(bounds)]
         counts = self._rows_of_each(tokens, rows)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 Work = Literal["predict", "embed"]
 """A model's own task, or the vectors of texts."""
+Phase = Literal["queue", "tokenize", "infer", "decode"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Answer:
     """Of the model that answered."""
     num_tokens: int
     num_truncated: int
-    seconds: Mapping[Literal["queue", "tokenize", "infer", "decode"], float] = field(default_factory=dict)
+    seconds: Mapping[Phase, float] = field(default_factory=dict)
     """How long each phase took, of the slowest record."""
 
 

@@ -108,7 +108,7 @@ class Backlog:
         it drains: else the worker waited for work."""
         now = self.clock()
         then, before, was_full = self._mark
-        is_full = self.tokens > 2 * self._batch_tokens
+        is_full = self.tokens > min(2.0 * self._batch_tokens, 0.5 * self.max_seconds * self.tokens_per_second)
         elapsed = now - then
         if was_full and is_full and elapsed > 0 and computed >= before:
             kept = math.exp(-elapsed / MEMORY_SECONDS)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from encodery.errors import UserError
 from encodery.serve.ahead import ahead
 from encodery.serve.blocks import Block, Entry
-from encodery.serve.json_line import json_line
+from encodery.serve.json_line import NotFinite, json_line
 from encodery.serve.predictor import Predictor, Prepared, to_example
 
 Result = TypeVar("Result")
@@ -51,14 +51,25 @@ def predict_blocks(
     """
     for ready in ahead(map(partial(_prepare, predictor, skip=skip), blocks)):
         prepared = [entry for entry in ready.entries if isinstance(entry, Prepared)]
-        outputs = _outputs(predictor, prepared, tick)
-        predictions = (entry.decode(said) for entry, said in zip(prepared, outputs, strict=True))
-        errors = [str(entry) for entry in ready.entries if isinstance(entry, UserError)]
-        lines = [
-            json_line({"error": str(entry)} if isinstance(entry, UserError) else next(predictions))
-            for entry in ready.entries
-        ]
+        outputs = iter(_outputs(predictor, prepared, tick))
+        lines: list[bytes] = []
+        errors: list[str] = []
+        for entry in ready.entries:
+            line = entry if isinstance(entry, UserError) else _attempt(_line, (entry, next(outputs)), skip)
+            if isinstance(line, UserError):
+                errors.append(str(line))
+                line = json_line({"error": str(line)})
+            lines.append(line)
         yield Predicted(ready.block, lines, errors, sum(entry.num_tokens for entry in prepared))
+
+
+def _line(said: tuple[Prepared, list[Any]]) -> bytes:
+    """The prediction for a record, from what the model says of it."""
+    prepared, outputs = said
+    try:
+        return json_line(prepared.decode(outputs))
+    except NotFinite as error:
+        raise UserError(f"{prepared.example.source}: {error}; check the model's weights") from None
 
 
 def _prepare(predictor: Predictor, block: Block, skip: bool) -> _Ready:

@@ -20,6 +20,9 @@ from encodery.serve.unexpected import is_out_of_memory, unexpected
 class NotFiniteError(ArithmeticError):
     """An engine gave infinities, or what is no number."""
 
+    def __init__(self) -> None:
+        super().__init__("the model gave numbers that are not finite")
+
 
 class FiniteEngine:
     """An engine that never gives numbers which are not finite: a task could make a plausible answer of them."""
@@ -134,8 +137,7 @@ def _request(unit: Unit) -> Request:
 
 def _refusal(unit: Unit, error: Exception) -> Refusal:
     if isinstance(error, NotFiniteError):
-        message = f"record {unit.record + 1}: the model gave numbers that are not finite"
-        return BadOutput(message, place=unit.record)
+        return BadOutput(f"record {unit.record + 1}: {error}", place=unit.record)
     if is_out_of_memory(error):
         return NotReady(f"not enough memory for {unit.num_tokens:,} tokens", retry_after=1.0, place=unit.record)
     return unexpected("computing", error, unit.record)

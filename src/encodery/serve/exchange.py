@@ -1,5 +1,6 @@
 """A request with its answer: the ids, times and counts that every route adds to, told in headers, metrics and log."""
 
+import asyncio
 import re
 import secrets
 import time
@@ -106,7 +107,7 @@ class Exchanges:
     def __init__(
         self, app: ASGIApp, is_draining: Callable[[], bool], over: Callable[[Exchange, Scope], None]
     ) -> None:
-        """When the server `is_draining`, connections are closed with their answers; `over` is told of each exchange."""
+        """When the server `is_draining`, connections close with their answers; `over` is told of each exchange."""
         self.app = app
         self.is_draining = is_draining
         self.over = over
@@ -131,7 +132,8 @@ class Exchanges:
             await self._run(scope, receive, tell, exchange)
         finally:
             exchange.total = time.monotonic() - exchange.started
-            self.over(exchange, scope)
+            # soon, not now: the loop writes to sockets when its turn ends, and the answer need not wait for the log
+            asyncio.get_running_loop().call_soon(self.over, exchange, scope)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:

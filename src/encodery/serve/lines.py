@@ -40,9 +40,8 @@ def predict_records(
     _check_one(text, file)
     predictor = load(model)
     task = predictor.task
-    given: Iterable[tuple[str, Any]]
-    given = [("the text", text)] if text is not None else Records(cast(Path, file))
-    read = ((record, to_example(task, record, source)) for source, record in given)
+    given: Iterable[tuple[str, Any]] = [("the text", text)] if text is not None else Records(cast(Path, file))
+    read: Iterator[tuple[Any, Any]] = ((record, to_example(task, record, source)) for source, record in given)
     while chunk := list(islice(read, RECORDS_AT_ONCE)):
         predictions = predictor.predict_examples(example for _, example in chunk)
         yield from ((record, prediction) for (record, _), prediction in zip(chunk, predictions, strict=True))

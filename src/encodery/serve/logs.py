@@ -83,7 +83,8 @@ def log_to(stream: Stream | None = None) -> JsonLines:
     for name in ("encodery.serve", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "encodery.serve" else logging.WARNING)
+        # what uvicorn warns of are faults of clients: any of them could fill the log
+        logger.setLevel(logging.INFO if name == "encodery.serve" else logging.ERROR)
     return handler
 
 

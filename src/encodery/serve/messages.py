@@ -119,4 +119,5 @@ def read_message(frame: Frame) -> Message:
 
 def read_info(values: Mapping[str, Any]) -> ModelInfo:
     """What `Ready.info` tells; JSON has no tuples."""
-    return ModelInfo(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return ModelInfo(**told)

@@ -18,6 +18,7 @@ from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
+from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
@@ -238,22 +239,3 @@ def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
     if unknown := sorted(values.keys() - allowed):
         raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
     return task.read(source, values, None)
-
-
-def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int, mixed: bool = False) -> list[list[int]]:
-    """Indices in groups of similar length, each at most `max_tokens` tokens (at least one sequence). With `mixed` in
-    the order in which they come: an engine that fills calls with sequences leaves less room empty if they differ.
-
-    Texts with a language and texts without one, which get no vector, are never in one group.
-    """
-    keys = [(sequence.language_ids is None, len(sequence.input_ids)) for sequence in sequences]
-    groups: list[list[int]] = []
-    total = 0
-    for index in sorted(range(len(sequences)), key=lambda index: keys[index][: 1 if mixed else 2]):
-        plain, length = keys[index]
-        if not groups or total + length > max_tokens or plain != keys[groups[-1][0]][0]:
-            groups.append([])
-            total = 0
-        groups[-1].append(index)
-        total += length
-    return groups

@@ -76,11 +76,16 @@ class WorkerProcess(asyncio.Protocol):
         Raises:
             UserError: the folder cannot be served.
             WorkerDiedError: the process ended, or took too long.
+            OSError: there are no more processes or files to have.
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = spawn(self.settings, name, folder, theirs)
+        try:
+            with theirs:
+                self._process = spawn(self.settings, name, folder, theirs)
+        except OSError:
+            ours.close()
+            raise
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
         try:
@@ -116,24 +121,28 @@ class WorkerProcess(asyncio.Protocol):
         self._is_asked = True
         if self._transport is not None:
             self._transport.close()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._process is None:
             return
         if self.ready is None:  # it loads, and would not see that the socket closed
             self._process.kill()
         try:
-            async with asyncio.timeout(seconds):
-                await self._gone()
-        except TimeoutError:
-            self._process.kill()
-            await self._gone()
-        if self._watch is not None:
-            self._watch.cancel()
+            await self._gone(seconds)
+        finally:  # also where we are told not to wait
+            if self._process.poll() is None:
+                self._process.kill()
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_SECONDS)
         tasks = (task for task in (self._watch, self._reporting) if task is not None)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _gone(self) -> None:
-        while self._process is not None and self._process.poll() is None:
-            await asyncio.sleep(0.01)
+    async def _gone(self, seconds: float) -> None:
+        """Wait so long for its end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._process is not None and self._process.poll() is None:
+                    await asyncio.sleep(0.01)
 
     def kill(self, reason: str) -> None:
         """End it at once; `lost` is called with the reason."""
@@ -157,19 +166,19 @@ class WorkerProcess(asyncio.Protocol):
             self.kill(f"it sent what is no message ({error})")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Of `asyncio.Protocol`: the process has ended, or is made to."""
+        """Of `asyncio.Protocol`: the process ends, or is made to."""
         if self._watch is not None:
             self._watch.cancel()
         self._has_ended = True
         if self._process is not None and not self._is_asked:
-            self._process.kill()
             self._reporting = asyncio.get_running_loop().create_task(self._report())
 
     async def _report(self) -> None:
         assert self._process is not None
-        with suppress(TimeoutError):  # a process that waits for a device may outlive its own death
-            async with asyncio.timeout(END_SECONDS):
-                await self._gone()
+        await self._gone(END_SECONDS)
+        if self._process.poll() is None:
+            self._process.kill()
+            await self._gone(END_SECONDS)  # not for ever: a process that waits for a device may outlive its death
         reason = self._reason or how_it_ended(self._process.returncode)
         if not self._began.done():
             self._began.set_exception(WorkerDiedError(reason))

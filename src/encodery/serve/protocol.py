@@ -11,8 +11,8 @@ from encodery.serve.settings import Settings
 class BoundedProtocol(HttpToolsProtocol):
     """A connection whose requests arrive in time and with headers of a bounded size, or that is closed.
 
-    The clock of a request runs from its first byte, for the first of a connection from the connection's beginning:
-    a client that opens a connection and says nothing is closed, too. Between requests uvicorn's keep-alive runs.
+    The clock of a request runs from its first byte. A client who opens a connection and says nothing is closed after
+    as long; between requests uvicorn's keep-alive runs.
     """
 
     settings: Settings
@@ -23,6 +23,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._write_clock: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
+        self._is_receiving = False
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             self._refuse(
@@ -52,9 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._in_head = True
-        if self._clock is None:
-            self._start_clock()
+        self._in_head = self._is_receiving = True
+        self._start_clock()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -65,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request has arrived."""
+        self._is_receiving = False
         self._stop_clock()
         super().on_message_complete()
 
@@ -86,6 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(Problem("bad_request", "the request is not HTTP/1.1 as a server can read it"))
 
     def _start_clock(self) -> None:
+        self._stop_clock()
         self._clock = self.loop.call_later(self.settings.receive_seconds, self._too_slow)
 
     def _stop_clock(self) -> None:
@@ -103,9 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_clock()
         if self.transport.is_closing():
             return
-        asked = self.scope is not None or problem.code != "timeout"
         answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if asked and not answering:
+        if not answering and (self._is_receiving or problem.code != "timeout"):
             self.transport.write(_plain(problem))
         self.transport.close()
 

@@ -208,7 +208,8 @@ class Running:
     async def _reload(self) -> None:
         with _logged("keys"):
             self.service.keys.reload()
-        for name, model in self.models.items():
+        for name in self.answering:  # what is still being loaded is new anyway
+            model = self.models[name]
             with _logged(name):
                 info = await model.swap(model.folder)
                 LOGGER.info("swapped", extra={"fields": {"model": name, **_about(info)}})

@@ -1,6 +1,5 @@
 """The thread of a worker that decodes what was computed and sends it."""
 
-import math
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +8,9 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-import orjson
-
 from encodery.serve.answers import BadOutput, Refusal
 from encodery.serve.frames import FrameError
+from encodery.serve.json_line import NotFinite, json_line
 from encodery.serve.messages import Message, Refused, pack_message
 from encodery.serve.request import Request
 from encodery.serve.unexpected import unexpected
@@ -115,16 +113,7 @@ def to_json(prediction: Mapping[str, Any], record: int = 0) -> bytes:
     Raises:
         BadOutput: a number in it is not finite.
     """
-    document = orjson.dumps(prediction)
-    # what is not finite becomes null
-    if b"null" in document and not _is_finite(prediction):
-        raise BadOutput(f"record {record + 1}: the model gave numbers that are not finite", place=record)
-    return document
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_is_finite, value.values()))
-    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
+    try:
+        return json_line(prediction)
+    except NotFinite as error:
+        raise BadOutput(f"record {record + 1}: {error}", place=record) from None

@@ -38,7 +38,7 @@ class Settings(Config):
     max_connections: int = Field(default=16_384, ge=1)
 
     receive_seconds: float = Field(default=10.0, gt=0)
-    """In which a request must have come whole, from its first byte or from the connection's beginning."""
+    """In which a request must have come whole, from its first byte, and a connection must have its first request."""
     send_seconds: float = Field(default=20.0, gt=0)
     """In which a client must have taken of its answer what the system's buffers do not hold."""
     keep_alive_seconds: int = Field(default=30, ge=1)

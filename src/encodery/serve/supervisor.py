@@ -1,6 +1,7 @@
 """A model behind a worker process that is replaced when it dies, when it hangs, and when there is a better model."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from encodery.serve.messages import Pong, Question
 from encodery.serve.version import Asked, Version
 
 __all__ = ["Figures", "LocalModel"]
+LOGGER = logging.getLogger(__name__)
 HEALTHY_SECONDS = 30.0
 """A worker that has lived for so long has no part in the faults of those before it."""
 RETIRE_SECONDS = 60.0
@@ -216,6 +218,7 @@ class LocalModel:
         if version is not self._version or self._is_draining:
             return
         self._why = f"is being restarted: {reason}"
+        LOGGER.error("worker lost", extra={"fields": {"model": self.name, "why": reason}})
         self._failures = self._failures + 1 if time.monotonic() - version.began < HEALTHY_SECONDS else 1
         self._restarting = self._begin(self._restart())
 
@@ -250,7 +253,8 @@ class LocalModel:
                 version = await self._started(folder if folder.is_dir() else self.folder)
             except UserError as error:
                 self._failures += 1
-                self._why = f"cannot be restarted: {error}"
+                self._why = "cannot be restarted; the server's log says why"
+                LOGGER.error("not restarted", extra={"fields": {"model": self.name, "why": str(error)}})
                 held, self._held = self._held, []
                 for asked in held:
                     asked.refuse(self._not_ready())

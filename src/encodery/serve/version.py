@@ -8,6 +8,7 @@ from pathlib import Path
 
 from encodery.errors import UserError
 from encodery.serve.answers import (
+    PHASES,
     Answer,
     BadOutput,
     DeadlineExceeded,
@@ -80,7 +81,7 @@ class Version:
             self.ready: Ready = await self._process.start(name, self.folder)
             self.info: ModelInfo = read_info(self.ready.info)
             await self._test()
-        except WorkerDiedError as error:
+        except (WorkerDiedError, OSError) as error:
             raise UserError(f"{self.folder}: its worker did not come up: {error}") from None
         except BaseException:
             await self._process.stop()
@@ -157,7 +158,7 @@ class Version:
 
     def _answer(self, message: Answered, body: bytes) -> Answer:
         predictions = Frame(None, body).parts(message.sizes)
-        seconds = {phase: message.seconds[phase] for phase in ("queue", "tokenize", "infer", "decode")}
+        seconds = {phase: message.seconds[phase] for phase in PHASES}
         return Answer(predictions, self.info.version, message.num_tokens, message.num_truncated, seconds)
 
     def _gone(self, reason: str) -> None:

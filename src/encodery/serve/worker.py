@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -17,10 +18,10 @@ import torch
 from encodery.errors import UserError
 from encodery.serve.backlog import characters
 from encodery.serve.batcher import Batcher
-from encodery.serve.computing import Computing, FiniteEngine
+from encodery.serve.computing import Computing, FiniteEngine, NotFiniteError
 from encodery.serve.frames import FrameError, Splitter
 from encodery.serve.job import WorkerJob
-from encodery.serve.messages import Failed, Forget, Message, Ping, Pong, Question, read_message
+from encodery.serve.messages import Failed, Forget, Message, Ping, Pong, Question, Ready, read_message
 from encodery.serve.predictor import Predictor, load
 from encodery.serve.request import Request
 from encodery.serve.sending import Sending, Wire
@@ -48,15 +49,29 @@ def main(arguments: list[str]) -> None:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
-        predictor = load(job.folder, threads=job.threads)
-        predictor.engine = FiniteEngine(predictor.engine)
-        predictor.max_tokens = max(predictor.max_tokens, job.batch_tokens)
-        ready = warm_up(predictor, job.name, job.folder, job.batch_tokens)
+        predictor, ready = prepare(job)
     except UserError as error:
         wire.send(Failed(str(error)))
         return
     wire.send(ready)
     Worker(predictor, wire, job.batch_tokens).serve(connection)
+
+
+def prepare(job: WorkerJob) -> tuple[Predictor, Ready]:
+    """The model, loaded and warm.
+
+    Raises:
+        UserError: it cannot be loaded, or cannot compute.
+    """
+    predictor = load(job.folder, threads=job.threads)
+    predictor.engine = FiniteEngine(predictor.engine)
+    predictor.max_tokens = max(predictor.max_tokens, job.batch_tokens)
+    try:
+        return predictor, warm_up(predictor, job.name, job.folder, job.batch_tokens)
+    except NotFiniteError as error:
+        raise UserError(f"{job.folder}: {error}") from None
+    except (RuntimeError, MemoryError) as error:  # as engines fail; there are no texts of users yet
+        raise UserError(f"{job.folder}: the model cannot compute ({type(error).__name__}: {error!s:.200})") from error
 
 
 def end(fault: threading.ExceptHookArgs) -> None:
@@ -92,10 +107,11 @@ class Worker:
             thread.start()
         splitter = Splitter()
         try:
-            while data := connection.recv(READ_BYTES):
-                for frame in splitter.feed(data):
-                    self.take(read_message(frame))
-        except (ConnectionError, FrameError) as error:
+            with suppress(ConnectionError):  # the server is gone
+                while data := connection.recv(READ_BYTES):
+                    for frame in splitter.feed(data):
+                        self.take(read_message(frame))
+        except FrameError as error:
             print(f"encodery: worker: {error}", file=sys.stderr, flush=True)
 
     def take(self, message: Message) -> None:

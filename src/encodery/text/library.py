@@ -21,7 +21,7 @@ from encodery.text.revision import NewToken, Revision, rebuilt
 from encodery.text.stored import by_id
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 from encodery.text.word_memory import WordMemory
-from encodery.text.word_offsets import WordOffsets
+from encodery.text.word_offsets import WordOffsets, offsets_of
 from encodery.text.word_table import Runs
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
@@ -119,13 +119,7 @@ class LibraryKind(ABC):
     @cached_property
     def _offsets(self) -> WordOffsets | None:
         """The same with offsets, for the kinds that leave these as the library has them."""
-        independence = independence_of(self.backend) if self.offsets_of_words else None
-        return None if independence is None else WordOffsets(independence, self._cut_words)
-
-    def _cut_words(self, words: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """Ids and offsets of words alone, by the library."""
-        encodings = self.backend.encode_batch(list(words), add_special_tokens=False)
-        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+        return offsets_of(self.backend) if self.offsets_of_words else None
 
     _solve: Callable[[Sequence[bytes]], Runs] | None = None
     """The ids of single words by a way of our own, where there is one that is faster than the library."""

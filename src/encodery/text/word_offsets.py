@@ -6,8 +6,10 @@ known yet is asked of it, word by word, and text that is mostly new is left to i
 
 from collections.abc import Callable, Sequence
 
+import tokenizers
+
 from encodery.text.alignment import Span
-from encodery.text.independence import Independence
+from encodery.text.independence import Independence, independence_of
 
 MAX_WORDS = 1 << 16
 """Then the memory begins anew. Full, it takes about 30 MB."""
@@ -63,3 +65,14 @@ class WordOffsets:
         known.update(zip(alone, self._cut(alone), strict=True))
         self._known = known
         return known
+
+
+def offsets_of(backend: tokenizers.Tokenizer) -> WordOffsets | None:
+    """A memory for a tokenizer; None if its words are not known to be independent."""
+
+    def cut(words: Sequence[str]) -> list[tuple[list[int], list[Span]]]:
+        encodings = backend.encode_batch(list(words), add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+
+    independence = independence_of(backend)
+    return None if independence is None else WordOffsets(independence, cut)

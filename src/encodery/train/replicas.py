@@ -83,6 +83,7 @@ def _summing(module: nn.Module) -> DistributedDataParallel:
     return replicated
 
 
-def _sum(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+# a documented name of torch.distributed, which its type hints do not export
+def _sum(_: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]
     future: torch.futures.Future[list[Tensor]] = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
     return future.then(lambda done: done.value()[0])

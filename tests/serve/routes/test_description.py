@@ -1,5 +1,6 @@
 """The OpenAPI description says what happens: asked at random, nothing else does."""
 
+import json
 import re
 from typing import Any
 
@@ -40,6 +41,12 @@ def test_every_route_but_the_page_is_described() -> None:
     described = set(app.openapi()["paths"])
     hidden = {"/", "/docs", "/openapi.json"}
     assert {route.path for route in app.routes if not route.path.startswith("/static/")} - hidden == described  # type: ignore[attr-defined]
+
+
+def test_limits_that_were_set_are_described() -> None:
+    paths = create_app(service_of(max_inputs=5)).openapi()["paths"]
+    for path in ("/v1/fill-mask", "/v1/embeddings"):
+        assert '"maxItems": 5' in json.dumps(paths[path]["post"]["requestBody"])
 
 
 def test_all_but_health_need_a_key() -> None:

@@ -36,12 +36,12 @@ class TaskForm:
     prediction: Schema
     example: Any
 
-    def request(self, task: str) -> Schema:
+    def request(self, task: str, max_inputs: int) -> Schema:
         """The body."""
         record = {"anyOf": [{"type": "string"}, self.record]}
         if "text" not in self.record["properties"]:
             record = self.record
-        inputs = {"anyOf": [record, {"type": "array", "items": record, "minItems": 1, "maxItems": 2048}]}
+        inputs = {"anyOf": [record, {"type": "array", "items": record, "minItems": 1, "maxItems": max_inputs}]}
         return {
             **_object({"inputs": inputs}, {"model": _NAME}),
             "title": f"{task} request",

@@ -16,25 +16,6 @@ from encodery.serve.service import Service
 
 _ALLOWED = ("input", "model", "encoding_format", "dimensions", "user")
 _FORMATS = ("float", "base64")
-_REQUEST = {
-    "title": "embeddings request",
-    "type": "object",
-    "required": ["input"],
-    "additionalProperties": False,
-    "properties": {
-        "input": {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 2048},
-            ]
-        },
-        "model": {"type": "string"},
-        "encoding_format": {"enum": ["float", "base64"]},
-        "dimensions": {"type": "integer", "minimum": 1, "description": "only the model's own number"},
-        "user": {"type": "string", "description": "not read"},
-    },
-    "example": {"input": ["A fine day", "It rained."], "encoding_format": "float"},
-}
 _RESPONSE = {
     "type": "object",
     "required": ["object", "data", "model", "usage"],
@@ -59,6 +40,33 @@ _RESPONSE = {
         },
     },
 }
+
+
+def _request(max_inputs: int) -> dict[str, Any]:
+    return {
+        "title": "embeddings request",
+        "type": "object",
+        "required": ["input"],
+        "additionalProperties": False,
+        "properties": {
+            "input": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1},
+                    {
+                        "type": "array",
+                        "items": {"type": "string", "minLength": 1},
+                        "minItems": 1,
+                        "maxItems": max_inputs,
+                    },
+                ]
+            },
+            "model": {"type": "string"},
+            "encoding_format": {"enum": ["float", "base64"]},
+            "dimensions": {"type": "integer", "minimum": 1, "description": "only the model's own number"},
+            "user": {"type": "string", "description": "not read"},
+        },
+        "example": {"input": ["A fine day", "It rained."], "encoding_format": "float"},
+    }
 
 
 def openai_routes(service: Service) -> APIRouter:
@@ -102,7 +110,7 @@ def openai_routes(service: Service) -> APIRouter:
         embeddings,
         methods=["POST"],
         summary="Vectors of texts, as the OpenAI API",
-        **described(_REQUEST, _RESPONSE),
+        **described(_request(service.settings.max_inputs), _RESPONSE),
     )
     for path, endpoint, summary, statuses in (
         ("/v1/models", models, "What is served, and the limits", ()),

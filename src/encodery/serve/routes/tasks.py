@@ -23,7 +23,7 @@ def task_routes(service: Service) -> APIRouter:
             methods=["POST"],
             name=task,
             summary=form.summary,
-            **described(form.request(task), form.response()),
+            **described(form.request(task, service.settings.max_inputs), form.response()),
         )
     return router
 

@@ -55,6 +55,7 @@ export function inputsOf(name) {
   const values = Object.fromEntries([...areas()].map((area) => [area.name, area.value]));
   const made = taskOf(name).inputs(values);
   const language = byId("language")?.value;
-  const said = (record) => (language ? { ...record, language } : record);
+  const record = (one) => (typeof one === "string" ? { text: one } : one);
+  const said = (one) => (language ? { ...record(one), language } : one);
   return Array.isArray(made) ? made.map(said) : said(made);
 }

@@ -34,7 +34,13 @@ export function showVectors(predictions, records) {
     el(
       "tr",
       null,
-      el("th", { scope: "row" }, el("span", { class: "place" }, `${a + 1}`), " ", el("bdi", null, records[a].text)),
+      el(
+        "th",
+        { scope: "row" },
+        el("span", { class: "place" }, `${a + 1}`),
+        " ",
+        el("bdi", null, records[a].text ?? records[a]),
+      ),
       row.map((cosine, b) => (a === b ? el("td", { class: "same" }, "1") : cell(cosine, heat(cosine)))),
     ),
   );

@@ -28,7 +28,7 @@ function hues(labels, entities) {
   return new Map([...names].map((name, place) => [name, place % HUES]));
 }
 
-/** Entities in their text, how many there are of each label, and all of them as a table. */
+/** Entities in their text, and all of them as a table. */
 export function showEntities(prediction, record, model) {
   const entities = prediction.entities;
   const hue = hues(model.labels, entities);

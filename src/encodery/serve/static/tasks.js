@@ -50,7 +50,7 @@ const TASKS = {
   "feature-extraction": {
     about: "Texts as vectors, and how much alike they are.",
     fields: [{ key: "texts", label: "Texts, one a line", rows: 7 }],
-    inputs: ({ texts }) => lines(texts).map((text) => ({ text })),
+    inputs: ({ texts }) => lines(texts),
     fill: ({ texts }) => ({ texts: texts.join("\n") }),
     show: showVectors,
   },
@@ -90,7 +90,7 @@ const written = (value) =>
 
 /** The view of a prediction, and its JSON; of one that has not the form that is expected, the JSON alone. */
 export function shownOf(name, prediction, inputs, model) {
-  const json = el("pre", { tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
+  const json = el("pre", { role: "group", tabindex: 0, "aria-label": "JSON" }, el("code", null, written(prediction)));
   try {
     const { shown, summary } = taskOf(name).show(prediction, inputs, model);
     const note = prediction?.truncated
@@ -100,7 +100,7 @@ export function shownOf(name, prediction, inputs, model) {
       shown: [
         ...shown,
         ...note,
-        el("details", { open: !shown.length, "aria-label": "JSON" }, el("summary", null, "JSON"), json),
+        el("details", { open: !shown.length, "aria-label": "Answer as JSON" }, el("summary", null, "JSON"), json),
       ],
       summary,
     };
