@@ -111,6 +111,9 @@ def export(
     max_metric_drop: Annotated[
         float, typer.Option(help="points of the task's first metric that may be lost on --data")
     ] = 0.5,
+    min_cosine: Annotated[
+        float, typer.Option(help="of the hidden states with the model's; lower is faster where --data vouches")
+    ] = 0.999,
     task: Annotated[
         str | None, typer.Option(metavar="feature-extraction", help="vectors in the place of the head's answers")
     ] = None,
@@ -122,6 +125,7 @@ def export(
     from encodery.stages.export_stage import run_export
 
     stated = {"dtype": dtype, "engine": engine, "task": task, "max_metric_drop": max_metric_drop}
+    stated |= {"min_cosine": min_cosine}
     settings = ExportSettings.parse(stated, "export")
     run_export(Console(highlight=False), model, to, settings, data or [], field or [], calibrate)
 

@@ -17,6 +17,7 @@ from encodery.deploy.graph import input_names, reads_of, trace
 from encodery.deploy.packed_engine import Inputs
 from encodery.deploy.quantize import (
     COSINE,
+    MARGIN,
     Choice,
     Hidden,
     Quantised,
@@ -100,9 +101,15 @@ def calibrate(source: Source, sequences: Sequence[packed.Sequence]) -> Calibrati
 
 
 def build(
-    source: Source, engine: EngineName, dtype: Dtype, folder: Path, calibration: Calibration | None, tell: Tell
+    source: Source,
+    engine: EngineName,
+    dtype: Dtype,
+    folder: Path,
+    calibration: Calibration | None,
+    tell: Tell,
+    min_cosine: float = COSINE,
 ) -> Built:
-    """Write the graph of a model for an engine into a folder.
+    """Write the graph of a model for an engine into a folder; in int8 as many products as `min_cosine` allows.
 
     Raises:
         UserError: a package that the engine needs is not installed.
@@ -120,7 +127,7 @@ def build(
         if calibration is None:
             return Built(engine, folder)
         made = onnx_int8.OnnxInt8(folder / onnx.GRAPH, calibration.judged)
-    choice = choose_kept(made, calibration.reference, tell=tell)
+    choice = choose_kept(made, calibration.reference, 1 - MARGIN * (1 - min_cosine), tell=tell)
     made.save(folder, choice.kept)
     return Built(engine, folder, made, choice)
 

@@ -18,8 +18,8 @@ from encodery.deploy.packed_engine import Inputs
 
 COSINE = 0.999
 """Of the hidden states that a head reads with those of the model in float32, the mean over rows."""
-AIM = 0.9992
-"""What is aimed at over the calls that a graph is judged by: the texts that it is verified by are harder."""
+MARGIN = 0.8
+"""How much of what the cosine may lose is aimed at: the texts that it is verified by are others, and harder."""
 CALIBRATION_CALLS = 40
 """Of 256 tokens at most: more of them changed nothing (`benchmarks/results/2026-11-23-int8.md`)."""
 JUDGED_CALLS = 12
@@ -60,7 +60,7 @@ class Choice:
 def choose_kept(
     quantised: Quantised,
     reference: Hidden,
-    bound: float = AIM,
+    bound: float = 1 - MARGIN * (1 - COSINE),
     known: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Choice:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from encodery.config import Config
 from encodery.deploy.bundle import Dtype, EngineName
+from encodery.deploy.quantize import COSINE
 
 
 class ExportSettings(Config):
@@ -18,6 +19,8 @@ class ExportSettings(Config):
     """Vectors in the place of what the model's head says."""
     max_metric_drop: float = Field(default=0.5, ge=0.0, le=100.0)
     """Points of the task's first metric that may be lost on the dev data."""
+    min_cosine: float = Field(default=COSINE, ge=0.9, le=1.0)
+    """Of the hidden states that the head reads with those of the model, the mean; for bf16 and int8."""
 
     @property
     def engines(self) -> tuple[EngineName, ...]:

@@ -91,7 +91,10 @@ def export_bundle(model: Path, into: Path, settings: ExportSettings, text: Text,
         calibration = calibrate(source, [s for example in drawn for s in task.encode(example).sequences])
     table: TableType = calibration.table if calibration else "bf16" if settings.dtype == "bf16" else "fp32"
     save_tables(into, predictor.folder.model.encoder.embeddings, table)
-    builds = [build(source, engine, settings.dtype, into / engine, calibration, tell) for engine in settings.engines]
+    builds = [
+        build(source, engine, settings.dtype, into / engine, calibration, tell, settings.min_cosine)
+        for engine in settings.engines
+    ]
     measured = _measured(source, builds, into, settings.dtype)
     work = Verification(source, settings, text, calibration, into, tell)
     built, info, parity, gate = work.first_good(builds, measured)

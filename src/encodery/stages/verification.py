@@ -80,7 +80,7 @@ class Verification:
     def _judged(self, built: Built, info: BundleInfo) -> tuple[Parity, Gate | None, str | None]:
         """What was found of a build, and what is wrong with it."""
         parity = self.parity(built, info)
-        found = complaint(parity, self.settings.dtype)
+        found = complaint(parity, self.settings.dtype, self.settings.min_cosine)
         gate = None if found else self.gate(built, info)
         return parity, gate, found or (gate.complaint(self.settings.max_metric_drop) if gate else None)
 
