@@ -25,7 +25,7 @@ from typing import Any
 
 from encodery.bench.clients import Answers, Request, closed_loop, open_loop
 from encodery.bench.machine import family_of
-from encodery.bench.serve_sides import Launch, Server, free_port
+from encodery.bench.serve_sides import Launch, Server, end_on_terminate, free_port
 from encodery.bench.turns import percentile
 from encodery.report.curves import Series, line_chart
 from encodery.report.page import Chart, Fact, RunReport, Section, render_report
@@ -235,6 +235,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--step", type=float, default=10.0, help="seconds between two samples")
     parser.add_argument("--capacity-seconds", type=float, default=30.0)
     plan = parser.parse_args(arguments)
+    end_on_terminate()
     port = free_port()
     command = (sys.executable, "-m", "encodery", "serve", *map(str, plan.models), "--port", str(port))
     with tempfile.TemporaryDirectory(prefix="encodery-soak-") as temporary:

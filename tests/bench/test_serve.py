@@ -1,6 +1,7 @@
 """Servers that are started, asked and ended: a small one of the standard library stands for all of them."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,32 @@ def is_dead(pid: int) -> bool:
         return ") Z" in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return True
+
+
+TOLD_TO_END = """
+import sys, time
+from pathlib import Path
+from encodery.bench.serve_sides import Launch, Server, end_on_terminate
+end_on_terminate()
+code, port, log = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+launch = Launch((sys.executable, "-c", code, port, "200"), "/ask", "/health", "text")
+with Server("it", launch, int(port), log) as server:
+    print(server.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_benchmark_that_is_told_to_end_leaves_no_server(tmp_path: Path) -> None:
+    arguments = (SERVER, str(free_port()), str(tmp_path / "log.txt"))
+    with subprocess.Popen(
+        (sys.executable, "-c", TOLD_TO_END, *arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as bench:
+        assert bench.stdout is not None
+        pid = int(bench.stdout.readline())
+        assert not is_dead(pid)
+        bench.terminate()
+        bench.wait(timeout=30)
+    assert is_dead(pid)
 
 
 def test_a_refusal_is_not_measured(tmp_path: Path, clients: Worker) -> None:

@@ -37,6 +37,11 @@ def test_overhead_is_what_is_above_the_process() -> None:
     assert meets_target(overhead)
 
 
+def test_noise_is_no_negative_overhead() -> None:
+    overhead = results("one", **ONE | {OURS: turns(0.0011)})["one/overhead"]
+    assert (overhead.ours, overhead.ratio) == (0.001, 1000.0)
+
+
 def test_latency_is_against_the_fastest_server() -> None:
     latency = results("one", **ONE)["one/latency"]
     assert (latency.ours, latency.peer) == (2.3, 2.9)

@@ -57,18 +57,31 @@ def test_what_is_not_strict_json(body: bytes, message: str) -> None:
 
 def test_deeper_than_the_parser_goes() -> None:
     with pytest.raises(Problem, match="too deep in each other"):
-        parse_json(b"[" * 100_000 + b"]" * 100_000, 16)
+        parse_json(b"[" * 5_000 + b"]" * 5_000, 16, 10_000)
 
 
 def test_as_deep_as_allowed() -> None:
-    assert parse_json(b'{"a":' + b"[" * 15 + b"]" * 15 + b"}", 16)
+    assert parse_json(b'{"a":' + b"[" * 15 + b"]" * 15 + b"}", 16, 10_000)
     with pytest.raises(Problem) as caught:
-        parse_json(b'{"a":' + b"[" * 16 + b"]" * 16 + b"}", 16)
+        parse_json(b'{"a":' + b"[" * 16 + b"]" * 16 + b"}", 16, 10_000)
     assert caught.value.limit == 16
 
 
 class Pairs(tuple[Any, ...]):
     """An object as it is written: a key may be there twice."""
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [(b"[[],[],{}]", 4), (b'[[],"[{",{"[":"\\"["}]', 3), (b'[[],[],[],"[[[\\', 4)]
+)
+def test_lists_and_objects_are_counted_before_they_are_made(body: bytes, count: int) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_json(body, 16, count - 1)
+    assert caught.value.message == f"the body has {count} lists and objects; at most {count - 1} are read"
+    try:
+        parse_json(body, 16, count)
+    except Problem as problem:
+        assert problem.code == "bad_json"  # noqa: PT017 (the one of the three that is none)
 
 
 TEXTS = st.text(st.sampled_from('":\\{}[],aü\n😀')) | st.text()
@@ -102,9 +115,9 @@ def test_keys_that_are_there_twice_are_found(value: Any) -> None:
         return
     if has_a_key_twice(value):
         with pytest.raises(Problem, match="an object has a key twice"):
-            parse_json(text, 512)
+            parse_json(text, 512, 10_000)
     else:
-        assert parse_json(text, 512) == json.loads(text)
+        assert parse_json(text, 512, 10_000) == json.loads(text)
 
 
 @given(st.binary(max_size=97))
@@ -113,11 +126,11 @@ def test_any_bytes_get_an_answer(body: bytes) -> None:
         strict = json.loads(body)
     except ValueError:
         with pytest.raises(Problem) as caught:
-            parse_json(body, 16)
+            parse_json(body, 16, 10_000)
         assert caught.value.code == "bad_json"
     else:
         with suppress(Problem):  # of what the reference reads, some is not strict: NaN, keys twice
-            assert parse_json(body, 16) == strict
+            assert parse_json(body, 16, 10_000) == strict
 
 
 @pytest.mark.parametrize(

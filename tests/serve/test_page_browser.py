@@ -23,7 +23,7 @@ from tests.serve.page_app import EVIL, KEY, NAMES, KnownModel, known_models, mak
 from tests.tasks.conftest import CONFIG, make_tokenizer
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[dev]'")
-from playwright.sync_api import Browser, Error, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Request, Route, expect, sync_playwright
 
 VIEWS = {
     "names-multilingual": "token-classification", "overlapping": "token-classification",
@@ -108,9 +108,13 @@ def open_page(browser: Browser, base: str) -> Iterator[Open]:
         page.set_default_timeout(5000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(dialog.message))
-        page.on("request", lambda request: faults.extend([request.url] * (not request.url.startswith(address))))
+        page.on("request", lambda request: check(request, address))
         page.goto(address)
         return page
+
+    def check(request: Request, address: str) -> None:
+        if not request.url.startswith(address):
+            faults.append(request.url)
 
     yield open_page
     for context in contexts:

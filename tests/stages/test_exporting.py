@@ -12,14 +12,14 @@ from rich.console import Console
 
 from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
-from encodery.deploy import building, choose, openvino
+from encodery.deploy import choose, openvino, openvino_int8
 from encodery.deploy import verify as verifying
 from encodery.deploy.bundle import is_bundle
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.serve.predictor import load
 from encodery.stages import exporting, open_run, plan, run, verification
-from encodery.stages.gate import Gate
+from encodery.stages.gate import Gate, compare_scores
 from encodery.stages.graph import stages_of
 from tests.cli.refusals import Command, refused
 
@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose.measure, "__defaults__", (0.01,))
     monkeypatch.setattr(choose.latencies, "__defaults__", (0.01,))
     monkeypatch.setattr(exporting, "thread_counts", lambda: (1,))
-    monkeypatch.setattr(building.openvino_int8, "ALPHAS", (0.95,))
+    monkeypatch.setattr(openvino_int8, "ALPHAS", (0.95,))
     monkeypatch.setattr(verifying, "EXTREMES", verifying.EXTREMES[:5])
 
 
@@ -94,8 +94,8 @@ def test_int8_is_calibrated_verified_and_small(done: Path, encodery: Command) ->
     assert facts["parity"]["cosine"] >= 0.999
     assert facts["words"] in ("int8", "bf16")
     assert facts["bytes"]["bundle"] > 0
-    vectors = [load(path).predict(TEXTS)[0]["scores"]["good"] for path in (done / MODEL, done / "bundle")]
-    np.testing.assert_allclose(*vectors, atol=0.1)
+    model, bundle = (load(path).predict(TEXTS)[0]["scores"]["good"] for path in (done / MODEL, done / "bundle"))
+    assert model == pytest.approx(bundle, abs=0.1)
 
 
 def test_vectors_of_any_model(done: Path, encodery: Command) -> None:
@@ -213,7 +213,7 @@ def test_dev_data_that_calibrate_are_not_in_the_gate(
     done: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[str]] = {}
-    gate, calibrate = verification.compare_scores, exporting.chosen
+    gate, calibrate = compare_scores, verifying.chosen
 
     def spy_gate(task: Any, model: Any, bundle: Any, examples: Any) -> Gate:
         seen["gate"] = [example.source for example in examples]

@@ -19,7 +19,7 @@ from encodery.bench.predict_setup import Ground, Say, export, prepare, write_fil
 from encodery.bench.predict_texts import Texts
 from encodery.bench.result import Result, table
 from encodery.bench.serve_figures import IN_PROCESS, NAMES, NAMES_OF, TAKEN, results_of
-from encodery.bench.serve_sides import INFINITY, OPENVINO, OURS, PLAIN, Server, start
+from encodery.bench.serve_sides import INFINITY, OPENVINO, OURS, PLAIN, Server, end_on_terminate, start
 from encodery.bench.turns import Rounds, Turn, take_turns
 from encodery.errors import UserError
 
@@ -51,6 +51,7 @@ def run_bench(quick: bool, only_json: bool, cases: Sequence[str], folder: Path |
         UserError: there is no such case, the export failed, or our server did not start.
     """
     wanted = select(cases)
+    end_on_terminate()
     notes = Console(stderr=True, quiet=only_json, highlight=False)
     say = partial(notes.print, soft_wrap=True, markup=False)
     results = []

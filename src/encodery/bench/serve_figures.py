@@ -36,8 +36,8 @@ def p50(played: Played, side: str) -> float:
 
 
 def overhead(played: Played, side: str) -> float:
-    """Milliseconds that an answer takes longer than the same prediction without HTTP."""
-    return p50(played, side) - p50(played, IN_PROCESS)
+    """Milliseconds that an answer takes longer than the same prediction without HTTP; a microsecond at least."""
+    return max(0.001, p50(played, side) - p50(played, IN_PROCESS))
 
 
 def rate(played: Played, side: str) -> float:

@@ -56,7 +56,8 @@ def launch(side: str, ground: Ground, port: int) -> Launch:
     bundle = ground.places.bundles / "int8"
     match side:
         case "encodery":
-            ours = (sys.executable, "-m", "encodery", "serve", str(bundle), "--port", str(port))
+            quiet = ("--set", "log_requests=false")  # as the plain servers
+            ours = (sys.executable, "-m", "encodery", "serve", str(bundle), *quiet, "--port", str(port))
             return Launch(ours, "/v1/text-classification", "/health/ready", "inputs")
         case "plain" | "plain-openvino":
             engine = "encodery-int8" if side == "plain" else "openvino-int8"
@@ -79,6 +80,15 @@ def launch(side: str, ground: Ground, port: int) -> Launch:
                 {"model": "bench"},
                 one_in_list=True,
             )
+
+
+def end_on_terminate() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that no server outlives it."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
 
 
 class Server:

@@ -38,7 +38,7 @@ class Answer:
     """What a worker says to a list of records."""
 
     predictions: Sequence[bytes]
-    """A JSON document for each record, in order, as `encodery predict` prints it."""
+    """A JSON document for each record, in order: the value that `encodery predict` prints, without spaces."""
     version: str
     """Of the model that answered."""
     num_tokens: int

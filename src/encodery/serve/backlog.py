@@ -12,10 +12,10 @@ PER_RECORD = 4
 """Characters that every record is longer than its texts are, for the special tokens and the work around it."""
 FIRST_RATIO = 0.25
 """Tokens per character, until there are answers that tell."""
-MEMORY_SECONDS = 2.0
+MEMORY_SECONDS = 1.0
 """After so much time under load, an older speed counts for 37 %."""
-PRIOR_SECONDS = 0.5
-"""The speed of the warm-up counts as so much time."""
+PRIOR_SECONDS = 0.1
+"""The speed of the warm-up counts as so much time: it was measured while nothing else was done."""
 MEMORY_TOKENS = 10_000.0
 
 

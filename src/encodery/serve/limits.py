@@ -13,7 +13,8 @@ from encodery.serve.exchange import exchange_of
 from encodery.serve.problems import ClientGone, Problem
 from encodery.serve.settings import Settings
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""One that does not end goes to the end of the body: a match begins at no byte twice."""
 _JSON = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 
@@ -47,7 +48,7 @@ async def read_json(request: Request, settings: Settings) -> dict[str, Any]:
     body = await read_body(request, headers, settings.max_body_bytes)
     if encoding == b"gzip":
         body = decompress(body, settings.max_body_bytes)
-    value = parse_json(body, settings.max_depth)
+    value = parse_json(body, settings.max_depth, settings.max_containers)
     if not isinstance(value, dict):
         raise Problem("invalid_input", "the body is not a JSON object", field="")
     return value
@@ -91,13 +92,21 @@ def decompress(body: bytes, limit: int) -> bytes:
     return plain
 
 
-def parse_json(body: bytes, max_depth: int) -> Any:
+def parse_json(body: bytes, max_depth: int, max_containers: int) -> Any:
     """A value from strict JSON.
 
     Raises:
-        Problem: it is malformed, not UTF-8, with a lone surrogate, a number that is none or infinite, a key twice, or
-            too deep; says at which byte.
+        Problem: it is malformed, not UTF-8, with a lone surrogate, a number that is none or infinite, or a key twice;
+            says at which byte. Or it is too deep, or has too many lists and objects.
     """
+    if _opened(body) > max_containers and (count := _opened(_STRINGS.sub(b"", body))) > max_containers:
+        raise Problem(
+            "invalid_input",
+            f"the body has {count} lists and objects; at most {max_containers} are read",
+            field="",
+            limit=max_containers,
+            hint="send fewer inputs at once",
+        )
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -107,6 +116,10 @@ def parse_json(body: bytes, max_depth: int) -> Any:
     if keys != body.count(b":") and keys != _STRINGS.sub(b"", body).count(b":"):
         raise Problem("bad_json", "an object has a key twice")
     return value
+
+
+def _opened(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
 
 
 def _malformed(body: bytes, error: orjson.JSONDecodeError) -> Problem:

@@ -32,6 +32,8 @@ class Settings(Config):
     max_header_bytes: int = Field(default=32 * 2**10, ge=256)
     max_depth: int = Field(default=16, ge=3, le=512)
     """Lists and objects in each other."""
+    max_containers: int = Field(default=100_000, ge=1)
+    """Lists and objects in a body: each costs far more than its bytes."""
     max_inputs: int = Field(default=2048, ge=1)
     max_characters: int = Field(default=200_000, ge=1)
     """Of one text."""

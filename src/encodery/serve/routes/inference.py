@@ -128,7 +128,8 @@ def _records(given: Mapping[str, Sequence[str]], form: Form, service: Service) -
     if "record" in given:
         if len(given) > 1:
             raise Problem("invalid_input", "the tensor record stands alone", field="/inputs")
-        items = [limits.parse_json(text.encode(), service.settings.max_depth) for text in given["record"]]
+        depth, share = service.settings.max_depth, max(16, service.settings.max_containers // count)
+        items = [limits.parse_json(text.encode(), depth, share) for text in given["record"]]
     else:
         limits.check_keys(given, (*form.required, *form.optional, "record"), "/inputs")
         if missing := [name for name in form.required if name not in given]:
