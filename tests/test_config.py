@@ -132,6 +132,9 @@ def test_an_unknown_key_is_answered_with_the_nearest_one(values: Mapping[str, ob
             {"steps": 7, "optimizer": {"lr": float("nan")}},
             "run.toml: optimizer.lr = nan: input should be a finite number",
         ),
+        ({"steps": 7, "inputs": {"path": "a"}}, "run.toml: inputs = {'path': 'a'}: input should be a list"),
+        ({"steps": 7, "optimizer": 3}, "run.toml: optimizer = 3: input should be a table"),
+        ({"steps": 7, "stages": "mood"}, "run.toml: stages = 'mood': input should be a table"),
         ({"steps": 7, "optimizer": {"lr": 0.0}}, "run.toml: optimizer.lr = 0.0: input should be greater than 0"),
     ],
 )
@@ -151,6 +154,20 @@ def test_a_wrong_key_of_a_mapping_is_named_as_a_key(values: Mapping[str, object]
     with pytest.raises(UserError) as error:
         Keyed.parse(values, "run.toml")
     assert str(error.value) == expected
+
+
+class Several(Config):
+    inputs: tuple[Input, ...] = Field(min_length=1)
+
+
+def test_a_list_is_not_too_short_because_an_entry_is_wrong() -> None:
+    for values, expected in (
+        ([{"path": "a", "knd": "txt"}], "run.toml: unknown key 'inputs.0.knd'; did you mean 'kind'?"),
+        ([], "run.toml: inputs = []: at least 1 is needed"),
+    ):
+        with pytest.raises(UserError) as error:
+            Several.parse({"inputs": values}, "run.toml")
+        assert str(error.value) == expected
 
 
 def test_a_rule_about_several_keys_speaks_for_itself() -> None:

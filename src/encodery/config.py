@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -15,6 +15,13 @@ from encodery.errors import UserError
 
 MAX_JSON_BYTES = 64 * 2**20
 Table = TypeVar("Table", bound="Config")
+_IN_TOML = {
+    "tuple_type": "input should be a list",
+    "list_type": "input should be a list",
+    "dict_type": "input should be a table",
+    "model_type": "input should be a table",
+}
+"""What pydantic calls by names of Python's."""
 _OF_A_KEY = "[key]"
 """What pydantic puts behind a key of a mapping to say that the key is wrong, not its value."""
 
@@ -34,8 +41,19 @@ class Config(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(_explain(cls, problem) for problem in error.errors())
+            problems = "; ".join(_explain(cls, problem) for problem in _own(error.errors()))
             raise UserError(f"{source}: {problems}") from None
+
+
+def _own(problems: Sequence[Any]) -> list[Any]:
+    """Those that are not of another's making: a list is not too short because an entry of it is wrong."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem in problems
+        if problem["type"] != "too_short"
+        or not any(place != problem["loc"] and place[: len(problem["loc"])] == problem["loc"] for place in places)
+    ]
 
 
 def _explain(config: type[BaseModel], problem: Any) -> str:
@@ -55,8 +73,10 @@ def _explain(config: type[BaseModel], problem: Any) -> str:
         message = str(problem["ctx"]["error"])
         if isinstance(problem["input"], Mapping):  # about several keys of a table: the message names them
             return f"{key}: {message}" if key else message
+    elif problem["type"] == "too_short":
+        message = f"at least {problem['ctx']['min_length']} is needed"
     else:
-        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        message = _IN_TOML.get(problem["type"]) or problem["msg"][:1].lower() + problem["msg"][1:]
     return f"{key} = {problem['input']!r:.80}: {message}"
 
 

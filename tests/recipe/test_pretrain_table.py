@@ -83,6 +83,14 @@ def test_what_is_not_given_is_not_written() -> None:
             "shorten the phases",
         ),
         (
+            {"tokens_per_step": 30},
+            "tokens_per_step = 30: must be at least max_seqlen = 31; raise the one or lower the other",
+        ),
+        (
+            {"phases": [{"start": 0.5, "tokens_per_step": 29}]},
+            "tokens_per_step = 29: must be at least max_seqlen = 31; raise the one or lower the other",
+        ),
+        (
             {"best_metric": "probe_loss"},
             "best_metric = 'probe_loss'; one of mlm_loss, mlm_accuracy, nsp_loss, nsp_accuracy is allowed, and "
             "with corpus.probe_inputs probe_mlm_loss, probe_mlm_accuracy",

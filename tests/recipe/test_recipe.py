@@ -132,7 +132,7 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
         (
             "seeds = [3, 5]",
             "seeds = []",
-            "finetune.mood.seeds = []: tuple should have at least 1 item after validation, not 0",
+            "finetune.mood.seeds = []: at least 1 is needed",
         ),
         ("seeds = [3, 5]", "seeds = [3, 3]", "finetune.mood: seeds = [3, 3] repeats a seed"),
         ("steps = 7\n", "steps = 0\n", "pretrain.steps = 0: input should be greater than 0"),
@@ -173,7 +173,7 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
         (
             'inputs = [{ path = "text" }, { path = "more/*.jsonl", text_field = "body" }]',
             "inputs = []",
-            "corpus.inputs = []: tuple should have at least 1 item after validation, not 0",
+            "corpus.inputs = []: at least 1 is needed",
         ),
     ],
 )

@@ -154,7 +154,7 @@ def test_scores_compare_labels_by_name(task: TextClassification) -> None:
     ("fields", "expected"),
     [
         ({"max_seqlen": 3}, "max_seqlen = 3: input should be greater than or equal to 4"),
-        ({"labels": []}, "labels = []: tuple should have at least 1 item after validation, not 0"),
+        ({"labels": []}, "labels = []: at least 1 is needed"),
         (
             {"problem_type": "multilabel"},
             "problem_type = 'multilabel': input should be 'regression', 'single_label_classification' or "

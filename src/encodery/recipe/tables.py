@@ -154,6 +154,16 @@ class PretrainTable(TrainerConfig):
         return self
 
     @model_validator(mode="after")
+    def _a_step_holds_a_sequence(self) -> "PretrainTable":
+        for part in self.stretches:
+            if part.tokens_per_step < part.max_seqlen:
+                raise ValueError(
+                    f"tokens_per_step = {part.tokens_per_step}: must be at least max_seqlen = {part.max_seqlen}; "
+                    "raise the one or lower the other"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _warmup_is_shorter(self) -> "PretrainTable":
         warmup = self.seqlen_warmup
         if warmup and not (warmup.max_seqlen < self.max_seqlen and warmup.steps < self.total_steps):
