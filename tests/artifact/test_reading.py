@@ -106,7 +106,7 @@ def test_a_path_that_leaves_the_folder(folder: Path, name: str) -> None:
     (folder.parent / "secret").write_bytes(b"s")
     reseal(folder, files={name: {"sha256": hashlib.sha256(b"s").hexdigest(), "size": 1}})
     reason = f"file {name!r} is not a relative path inside the folder"
-    assert message(folder) == f"{folder}/manifest.json: files.{name}.[key] = {name!r}: {reason}"
+    assert message(folder) == f"{folder}/manifest.json: key 'files.{name}': {reason}"
 
 
 def test_a_linked_file(folder: Path) -> None:
