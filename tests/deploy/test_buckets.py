@@ -24,13 +24,13 @@ def test_every_sequence_is_in_one_call_and_fits(tokens: list[int], named: bool) 
 @pytest.mark.parametrize(
     ("tokens", "lengths"),
     [
-        ([1], [16]),
+        ([1], [8]),
         ([16], [16]),
-        ([17], [32]),
+        ([17], [24]),
         ([20, 20], [48]),
         ([250, 6], [256]),
-        ([250, 7], [16, 256]),
-        ([400, 3], [16, 512]),
+        ([250, 7], [8, 256]),
+        ([400, 3], [8, 512]),
         ([128, 128, 128], [128, 256]),
     ],
 )
@@ -53,8 +53,8 @@ def test_natural_lengths_waste_little() -> None:
 @pytest.mark.parametrize(
     ("positions", "lengths"),
     [
-        (13, (13,)),
-        (29, (16, 29)),
+        (13, (8, 13)),
+        (29, (8, 16, 24, 29)),
         (512, LENGTHS),
         (514, (*LENGTHS, 514)),
         (2048, (*LENGTHS, 1024, 1536, 2048)),
