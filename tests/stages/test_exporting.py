@@ -32,8 +32,6 @@ TEXTS = ["The happy river finds a city.", "", "The dull baker sees a market. " *
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured for a moment, with one thread; as few texts as say something."""
     monkeypatch.setattr(choose, "SECONDS", 0.01)
-    monkeypatch.setattr(choose.measure, "__defaults__", (0.01,))
-    monkeypatch.setattr(choose.latencies, "__defaults__", (0.01,))
     monkeypatch.setattr(exporting, "thread_counts", lambda: (1,))
     monkeypatch.setattr(openvino_int8, "ALPHAS", (0.95,))
     monkeypatch.setattr(verifying, "EXTREMES", verifying.EXTREMES[:5])

@@ -66,15 +66,16 @@ def texts(vocab_size: int, longest: int, frame: tuple[int, int, int]) -> dict[in
 
 
 def latencies(
-    computes: Sequence[Compute], batches: Mapping[int, Batch], seconds: float = SECONDS
+    computes: Sequence[Compute], batches: Mapping[int, Batch], seconds: float | None = None
 ) -> list[dict[int, float]]:
-    """Median milliseconds of each compute for each batch, in turn so that a neighbour disturbs all alike."""
+    """Median milliseconds of each compute for each batch, in turn so that a neighbour disturbs all alike; for
+    `SECONDS` if not given."""
     for compute in computes:
         for batch in batches.values():
             for _ in range(WARM_UP):
                 compute(batch)
     taken: list[dict[int, list[float]]] = [{length: [] for length in batches} for _ in computes]
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + (SECONDS if seconds is None else seconds)
     while True:
         for compute, times in zip(computes, taken, strict=True):
             for length, batch in batches.items():
@@ -87,7 +88,7 @@ def latencies(
 
 
 def measure(
-    candidates: Sequence[Candidate], batches: Mapping[int, Batch], seconds: float = SECONDS
+    candidates: Sequence[Candidate], batches: Mapping[int, Batch], seconds: float | None = None
 ) -> list[Measured]:
     """The candidates, the fastest first."""
     found = latencies([candidate.compute for candidate in candidates], batches, seconds)
