@@ -188,5 +188,5 @@ def test_what_extend_needs(values: dict[str, object], expected: str) -> None:
 def test_what_trim_needs() -> None:
     with pytest.raises(UserError, match=r"^here: missing key 'inputs'$"):
         TrimTable.parse({}, "here")
-    with pytest.raises(UserError, match=r"^here: inputs = \[\]: tuple should have at least 1 item"):
+    with pytest.raises(UserError, match=r"^here: inputs = \[\]: at least 1 is needed"):
         TrimTable.parse({"inputs": []}, "here")
