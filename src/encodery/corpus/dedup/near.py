@@ -13,6 +13,7 @@ from jaxtyping import Int64, UInt32, UInt64
 from pydantic import Field
 
 from encodery.config import Config
+from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.words import mixed, ngrams, words_of
 
 NO_WORDS = 0
@@ -52,6 +53,10 @@ class Signer:
 
     def signatures(self, texts: Sequence[str]) -> UInt32[np.ndarray, "texts hashes"]:
         """MinHash signatures: the share of equal hashes estimates how much of their runs of words two texts share."""
+        parts = [self._signatures(block) for block in blocks(texts)]
+        return np.concatenate([np.empty((0, len(self._factors)), np.uint32), *parts])
+
+    def _signatures(self, texts: Sequence[str]) -> UInt32[np.ndarray, "texts hashes"]:
         runs, starts = ngrams(words_of(texts), self.config.words, shorter=True)
         found = np.flatnonzero(np.diff(starts))
         result = np.full((len(texts), len(self._factors)), _NO_RUN)

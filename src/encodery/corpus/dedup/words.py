@@ -70,7 +70,7 @@ def words_of(texts: Sequence[str]) -> Words:
     ends = alone.copy()
     ends[:-1] |= letter[:-1] & ~letter[1:]
     behind = np.flatnonzero(ends) + 1
-    sums = _prefix_sums(_lower()[codes].astype(np.uint64), _CHARACTER_BASE)
+    sums = _prefix_sums(lowercase()[codes].astype(np.uint64), _CHARACTER_BASE)
     hashes = mixed(_runs(sums, first, behind, _CHARACTER_BASE))
     text_starts = np.searchsorted(first, starts)
     counts = np.diff(text_starts)
@@ -153,11 +153,7 @@ def _kinds() -> UInt8[np.ndarray, " codes"]:
 
 
 @cache
-def _lower() -> UInt32[np.ndarray, " codes"]:
+def lowercase() -> UInt32[np.ndarray, " codes"]:
     """For each code point its small letter, if that is one character."""
-    lower = np.arange(_CODES, dtype=np.uint32)
-    for code in range(_CODES):
-        small = chr(code).lower()
-        if len(small) == 1:
-            lower[code] = ord(small)
-    return lower
+    small = [chr(code).lower() for code in range(_CODES)]
+    return np.array([ord(letter) if len(letter) == 1 else code for code, letter in enumerate(small)], np.uint32)
