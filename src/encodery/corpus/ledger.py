@@ -75,7 +75,12 @@ class Ledger:
             self._sample(reason, page, text)
 
     def observe(
-        self, name: str, value: float, page: "Page", thresholds: Sequence[float] = (), text: str = ""
+        self,
+        name: str,
+        value: float | int,
+        page: "Page",
+        thresholds: Sequence[float | int] = (),
+        text: str = "",
     ) -> None:
         """Put a value into the histogram `name` (`step/measure`, or `step/measure/language` for one per language).
 
@@ -91,11 +96,11 @@ class Ledger:
             return
         spread.bins[bin_of(value)] += 1
         for threshold in thresholds:
-            side = spread.sides(threshold)[value >= threshold]
+            side = spread.sides(float(threshold))[value >= threshold]
             side.see(
-                abs(value - threshold),
+                float(abs(value - threshold)),
                 lambda: _hash(name, page, text or page.text),
-                lambda: _sample(page, text or page.text) | {"value": value},
+                lambda: _sample(page, text or page.text) | {"value": float(value)},
             )
 
     def damaged(self, place: str, what: str) -> None:

@@ -17,10 +17,13 @@ _PER_OCTAVE = 32
 _SMALLEST = -1080
 """Below the exponent of every float, so that the bins of positive numbers are positive."""
 
+_LARGEST = 1024
+"""The exponent of the largest floats."""
+
 Sample = dict[str, Any]
 
 
-def bin_of(value: float) -> int:
+def bin_of(value: float | int) -> int:
     """The bin of a finite number: 0 holds zero alone, bins below it mirror those above."""
     if value > 0:
         mantissa, exponent = math.frexp(value)
@@ -40,6 +43,8 @@ def bin_edges(index: int) -> tuple[float, float]:
 
 def _start(index: int) -> float:
     exponent, step = divmod(index, _PER_OCTAVE)
+    if exponent + _SMALLEST > _LARGEST:
+        return math.inf
     return math.ldexp(0.5 + step / (2 * _PER_OCTAVE), exponent + _SMALLEST)
 
 
