@@ -13,7 +13,7 @@ from typing import Any
 
 NEAREST = 3
 """So many samples on each side of a threshold."""
-_PER_OCTAVE = 32
+BINS_PER_OCTAVE = 32
 _SMALLEST = -1080
 """Below the exponent of every float, so that the bins of positive numbers are positive."""
 
@@ -27,7 +27,7 @@ def bin_of(value: float | int) -> int:
     """The bin of a finite number: 0 holds zero alone, bins below it mirror those above."""
     if value > 0:
         mantissa, exponent = math.frexp(value)
-        return (exponent - _SMALLEST) * _PER_OCTAVE + int((mantissa - 0.5) * 2 * _PER_OCTAVE)
+        return (exponent - _SMALLEST) * BINS_PER_OCTAVE + int((mantissa - 0.5) * 2 * BINS_PER_OCTAVE)
     return -bin_of(-value) if value < 0 else 0
 
 
@@ -42,10 +42,10 @@ def bin_edges(index: int) -> tuple[float, float]:
 
 
 def _start(index: int) -> float:
-    exponent, step = divmod(index, _PER_OCTAVE)
+    exponent, step = divmod(index, BINS_PER_OCTAVE)
     if exponent + _SMALLEST > _LARGEST:
         return math.inf
-    return math.ldexp(0.5 + step / (2 * _PER_OCTAVE), exponent + _SMALLEST)
+    return math.ldexp(0.5 + step / (2 * BINS_PER_OCTAVE), exponent + _SMALLEST)
 
 
 @dataclass(slots=True)
