@@ -45,6 +45,8 @@ class CorpusInput(Config):
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The field or column of a record that names its language."""
+    license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """Under what the text may be used; said in the card of the corpus."""
 
     @model_validator(mode="after")
     def _one_source_of_the_language(self) -> "CorpusInput":
