@@ -1,8 +1,8 @@
 """Documents that hold parts of evaluation sets: what a model has seen in training it cannot be tested on.
 
 The rule is that of GPT-3 (Brown et al., 2020, appendix C): 13 words in a row, without case and punctuation, are an
-overlap; of shorter examples the whole, from 8 words on. GPT-3 cuts 200 characters on either side and ignores runs that
-more than ten documents have; here the paragraphs that share a run are cut, or the whole document is dropped.
+overlap; of shorter examples the whole, from 8 words on. GPT-3 cuts 200 characters on either side and ignores runs
+that more than ten documents have; here the whole document is dropped, or the paragraphs that share a run are cut.
 """
 
 from collections.abc import Sequence

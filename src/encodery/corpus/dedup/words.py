@@ -59,8 +59,8 @@ def words_of(texts: Sequence[str]) -> Words:
     """The words of texts."""
     codes, starts = _codes(texts)
     kind = _kinds()[codes]
-    # A word begins where a letter follows something else, or at a character that stands alone; a separator behind each
-    # text ends the last word of it.
+    # A word begins where a letter follows something else, or at a character that stands alone; a separator behind
+    # each text ends the last word of it.
     letter = kind == _LETTER
     alone = kind == _ALONE
     begins = alone.copy()
