@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
+from encodery.model.generation import GenerationConfig, Hypothesis, Targets, generate
 from encodery.model.heads import Model
+from encodery.model.translator import Translator
 
 
 class TorchEngine:
@@ -28,6 +30,12 @@ class TorchEngine:
         """As `Forward`."""
         with self._computing() as device:
             return self.model.logits(head, batch.to(device), None if rows is None else rows.to(device))
+
+    def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
+        """As `Generating`; the model has a decoder."""
+        assert isinstance(self.model, Translator)
+        with self._computing() as device:
+            return generate(self.model, source.to(device), targets.to(device), config)
 
     @contextmanager
     def _computing(self) -> Iterator[torch.device]:

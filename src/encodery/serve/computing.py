@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.model.forward import Forward
+from encodery.model.forward import Forward, Generating
+from encodery.model.generation import GenerationConfig, Hypothesis, Targets
 from encodery.serve.answers import BadOutput, DeadlineExceeded, NotReady, Refusal
 from encodery.serve.batcher import Batcher, Unit
 from encodery.serve.predictor import Predictor
@@ -43,6 +44,14 @@ class FiniteEngine:
     ) -> Float[Tensor, "rows outputs"]:
         """As `Forward`; raises `NotFiniteError`."""
         return _finite(self.engine.logits(head, batch, rows))
+
+    def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
+        """As `Generating`; raises `NotFiniteError`."""
+        assert isinstance(self.engine, Generating)
+        found = self.engine.generate(source, targets, config)
+        if not all(hypotheses and math.isfinite(hypotheses[0].score) for hypotheses in found):
+            raise NotFiniteError
+        return found
 
 
 def _finite(values: Float[Tensor, "rows size"]) -> Float[Tensor, "rows size"]:
