@@ -14,7 +14,7 @@ from encodery.corpus.phases.page_files import PageWriter, batches_of
 from encodery.corpus.phases.runs import RECORDS_AT_ONCE, Records, RunFile
 from encodery.corpus.phases.stepping import Account
 from encodery.corpus.phases.verdicts import write_verdicts
-from encodery.corpus.reading import read_pages
+from encodery.corpus.reading.pages import read_pages
 
 EXTRACT = "extract"
 PAGES = "pages.arrow"
