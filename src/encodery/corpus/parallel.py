@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from encodery.config import Config
-from encodery.corpus.inputs import format_of
+from encodery.corpus.inputs import format_of, record_format
 from encodery.errors import UserError
 from encodery.files.records import read_records
 from encodery.files.streams import EncodingErrors, open_bytes, read_lines
@@ -132,8 +132,8 @@ def _read_records(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, 
     assert entry.path is not None
     fields = [entry.source.field or "", entry.target.field or ""]
     path = base / entry.path
-    chosen = format_of(entry.path) if entry.format == "auto" else entry.format
-    if chosen is None or chosen == "txt":
+    chosen = record_format(format_of(entry.path)) if entry.format == "auto" else record_format(entry.format)
+    if chosen is None:
         raise UserError(
             f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or .zst), or "
             'set format, for example format = "jsonl"'
