@@ -32,6 +32,11 @@ class Sequence:
     source: "Sequence | None" = None
     """What it is a translation of, for a model with a decoder; its own source and labels are not read."""
 
+    @property
+    def num_tokens(self) -> int:
+        """Its tokens and those of its source: what is to be computed."""
+        return len(self.input_ids) + (0 if self.source is None else len(self.source.input_ids))
+
 
 @dataclass(frozen=True)
 class Batch:

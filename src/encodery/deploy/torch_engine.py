@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -34,8 +35,10 @@ class TorchEngine:
     def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
         """As `Generating`; the model has a decoder."""
         assert isinstance(self.model, Translator)
+        spoken = targets.language_ids
         with self._computing() as device:
-            return generate(self.model, source.to(device), targets.to(device), config)
+            there = replace(targets, language_ids=None if spoken is None else spoken.to(device))
+            return generate(self.model, source.to(device), there, config)
 
     @contextmanager
     def _computing(self) -> Iterator[torch.device]:

@@ -58,7 +58,7 @@ class Prepared:
     @property
     def num_tokens(self) -> int:
         """Tokens of all its windows."""
-        return sum(len(sequence.input_ids) for sequence in self.sequences)
+        return sum(sequence.num_tokens for sequence in self.sequences)
 
     def decode(self, outputs: Sequence[Any]) -> dict[str, Any]:
         """The prediction, from what the model says of each of the `sequences`."""

@@ -32,6 +32,8 @@ from encodery.tasks.windows import Encoded, Reading, Window
 from encodery.text.encoding import Cut
 from encodery.text.tokenizer import Tokenizer
 
+BEAM_TOKENS = 1 << 13
+"""Of the texts that are translated at once, times their beams: what is kept of each beam is memory."""
 SHORTEST = 8
 """Of `max_seqlen`: the special tokens, and the tokens of any character."""
 
@@ -161,10 +163,13 @@ class Translation:
     def outputs(self, model: Forward, batch: Batch) -> list[list[Hypothesis]]:
         """The best translations of each source, best first; what else the batch holds is not looked at."""
         assert isinstance(model, Generating)
-        assert batch.source is not None
-        spoken = None if batch.language_ids is None else batch.language_ids[batch.first_tokens.long()]
-        targets = Targets(self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self._never, spoken)
-        return model.generate(batch.source, targets, self.generation)
+        found: list[list[Hypothesis]] = []
+        for part in batch.split(BEAM_TOKENS // self.generation.num_beams):
+            assert part.source is not None
+            spoken = None if part.language_ids is None else part.language_ids[part.first_tokens.long()]
+            targets = Targets(self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self._never, spoken)
+            found += model.generate(part.source, targets, self.generation)
+        return found
 
     def decode(
         self, example: TranslationExample, encoded: Encoded, outputs: Sequence[Sequence[Hypothesis]]
