@@ -62,11 +62,11 @@ class CorpusInput(Config):
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The field or column of a record that names its language."""
-    license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
-    """Under what the text may be used; said in the card of the corpus."""
     extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
     """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
     is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/corpus.md)."""
+    license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """Under what the text may be used; said in the card of the corpus."""
 
     @model_validator(mode="after")
     def _one_source_of_the_language(self) -> "CorpusInput":

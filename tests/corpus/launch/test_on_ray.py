@@ -33,27 +33,35 @@ class FakeRay:
         self.asked: dict[str, Any] = {}
         self.most = 0
         self.lost: set[int] = set()
+        self.stored: Any = None
+        self.function: Callable[..., Any] = print
 
     def is_initialized(self) -> bool:
         return True
 
-    def put(self, value: Any) -> Any:
-        return value
+    def put(self, value: Any) -> str:
+        self.stored = value
+        return "reference"
 
     def remote(self, **asked: Any) -> Callable[[Callable[..., Any]], Any]:
         self.asked = asked
-        return lambda function: SimpleNamespace(remote=lambda *given: (function, given))
+
+        def named(function: Callable[..., Any]) -> Any:
+            self.function = function
+            return SimpleNamespace(remote=lambda phase, rank: (phase, rank))
+
+        return named
 
     def wait(self, waiting: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
         self.most = max(self.most, len(waiting))
         return waiting[-num_returns:], waiting[:-num_returns]
 
     def get(self, result: Any) -> Any:
-        function, (phase, rank) = result
+        _, rank = result
         if rank in self.lost:
             raise RayError("the node with\nthe worker is gone")
         try:
-            return function(phase, rank)
+            return self.function(self.stored, rank)
         except Exception as error:
             raise RayTaskError(error) from None
 
