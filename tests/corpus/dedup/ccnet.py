@@ -1,7 +1,7 @@
 """CCNet's rules, word for word and slowly: what the vectorised ones are compared with.
 
-Written after facebookresearch/cc_net at its last commit: `text_normalizer.normalize_for_dedup`, `dedup.compute_hashes`,
-`HashesCollector`, `DuplicatesRemover`, `finalize_doc` and `flat_hash_set.AbstractDedupHashSet`.
+Written after facebookresearch/cc_net at its last commit: `text_normalizer.normalize_for_dedup`, in `dedup`
+`compute_hashes`, `HashesCollector`, `DuplicatesRemover`, `finalize_doc`; `flat_hash_set.AbstractDedupHashSet`.
 """
 
 import hashlib

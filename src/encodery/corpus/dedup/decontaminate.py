@@ -1,8 +1,8 @@
 """Documents that hold parts of evaluation sets: what a model has seen in training it cannot be tested on.
 
 The rule is that of GPT-3 (Brown et al., 2020, appendix C): 13 words in a row, without case and punctuation, are an
-overlap; of shorter examples the whole, from 8 words on. GPT-3 cuts 200 characters on either side and ignores runs that
-more than ten documents have; here the paragraphs that share a run are cut, or the whole document is dropped.
+overlap; of shorter examples the whole, from 8 words on. GPT-3 cuts 200 characters on either side and ignores runs
+that more than ten documents have; here the whole document is dropped, or the paragraphs that share a run are cut.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class DecontaminateStep:
         for place, found in groupby(rows, key=lambda row: row[0]):
             page, runs = left[place], list(found)
             if self.config.drop == "document":
-                ledger.drop(page, self._reason(runs[0][3]))
+                ledger.drop(page, self._reason(min(run[3] for run in runs)))
             else:
                 self._cut(page, [run[1:] for run in runs], ledger)
 
@@ -70,7 +70,7 @@ class DecontaminateStep:
                 owners[number] = min(owner, owners.get(number, owner))
         paragraphs = page.paragraphs
         if len(owners) == len(paragraphs):
-            ledger.drop(page, self._reason(owners[0]))
+            ledger.drop(page, self._reason(min(owners.values())))
             return
         for owner in sorted(set(owners.values())):
             ledger.cut(page, self._reason(owner), [paragraphs[place] for place in owners if owners[place] == owner])

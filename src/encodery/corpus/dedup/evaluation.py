@@ -10,7 +10,7 @@ from pydantic import Field
 from encodery.config import Config
 from encodery.errors import UserError
 from encodery.files.records import RECORD_SUFFIXES, json_record, read_records
-from encodery.files.streams import inner_suffix, open_bytes, read_lines, reading
+from encodery.files.streams import COMPRESSIONS, inner_suffix, open_bytes, read_lines, reading
 
 _FORMATS = {**RECORD_SUFFIXES, ".json": "json", ".txt": "txt", ".conll": "conll", ".bio": "conll", ".iob2": "conll"}
 _MAX_JSON_BYTES = 1 << 28
@@ -21,7 +21,9 @@ class EvaluationFile(Config):
     """One evaluation set: a file (plain, .gz or .zst)."""
 
     path: str = Field(min_length=1)
-    name: str | None = Field(None, min_length=1, max_length=80, description="in reports; default: that of the file")
+    name: str | None = Field(
+        None, pattern=r"^[^/\n]{1,80}$", description="what reports call it; default: the name of the file"
+    )
     format: Literal["auto", "txt", "json", "jsonl", "csv", "tsv", "parquet", "conll"] = Field(
         "auto",
         description='"auto" goes by the suffix; "txt": a text a line; "json": one value, such as SQuAD files are; '
@@ -35,7 +37,10 @@ class EvaluationFile(Config):
     @property
     def label(self) -> str:
         """What it is called in reports."""
-        return self.name or Path(self.path).name.split(".")[0] or self.path
+        name = Path(self.path).name
+        for suffix in COMPRESSIONS:
+            name = name.removesuffix(suffix)
+        return self.name or Path(name).stem
 
     def texts(self, base: Path) -> Iterator[str]:
         """Its texts, in order.

@@ -1,4 +1,4 @@
-"""Paragraphs that are there more than once, over the whole input (CCNet looks at 50 of its 1,600 shards at a time)."""
+"""Paragraphs that are there more than once in the whole input (CCNet: in 50 of its 1,600 shards at a time)."""
 
 from typing import Literal
 
@@ -17,8 +17,8 @@ class ParagraphsConfig(Config):
 
     keep: Literal["first", "none"] = Field(
         "first",
-        description='"first": the first of the whole input stays; "none": as CCNet, a paragraph that several documents '
-        "have goes from all of them, and of one that a single document repeats the first stays",
+        description='"first": the first of the whole input stays; "none": as CCNet, a paragraph that several '
+        "documents have goes from all of them, and of one that a single document repeats the first stays",
     )
 
 

@@ -47,7 +47,7 @@ class Words:
     """The words of texts, one after another."""
 
     hashes: UInt64[np.ndarray, " words"]
-    text_starts: Int64[np.ndarray, " texts+1"]
+    text_starts: Int64[np.ndarray, " starts"]
     """Words `text_starts[i]` up to `text_starts[i + 1]` are of text i."""
     positions: Int64[np.ndarray, " words"]
     """Where a word begins: its character, counted from the beginning of its own text."""
@@ -59,8 +59,8 @@ def words_of(texts: Sequence[str]) -> Words:
     """The words of texts."""
     codes, starts = _codes(texts)
     kind = _kinds()[codes]
-    # A word begins where a letter follows something else, or at a character that stands alone; a separator behind each
-    # text ends the last word of it.
+    # A word begins where a letter follows something else, or at a character that stands alone; a separator behind
+    # each text ends the last word of it.
     letter = kind == _LETTER
     alone = kind == _ALONE
     begins = alone.copy()
@@ -79,7 +79,7 @@ def words_of(texts: Sequence[str]) -> Words:
 
 def ngrams(
     words: Words, size: int, *, shorter: bool = False
-) -> tuple[UInt64[np.ndarray, " ngrams"], Int64[np.ndarray, " texts+1"]]:
+) -> tuple[UInt64[np.ndarray, " ngrams"], Int64[np.ndarray, " starts"]]:
     """The hashes of all runs of `size` words within a text, and where those of each text begin.
 
     Args:
@@ -94,7 +94,7 @@ def ngrams(
     return mixed(_runs(sums, first, behind, _WORD_BASE)), starts
 
 
-def _codes(texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " codes"], Int64[np.ndarray, " texts+1"]]:
+def _codes(texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " codes"], Int64[np.ndarray, " starts"]]:
     """Code points of all texts, each with a line feed behind it, and where each begins."""
     joined = "\n".join([*texts, ""])
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
@@ -102,7 +102,7 @@ def _codes(texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " codes"], Int64[np
     return codes, starts
 
 
-def _prefix_sums(values: UInt64[np.ndarray, " n"], base: np.uint64) -> UInt64[np.ndarray, " n+1"]:
+def _prefix_sums(values: UInt64[np.ndarray, " n"], base: np.uint64) -> UInt64[np.ndarray, "n+1"]:
     """Sums of value x base^place, modulo 2^64, up to each place."""
     sums = np.zeros(len(values) + 1, np.uint64)
     np.cumsum(values * _powers(int(base), len(values)), out=sums[1:])
@@ -110,7 +110,7 @@ def _prefix_sums(values: UInt64[np.ndarray, " n"], base: np.uint64) -> UInt64[np
 
 
 def _runs(
-    sums: UInt64[np.ndarray, " n+1"],
+    sums: UInt64[np.ndarray, " sums"],
     first: Int64[np.ndarray, " runs"],
     behind: Int64[np.ndarray, " runs"],
     base: np.uint64,
@@ -134,7 +134,7 @@ def _powers(base: int, count: int) -> UInt64[np.ndarray, " n"]:
     return known[:count]
 
 
-def mixed(hashes: UInt64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
+def mixed(hashes: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
     """Every bit of the result depends on all bits (the finisher of splitmix64, Steele et al., 2014)."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -5,10 +5,11 @@ that file is the only state. Whatever runs the tasks and whatever is killed, the
 """
 
 from encodery.corpus.launch.launching import finished_tasks
-from encodery.corpus.launch.phase import Phase, Work, task_folder
+from encodery.corpus.launch.phase import STATE, Phase, Work, task_folder
 from encodery.corpus.launch.tables import LaunchTable, LocalLaunch, RayLaunch, SlurmLaunch
 
 __all__ = [
+    "STATE",
     "LaunchTable",
     "LocalLaunch",
     "Phase",

@@ -73,6 +73,7 @@ def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[i
         for attempt in running.values():  # the caller stopped
             attempt.process.kill()
             attempt.process.join()
+        phase.tidy()
     if failures:
         raise failed(phase, failures)
 

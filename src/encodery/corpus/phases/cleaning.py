@@ -1,29 +1,26 @@
 """The whole pipeline: its phases one after the other, and what is left in the end."""
 
-import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
-from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
+from encodery.corpus.phases.filtering import BANDS, FILTER, Filter
 from encodery.corpus.phases.groups import groups_of, sources_of
-from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
+from encodery.corpus.phases.near import CLUSTERS, NEAR, Clusters, Near
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
 from encodery.corpus.phases.stepping import Account
-from encodery.corpus.phases.write import FACTS, WRITE, Write, parts_of
-
-DOCUMENTS = "documents"
+from encodery.corpus.phases.steps import early_steps, late_steps
+from encodery.corpus.phases.write import WRITE, Write, parts_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Cleaning:
         table = self.table
         groups = self.groups
         extracted = len(groups)
-        yield self._phase(EXTRACT, extracted, Extract(groups, table.early_steps(self.base), table.paragraphs))
+        yield self._phase(EXTRACT, extracted, Extract(groups, early_steps(table, self.base), table.paragraphs))
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)
@@ -50,7 +47,7 @@ class Cleaning:
             yield self._phase(
                 PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs)
             )
-        steps = table.late_steps(self.base)
+        steps = late_steps(table, self.base)
         yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, steps, table.near))
         self._free(EXTRACT, extracted, PAGES, HASHES)
         if table.near:
@@ -65,6 +62,18 @@ class Cleaning:
     def groups(self) -> list[list[Source]]:
         """The input files by the task that reads them."""
         return groups_of(sources_of(self.inputs, self.base), self.table.task_bytes)
+
+    def collect(self, into: Path) -> Account:
+        """Put the documents into `into/documents`, and the ledgers of all tasks together; all phases are complete."""
+        account = Account()
+        for phase in (EXTRACT, FILTER, WRITE):
+            for folder in sorted(self.folder.joinpath(phase).glob("[0-9]*"), key=lambda folder: int(folder.name)):
+                account.add(folder)
+        for file in sorted(self.folder.glob(f"{WRITE}/[0-9]*/*/*")):
+            target = into / DOCUMENTS / file.parent.name / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target)
+        return account
 
     def _phase(self, name: str, tasks: int, work: Callable[[int, Path], None]) -> Phase:
         return Phase(name, tasks, work, self.folder)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from encodery.corpus.dedup.paragraphs import ParagraphsConfig, paragraph_hashes, repeated
+from encodery.corpus.dedup.paragraphs import ParagraphsConfig, alone, paragraph_hashes
 from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.page import Page, Step
 from encodery.corpus.phases.page_files import PageWriter, batches_of
 from encodery.corpus.phases.runs import RECORDS_AT_ONCE, Records, RunFile
 from encodery.corpus.phases.stepping import Account
 from encodery.corpus.phases.verdicts import write_verdicts
-from encodery.corpus.reading import read_pages
+from encodery.corpus.reading.pages import read_pages
 
 EXTRACT = "extract"
 PAGES = "pages.arrow"
@@ -66,8 +66,8 @@ class Extract:
 
 
 class ParagraphHashes:
-    """The hashes of a task's paragraphs: what is repeated within a run of them is known at once, and only its first
-    two documents go on to be compared with the rest of the input. So the most frequent paragraph fits into memory."""
+    """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once, and
+    one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into memory."""
 
     def __init__(self, folder: Path, config: ParagraphsConfig, at_once: int = RECORDS_AT_ONCE) -> None:
         self._config = config
@@ -100,18 +100,7 @@ class ParagraphHashes:
 
     def _flush(self) -> None:
         records = Records.joined(self._parts).sorted()
-        goes = repeated(records.keys, records.documents.astype(np.uint64), self._config.keep)
+        goes, compared = alone(records.keys, records.documents.astype(np.uint64), self._config.keep)
         self._drops.append(records.places[goes])
-        self._runs.write(0, records.take(~goes | _of_first_two(records)))
+        self._runs.write(0, records.take(compared))
         self._parts, self._size = [], 0
-
-
-def _of_first_two(records: Records) -> np.ndarray:
-    """The first record of each of the first two documents that have a key: that it is repeated shows in them."""
-    starts = np.ones(len(records), bool)
-    starts[1:] = records.keys[1:] != records.keys[:-1]
-    changes = starts.copy()
-    changes[1:] |= records.documents[1:] != records.documents[:-1]
-    ordinal = np.cumsum(changes)
-    before = np.repeat(ordinal[starts], np.diff(np.flatnonzero(starts), append=len(records)))
-    return changes & (ordinal - before < 2)

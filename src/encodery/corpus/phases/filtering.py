@@ -67,7 +67,8 @@ class Filter:
 
 def _take_out(pages: Sequence[Page], firsts: Sequence[int], drops: np.ndarray, ledger: Ledger) -> None:
     """Cut the paragraphs with these numbers; a page that is left empty goes."""
-    bounds = np.searchsorted(drops, [*firsts, np.iinfo(np.uint32).max])
+    end = firsts[-1] + pages[-1].text.count("\n") + 1
+    bounds = np.searchsorted(drops, [*firsts, end])
     for page, first, start, end in zip(pages, firsts, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         if start == end:
             continue

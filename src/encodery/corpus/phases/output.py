@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from encodery.corpus.clean_table import OutputFormat
 from encodery.corpus.page import Page
 from encodery.errors import UserError
 
-OutputFormat = Literal["jsonl.zst", "parquet"]
 LEVEL = 3
 """Of zstd, in both formats."""
 _TEXTS = ("text", "language", "source", "url", "date")

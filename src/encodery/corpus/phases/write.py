@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from encodery.corpus.clean_table import OutputFormat
 from encodery.corpus.page import Page
 from encodery.corpus.phases.filtering import NEAR
-from encodery.corpus.phases.output import OutputFile, OutputFormat, output_file
+from encodery.corpus.phases.output import OutputFile, output_file
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.stepping import Account
 
