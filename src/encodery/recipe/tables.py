@@ -14,7 +14,7 @@ from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
 from encodery.data.languages import AS_IT_IS
 from encodery.data.schedule import Alpha, changes
-from encodery.data.splits import Files
+from encodery.data.splits import Files, SomeFiles
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
 from encodery.objectives.config import ObjectiveConfig
@@ -200,7 +200,7 @@ class FinetuneTable(TaughtTable):
     source: str = Field(default=PRETRAIN, alias="from")
     """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
-    train: str
+    train: SomeFiles
     dev: Files = None
     test: Files = None
     fields: Mapping[str, str] = Field(default_factory=dict)

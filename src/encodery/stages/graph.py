@@ -13,7 +13,7 @@ from encodery.corpus.inputs import CorpusInput, InputFile, fingerprint
 from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.corpus.remote import RemoteFile
-from encodery.data.splits import files_by_name
+from encodery.data.splits import paths_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
@@ -208,8 +208,8 @@ def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]
 
 def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
-    splits = (files_by_name(files) for files in (table.train, table.dev, table.test))
-    files = [run.base / path for split in splits for path in split.values()]
+    splits = (paths_by_name(files, run.base) for files in (table.train, table.dev, table.test))
+    files = [path for split in splits for paths in split.values() for path in paths]
     if table.source == SCRATCH:
         config["model"] = _settings(run.recipe.model)
         parents: tuple[str, ...] = ("tokenizer",)
