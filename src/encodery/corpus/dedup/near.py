@@ -92,7 +92,7 @@ def later_copies(pairs: UInt64[np.ndarray, "edges 2"]) -> UInt64[np.ndarray, " d
 
 def join(parents: Int64[np.ndarray, " nodes"], pairs: Int64[np.ndarray, "edges 2"]) -> None:
     """Join clusters in place: afterwards the parent of each node of the pairs is the first of its cluster, or leads
-    to it. Union-find over arrays: all roots are found at once, each hangs itself under an earlier one, until none can.
+    to it. Union-find over arrays: all roots are found at once, each hangs itself under an earlier one, until all do.
 
     Called for one block of pairs after another, it needs the memory of a block besides `parents`, which may be a
     memory-mapped file.
