@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64, UInt64
 
 from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.words import Words, ngrams, words_of
 
 _CHARACTERS_PER_WORD = 1.5
 """In scripts without spaces a character counts as a word (`words_of`): that many more make up as long a run."""
-_SLOTS_PER_RUN = 32
+_SLOTS_PER_HEAD = 16
 _MAX_SLOTS = 1 << 24
 
 
@@ -41,7 +41,7 @@ class Overlap:
             words: in a run; for texts mostly in scripts without spaces, 1.5 times as many characters.
             shortest: texts of fewer words (or 1.5 times as many characters) are not looked for.
         """
-        heads, hashes, owners = [], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        heads, hashes, owners = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
         sizes: dict[int, set[int]] = {}
         for owner, texts in enumerate(sets):
             for head, size, first, words_found in _runs(list(texts), words, shortest):
@@ -53,11 +53,11 @@ class Overlap:
         self.hashes, kept = np.unique(np.concatenate(hashes), return_index=True)
         self.owners = np.concatenate(owners)[kept]
         self.sizes = {head: sorted(found) for head, found in sorted(sizes.items())}
-        slots = min(_MAX_SLOTS, 1 << (_SLOTS_PER_RUN * len(self.hashes)).bit_length())
+        self._heads = np.unique(np.concatenate(heads))
+        slots = min(_MAX_SLOTS, 1 << (_SLOTS_PER_HEAD * len(self._heads)).bit_length())
         self._mask = np.uint64(slots - 1)
-        self._is_head = np.zeros(slots, np.uint8)
-        for found in heads:
-            self._is_head[found & self._mask] = 1
+        self._may_be_head = np.zeros(slots, np.uint8)
+        self._may_be_head[self._heads & self._mask] = 1
 
     def find(self, texts: Sequence[str]) -> Hits:
         """Every run of the texts that the sets have as well."""
@@ -71,7 +71,9 @@ class Overlap:
 
     def _find(self, words: Words, head: int, before: int) -> Iterator[Int64[np.ndarray, "4 hits"]]:
         runs, starts = ngrams(words, head)
-        places = np.flatnonzero(self._is_head[runs & self._mask])
+        # Most runs are nobody's: one look into a table tells, the search is for the few that are left.
+        places = np.flatnonzero(self._may_be_head.take((runs & self._mask).view(np.int64)))
+        places = places[_found(self._heads, runs[places])[1]]
         texts = np.searchsorted(starts, places, side="right") - 1
         first = words.text_starts[texts] + places - starts[texts]
         for size in self.sizes[head]:
@@ -82,13 +84,20 @@ class Overlap:
         self, words: Words, first: Int64[np.ndarray, " runs"], size: int, texts: Int64[np.ndarray, " runs"]
     ) -> Int64[np.ndarray, "4 hits"]:
         runs = words.runs(first, first + size)
-        where = np.searchsorted(self.hashes, runs)
-        where[where == len(self.hashes)] = 0
-        same = self.hashes[where] == runs
+        where, same = _found(self.hashes, runs)
         first = first[same]
         return np.stack(
             [texts[same], words.positions[first], words.positions[first + size - 1], self.owners[where[same]]]
         )
+
+
+def _found(
+    known: UInt64[np.ndarray, " known"], hashes: UInt64[np.ndarray, " n"]
+) -> tuple[Int64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Where sorted hashes have others, and whether they have them."""
+    where = np.searchsorted(known, hashes)
+    where[where == len(known)] = 0
+    return where, known[where] == hashes if len(known) else np.zeros(len(hashes), bool)
 
 
 def _runs(texts: Sequence[str], words: int, shortest: int) -> Iterator[tuple[int, int, Int64[np.ndarray, " n"], Words]]:

@@ -67,7 +67,7 @@ class Words:
 def words_of(texts: Sequence[str]) -> Words:
     """The words of texts."""
     codes, starts = _codes(texts)
-    kind = _kinds()[codes]
+    kind = _kinds().take(codes)
     # A word begins where a letter follows something else, or at a character that stands alone; a separator behind
     # each text ends the last word of it.
     letter = kind == _LETTER
@@ -79,7 +79,7 @@ def words_of(texts: Sequence[str]) -> Words:
     ends = alone.copy()
     ends[:-1] |= letter[:-1] & ~letter[1:]
     behind = np.flatnonzero(ends) + 1
-    sums = _prefix_sums(lowercase()[codes].astype(np.uint64), _CHARACTER_BASE)
+    sums = _prefix_sums(lowercase().take(codes).astype(np.uint64), _CHARACTER_BASE)
     hashes = mixed(_runs(sums, first, behind, _CHARACTER_BASE))
     text_starts = np.searchsorted(first, starts)
     counts = np.diff(text_starts)
