@@ -18,6 +18,7 @@ import json
 import random
 import re
 import tarfile
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from encodery.corpus.dedup.near import NearConfig, Signer, edges, later_copies
+from encodery.corpus.dedup.clusters import later_copies
+from encodery.corpus.dedup.near import NearConfig, Signer, edges
 from encodery.corpus.dedup.words import ngrams, words_of
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3)
@@ -106,7 +108,9 @@ def found(keys: np.ndarray) -> tuple[set[int], dict[int, int]]:
         order = np.argsort(keys[:, band], kind="stable")
         pairs.append(edges(keys[order, band], order.astype(np.uint64)))
     joined = np.concatenate(pairs)
-    return set(later_copies(joined).tolist()), {int(later): int(earlier) for earlier, later in joined}
+    with tempfile.TemporaryDirectory() as folder:
+        (gone,) = later_copies([joined], [len(keys)], Path(folder, "parents"))
+    return set(gone.tolist()), {int(later): int(earlier) for earlier, later in joined}
 
 
 def datatrove_keys(texts: list[str], config: NearConfig) -> np.ndarray:
@@ -194,12 +198,14 @@ def main() -> None:
     copies = plant(texts, options.copies, rng)
     everything = [text for _, text in texts] + [copy.text for copy in copies]
     size = sum(len(text.encode()) for text in everything) / 1e6
-    Signer(config)(everything[:50])  # tables are made once
-    keys, seconds = timed(lambda: Signer(config)(everything))
+    Signer(config).bands(everything[:50])  # tables are made once
+    keys, seconds = timed(lambda: Signer(config).bands(everything))
     gone, pairs = found(keys)
     hits = [len(texts) + number in gone for number in range(len(copies))]
     likeness = [similarity(texts[copy.base][1], copy.text, config.words) for copy in copies]
-    print(f"{len(texts)} documents, {len(copies)} planted copies, {size:.1f} MB; signed at {size / seconds:.0f} MB/s\n")
+    print(
+        f"{len(texts)} documents, {len(copies)} planted copies, {size:.1f} MB; signed at {size / seconds:.0f} MB/s\n"
+    )
     report_cells(copies, hits, likeness, config)
     print("\n| language | documents | copies | found |\n|---|---|---|---|")
     for language, own in by_language.items():
@@ -219,7 +225,9 @@ def main() -> None:
         theirs, their_seconds = timed(lambda: datatrove_keys(everything, config))
         their_gone, _ = found(theirs)
         their_hits = [len(texts) + number in their_gone for number in range(len(copies))]
-        print(f"\ndatatrove: {size / their_seconds:.1f} MB/s; found {sum(their_hits)} copies (ours {sum(hits)}), both ")
+        print(
+            f"\ndatatrove: {size / their_seconds:.1f} MB/s; found {sum(their_hits)} copies (ours {sum(hits)}), both "
+        )
         print(f"{sum(a and b for a, b in zip(hits, their_hits, strict=True))}; not planted and gone: ", end="")
         print(len([number for number in their_gone if number < len(texts)]))
 

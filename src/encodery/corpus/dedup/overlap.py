@@ -31,8 +31,8 @@ class Hits:
 class Overlap:
     """All runs of so many words of sets of texts; of shorter texts the whole.
 
-    All runs begin with one of `shortest` words, their head. A text is searched for heads only; where there is one, for
-    the runs of all sizes.
+    All runs begin with one of `shortest` words, their head. A text is searched for heads only; where there is one,
+    for the runs of all sizes.
     """
 
     def __init__(self, sets: Sequence[Iterable[str]], words: int, shortest: int) -> None:
@@ -100,7 +100,9 @@ def _found(
     return where, known[where] == hashes if len(known) else np.zeros(len(hashes), bool)
 
 
-def _runs(texts: Sequence[str], words: int, shortest: int) -> Iterator[tuple[int, int, Int64[np.ndarray, " n"], Words]]:
+def _runs(
+    texts: Sequence[str], words: int, shortest: int
+) -> Iterator[tuple[int, int, Int64[np.ndarray, " n"], Words]]:
     """The runs of texts, by size: how long their heads are, how long they are, and where they begin in the words."""
     for block in blocks(texts):
         found = words_of(block)
