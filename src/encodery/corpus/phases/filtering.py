@@ -153,7 +153,7 @@ class Signatures:
         """Documents with the next numbers."""
         if not pages:
             return
-        self._keys.append(self._signer([page.text for page in pages]))
+        self._keys.append(self._signer(pages))
         self._number += len(pages)
         if (self._number - self._first) * self._keys[-1].shape[1] >= runs.RECORDS_AT_ONCE:
             self._flush()
