@@ -6,17 +6,17 @@ or not; memory is bounded by the longest line.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from encodery.config import Config
-from encodery.corpus.inputs import format_of
+from encodery.corpus.inputs import format_of, record_format
 from encodery.errors import UserError
+from encodery.files.aligned import read_aligned
 from encodery.files.records import read_records
-from encodery.files.streams import EncodingErrors, open_bytes, read_lines
+from encodery.files.streams import EncodingErrors, open_bytes
 
 _HINT = 'set encoding_errors = "replace" or convert the file to UTF-8'
 
@@ -107,33 +107,20 @@ def read_pairs(inputs: Sequence[ParallelInput], base: Path) -> Iterator[Sentence
 
 
 def _read_lines(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, str]]:
-    """Both files line by line, to the end of the longer one."""
+    """Both files line by line."""
     assert entry.source.path is not None
     assert entry.target.path is not None
     paths = [base / entry.source.path, base / entry.target.path]
-    counts = [0, 0]
-    with open_bytes(paths[0]) as first, open_bytes(paths[1]) as second:
-        sides = [
-            read_lines(stream, str(path), entry.encoding_errors, _HINT)
-            for stream, path in zip((first, second), paths, strict=True)
-        ]
-        for number, (source, target) in enumerate(zip_longest(*sides), start=1):
-            counts = [counts[0] + (source is not None), counts[1] + (target is not None)]
-            if source is not None and target is not None:
-                yield source, target, f"{paths[0]}:{number}"
-    if counts[0] != counts[1]:
-        raise UserError(
-            f"{paths[0]} has {counts[0]:,} lines, {paths[1]} has {counts[1]:,}: line by line they must be "
-            "translations of each other; align them again, with an empty line where a side has nothing"
-        )
+    for number, (source, target) in read_aligned(paths, entry.encoding_errors, _HINT):
+        yield source, target, f"{paths[0]}:{number}"
 
 
 def _read_records(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, str]]:
     assert entry.path is not None
     fields = [entry.source.field or "", entry.target.field or ""]
     path = base / entry.path
-    chosen = format_of(entry.path) if entry.format == "auto" else entry.format
-    if chosen is None or chosen == "txt":
+    chosen = record_format(format_of(entry.path)) if entry.format == "auto" else record_format(entry.format)
+    if chosen is None:
         raise UserError(
             f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or .zst), or "
             'set format, for example format = "jsonl"'

@@ -18,8 +18,11 @@ from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
+from encodery.model.generation import GenerationConfig
+from encodery.model.translator import HEAD
 from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification
+from encodery.tasks.directions import Directions
 from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
@@ -29,6 +32,7 @@ from encodery.tasks.problems import make_problem
 from encodery.tasks.question_answering import QuestionAnswering, read_answering
 from encodery.tasks.task import Task
 from encodery.tasks.token_classification import TokenClassification, read_tags
+from encodery.tasks.translation import Translation
 from encodery.tasks.windows import Encoded, Reading
 
 Result = TypeVar("Result")
@@ -54,7 +58,7 @@ class Prepared:
     @property
     def num_tokens(self) -> int:
         """Tokens of all its windows."""
-        return sum(len(sequence.input_ids) for sequence in self.sequences)
+        return sum(sequence.num_tokens for sequence in self.sequences)
 
     def decode(self, outputs: Sequence[Any]) -> dict[str, Any]:
         """The prediction, from what the model says of each of the `sequences`."""
@@ -210,6 +214,8 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
         return TokenClassification(tokenizer, read_tags(folder, path), reading, languages)
     if "span" in heads:
         return QuestionAnswering(tokenizer, read_answering(folder, path), reading, languages)
+    if HEAD in heads:
+        return _translation(folder, path, reading, languages)
     if "choice" in heads:
         return MultipleChoice(tokenizer, reading, languages)
     if "mlm" in heads:
@@ -221,6 +227,12 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
             "features can predict"
         )
     return None
+
+
+def _translation(folder: ModelFolder, path: Path, reading: Reading, languages: Languages) -> Translation:
+    source = f"{path}/encodery.json"
+    generation = GenerationConfig.parse(folder.info.get("generation", {}), f"{source}: generation")
+    return Translation(folder.tokenizer, Directions.read(folder.info, source), reading, languages, generation)
 
 
 def to_examples(task: Task, records: Iterable[str | Mapping[str, Any]]) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from encodery import __version__
+from encodery.data.splits import described
 from encodery.recipe import EXTEND, SCRATCH, TRIM, Recipe
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import line_chart
@@ -122,7 +123,7 @@ def _finetune_section(run: Run, name: str) -> Section:
         examples = mistakes(run.artifact(stages[0]) / PREDICTIONS, SHOWN_MISTAKES)
     return Section(
         f"Fine-tuning: {name}",
-        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {table.train}."],
+        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {described(table.train)}."],
         training_facts_of(first, logs[0]),
         [Chart(chart)],
         tables,

@@ -1,0 +1,16 @@
+"""The steps that `[corpus.clean]` asks for, in their order."""
+
+from pathlib import Path
+
+from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.page import Step
+
+
+def early_steps(table: CleanTable, base: Path) -> list[Step]:
+    """What is done to pages before their paragraphs are compared over the whole input."""
+    return []
+
+
+def late_steps(table: CleanTable, base: Path) -> list[Step]:
+    """What is done to them after that."""
+    return []
