@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from encodery.bench.crawl_text import REAL_PAGES
+
 EXACT, NEAR = 0.08, 0.06
 """Shares of pages that are copies of earlier ones, and copies with some words changed."""
 CHANGED_WORDS = 0.02
@@ -24,7 +26,6 @@ _LARGEST = 60_000
 """Characters of a frame; larger pages are mostly scripts."""
 _FEWEST = 3
 _WITHOUT_SPACES = frozenset({"zh"})
-REAL_PAGES = "web/trafilatura-eval/html.tar.gz"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Sentences for the pages of a made crawl: those of the demo, and of the data for development where it is at hand."""
 
 import gzip
+import hashlib
 import json
 import re
 import tarfile
@@ -12,6 +13,8 @@ from encodery.demo.facts import LANGUAGES
 from encodery.demo.world import documents
 
 DEMO_WORDS = 20_000
+REAL_PAGES = "web/trafilatura-eval/html.tar.gz"
+"""Pages of real sites, in the folder of data for development."""
 LEAST = 200
 """Languages with fewer sentences are left out: their pages would all be alike."""
 _SHORTEST, _LONGEST = 30, 400
@@ -62,6 +65,14 @@ def sentences(data: Path | None) -> dict[str, list[str]]:
         if path.is_file():
             found.setdefault(source.language, []).extend(_split(_pieces(path, source)))
     return {language: kept for language, lines in found.items() if len(kept := list(dict.fromkeys(lines))) >= LEAST}
+
+
+def sources_hash(data: Path | None) -> str:
+    """Of names and sizes of the files that crawls are made from; equal where crawls are."""
+    names = [*(source.path for source in _SOURCES), REAL_PAGES] if data else []
+    paths = [(name, data / name) for name in names] if data else []
+    sizes = [[name, path.stat().st_size] for name, path in paths if path.is_file()]
+    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
 
 
 def _told(language: str) -> list[str]:
