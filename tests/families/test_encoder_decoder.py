@@ -153,7 +153,10 @@ def saved_gradients(family: Family, model: Translator, tokenizer: Tokenizer, tmp
         for parameter in model.parameters():
             assert parameter.grad is not None
             parameter.copy_(parameter.grad)
-    return load_file(saved(ModelFolder(family, model, tokenizer), tmp_path / "gradients") / WEIGHTS)
+    written: dict[str, Tensor] = load_file(
+        saved(ModelFolder(family, model, tokenizer), tmp_path / "gradients") / WEIGHTS
+    )
+    return written
 
 
 @theirs_too

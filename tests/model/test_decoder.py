@@ -50,10 +50,11 @@ def test_a_token_sees_those_before_it_and_the_whole_source(changes: dict[str, An
 
 def test_each_target_sees_its_own_source_only() -> None:
     translator, pairs = make_translator(), make_pairs()
-    before = translator.logits(HEAD, pack(pairs)).split([len(pair.input_ids) for pair in pairs])
+    lengths = [len(pair.input_ids) for pair in pairs]
+    before = torch.split(translator.logits(HEAD, pack(pairs)), lengths)
     swapped = [*pairs]
     swapped[1] = replace(pairs[1], source=pairs[3].source)
-    after = translator.logits(HEAD, pack(swapped)).split([len(pair.input_ids) for pair in pairs])
+    after = torch.split(translator.logits(HEAD, pack(swapped)), lengths)
     same = [torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True)]
     assert same == [True, False, True, True, True, True]
 

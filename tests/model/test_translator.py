@@ -1,5 +1,7 @@
 """Encoder and decoder together: the loss, and what they begin with."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -49,7 +51,7 @@ def test_encoder_and_decoder_are_of_one_width() -> None:
         Translator(SMALL, small(hidden_size=45), make_translator().shapes[HEAD])
 
 
-def pretrained(seed: int, heads: tuple[str, ...] = ("mlm",), **changes: object) -> Model:
+def pretrained(seed: int, heads: tuple[str, ...] = ("mlm",), **changes: Any) -> Model:
     model = Model(small(**changes), heads)
     randomize(model, seed)
     return model
@@ -61,7 +63,7 @@ def parts_of(layer: DecoderLayer) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("changes", [AXES["bert"], AXES["xlm"]], ids=["bert", "xlm"])
-def test_both_sides_begin_with_pretrained_weights(changes: dict[str, object]) -> None:
+def test_both_sides_begin_with_pretrained_weights(changes: dict[str, Any]) -> None:
     encoder, decoder = pretrained(5, **changes), pretrained(7, **changes)
     translator = translator_from(encoder, decoder, cross_attention="self", seed=3)
     for name, tensor in encoder.encoder.state_dict().items():
