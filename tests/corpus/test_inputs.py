@@ -10,7 +10,7 @@ from encodery.corpus.inputs import CorpusInput, input_files
 from encodery.errors import UserError
 
 ALL = (
-    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet (plain, .gz or .zst) "
+    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .html, .htm, .xhtml, .xml of Wikipedia (plain, .gz, .zst or .bz2) "
     "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
 )
 
@@ -115,7 +115,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_a_folder_without_the_format_asked_for(tmp_path: Path) -> None:
     touch(tmp_path, "d/a.txt")
     assert fails(tmp_path, "d", format="jsonl") == (
-        f"{tmp_path}/d: no readable file in it, found 1 .txt; allowed: .jsonl, .ndjson (plain, .gz or .zst) "
+        f"{tmp_path}/d: no readable file in it, found 1 .txt; allowed: .jsonl, .ndjson (plain, .gz, .zst or .bz2) "
         "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
     )
 

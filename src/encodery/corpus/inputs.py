@@ -4,20 +4,32 @@ import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from pydantic import Field, model_validator
 
 from encodery.config import Config
 from encodery.corpus.remote import RemoteFile, is_remote, remote_files
+from encodery.corpus.sniffing import HEAD_BYTES, WebFormat, sniff
 from encodery.errors import UserError
-from encodery.files.records import RECORD_SUFFIXES
+from encodery.files.records import RECORD_SUFFIXES, RecordFormat
 from encodery.files.streams import COMPRESSIONS, EncodingErrors, inner_suffix, reading
 
 InputFile = Path | RemoteFile
-Format = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
+Format = Literal["txt", RecordFormat, WebFormat]
+Extractor = Literal["main-content", "full-text", "trafilatura"]
 
-_SUFFIXES: dict[str, Format] = {".txt": "txt", **RECORD_SUFFIXES}
+_SUFFIXES: dict[str, Format] = {
+    ".txt": "txt",
+    **RECORD_SUFFIXES,
+    ".warc": "warc",
+    ".wet": "wet",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+}
+_SNIFFED = ".xml"
+"""What is a Wikipedia dump or anything else: its first bytes tell."""
 File = TypeVar("File", Path, RemoteFile)
 _CONTAINERS = (".zip", ".tar", ".tgz")
 
@@ -27,16 +39,21 @@ def _absent(value: str | None) -> bool:
     return value is None
 
 
+def _is_main_content(value: str) -> bool:
+    return value == "main-content"
+
+
 class CorpusInput(Config):
     """Text to learn from: a file, a folder (with all below it) or a glob, `**` included; on disk, or at an address
     that fsspec knows (`s3://bucket/folder`).
 
-    `format = "auto"` goes by the suffix. Any other value is the format of every file named or globbed, whatever its
+    `format = "auto"` goes by the suffix, and where that says nothing (`.xml`, none) by the first bytes: WARC, a
+    Wikipedia dump, HTML. Any other value is the format of every file named or globbed, whatever its
     suffix, and limits folders and archives to the files of that format.
     """
 
     path: str = Field(min_length=1)
-    format: Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet"] = "auto"
+    format: Literal["auto", Format] = "auto"
     text_field: str = "text"
     """The field or column of a record that holds the text; plain text has none."""
     encoding_errors: EncodingErrors = "strict"
@@ -45,6 +62,11 @@ class CorpusInput(Config):
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The field or column of a record that names its language."""
+    extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
+    """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
+    is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/corpus.md)."""
+    license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """Under what the text may be used; said in the card of the corpus."""
 
     @model_validator(mode="after")
     def _one_source_of_the_language(self) -> "CorpusInput":
@@ -98,7 +120,7 @@ def _remote_files(entry: CorpusInput) -> Sequence[InputFile]:
 
 def _one_readable(file: File, entry: CorpusInput) -> File:
     """A file that was named outright, if its format is known."""
-    if entry.format == "auto" and not is_container(file.name) and format_of(file.name) is None:
+    if entry.format == "auto" and not is_container(file.name) and found_format(file) is None:
         suffix = inner_suffix(file.name) or PurePosixPath(file.name).suffix or file.name
         raise UserError(
             f'{file}: "{suffix}" is not a text format; {_allowed(entry)}; if it holds text, set format = "txt"'
@@ -121,10 +143,31 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> Sequence[File]:
-    readable = [path for path in files if is_container(path.name) or accepts(entry, path.name)]
+    readable = [path for path in files if is_container(path.name) or accepts(entry, path)]
     if not readable:
         raise nothing_readable(place, [path.name for path in files], entry)
     return readable
+
+
+def fingerprint(file: InputFile) -> str:
+    """Size and time of change of a file: content is not read, so a terabyte costs nothing. Of a file in an object
+    store, what the store says of it.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    if isinstance(file, RemoteFile):
+        return file.fingerprint
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; paths in a recipe are relative to the recipe's folder")
+    status = file.stat()
+    return f"{status.st_size} bytes, {status.st_mtime_ns}"
+
+
+def size_of(file: InputFile) -> int:
+    """Bytes of a file as it is stored; 0 where its store does not say."""
+    size = fingerprint(file).partition(" ")[0]
+    return int(size) if size.isdigit() else 0
 
 
 def format_of(name: str) -> Format | None:
@@ -137,9 +180,28 @@ def is_container(name: str) -> bool:
     return inner_suffix(name) in _CONTAINERS
 
 
-def accepts(entry: CorpusInput, name: str) -> bool:
-    """Whether a file met in a folder or an archive is one to read."""
-    found = format_of(name)
+def record_format(found: Format | None) -> RecordFormat | None:
+    """The format as one of records; None if it is not."""
+    return next((known for known in get_args(RecordFormat) if known == found), None)
+
+
+def found_format(file: InputFile) -> Format | None:
+    """The format of a file: what its name promises, else what its first bytes show."""
+    found = format_of(file.name)
+    if found is not None or is_container(file.name):
+        return found
+    with reading(str(file)), file.open("rb") as stream:
+        return sniff(stream.read(HEAD_BYTES))
+
+
+def may_be_read(name: str) -> bool:
+    """Whether a file met in a folder or an archive may be one to read: of a known suffix, or `.xml`."""
+    return format_of(name) is not None or inner_suffix(name) == _SNIFFED
+
+
+def accepts(entry: CorpusInput, file: InputFile) -> bool:
+    """Whether a file met in a folder is one to read."""
+    found = found_format(file) if may_be_read(file.name) else None
     return found is not None and entry.format in ("auto", found)
 
 
@@ -155,7 +217,7 @@ def nothing_readable(place: str, names: Sequence[str], entry: CorpusInput) -> Us
 
 def _allowed(entry: CorpusInput) -> str:
     suffixes = [suffix for suffix, found in _SUFFIXES.items() if entry.format in ("auto", found)]
-    return (
-        f"allowed: {', '.join(suffixes)} (plain, {' or '.join(COMPRESSIONS)}) and archives of these "
-        "(.zip, .tar, .tar.gz, .tar.zst)"
-    )
+    if entry.format in ("auto", "wikipedia"):
+        suffixes.append(f"{_SNIFFED} of Wikipedia")
+    packed = f"{', '.join(COMPRESSIONS[:-1])} or {COMPRESSIONS[-1]}"
+    return f"allowed: {', '.join(suffixes)} (plain, {packed}) and archives of these (.zip, .tar, .tar.gz, .tar.zst)"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from encodery.config import Config
-from encodery.corpus.inputs import format_of
+from encodery.corpus.inputs import format_of, record_format
 from encodery.errors import UserError
 from encodery.files.aligned import read_aligned
 from encodery.files.records import read_records
@@ -119,8 +119,8 @@ def _read_records(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, 
     assert entry.path is not None
     fields = [entry.source.field or "", entry.target.field or ""]
     path = base / entry.path
-    chosen = format_of(entry.path) if entry.format == "auto" else entry.format
-    if chosen is None or chosen == "txt":
+    chosen = record_format(format_of(entry.path)) if entry.format == "auto" else record_format(entry.format)
+    if chosen is None:
         raise UserError(
             f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or .zst), or "
             'set format, for example format = "jsonl"'

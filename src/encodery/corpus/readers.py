@@ -4,37 +4,24 @@ Memory is bounded by the longest document (plain text: 16 Mi characters), whatev
 """
 
 import io
-import tarfile
-import zipfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from encodery.corpus.inputs import (
-    CorpusInput,
-    Format,
-    InputFile,
-    accepts,
-    files_of,
-    format_of,
-    input_files,
-    is_container,
-    nothing_readable,
-)
+from encodery.corpus.archives import opened_files
+from encodery.corpus.inputs import CorpusInput, Format, InputFile, files_of, input_files, record_format
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.reading.web import WEB_READERS
 from encodery.errors import UserError
 from encodery.files.records import read_records
-from encodery.files.streams import decompress, inner_suffix, open_bytes, read_lines, reading
+from encodery.files.streams import decompress, read_lines
 
 __all__ = ["CorpusInput", "Document", "input_files", "read_documents"]
 
-OpenMember = Callable[[], Any]  # a readable binary file
-
 MAX_DOCUMENT_CHARS = 1 << 24
 _ENCODING_HINT = 'set encoding_errors = "replace" or convert the file to UTF-8'
-_TAR_BUFFER_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -78,67 +65,17 @@ def _read_all(found: Sequence[tuple[CorpusInput, Sequence[InputFile]]]) -> Itera
 
 
 def _read_file(path: InputFile, entry: CorpusInput) -> Iterator[Document]:
-    if is_container(path.name):
-        yield from _read_archive(path, entry)
-        return
-    # A file that was named outright need not have a suffix that tells its format: then `format` does.
-    chosen = format_of(path.name) if entry.format == "auto" else entry.format
-    assert chosen is not None
-    with open_bytes(path) as stream:
-        yield from _read_stream(stream, str(path), chosen, entry)
-
-
-def _read_archive(path: InputFile, entry: CorpusInput) -> Iterator[Document]:
-    """Members of a known format, in the archive's order. Their paths are only names: nothing is unpacked to disk."""
-    members = _zip_members if inner_suffix(path.name) == ".zip" else _tar_members
-    skipped: list[str] = []
-    any_read = False
-    # Closed by hand: an error leaves the generator waiting, with the archive open, until it is collected.
-    with closing(members(path)) as found:
-        for member, open_member in found:
-            if PurePosixPath(member).name.startswith("."):
+    with closing(opened_files(path, entry)) as opened:
+        for source, stream, chosen in opened:
+            if (read := WEB_READERS.get(chosen)) is None:
+                yield from read_stream(decompress(stream, source), source, chosen, entry)
                 continue
-            chosen = format_of(member)
-            if chosen is None or not accepts(entry, member):
-                skipped.append(member)
-                continue
-            any_read = True
-            yield from _read_member(f"{path}!{member}", open_member, chosen, entry)
-    if not any_read:
-        raise nothing_readable(str(path), skipped, entry)
+            for number, page in enumerate(read(stream, source, entry, Ledger()), start=1):
+                yield Document(page.text, page.source, number, page.language)
 
 
-def _read_member(source: str, open_member: OpenMember, chosen: Format, entry: CorpusInput) -> Iterator[Document]:
-    with ExitStack() as opened:
-        try:
-            with reading(source):
-                file = opened.enter_context(open_member())
-        except RuntimeError:
-            raise UserError(f"{source}: it has a password or a rare compression; pack it again without") from None
-        stream = opened.enter_context(decompress(file, source))
-        yield from _read_stream(stream, source, chosen, entry)
-
-
-def _zip_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
-    with reading(str(path)), path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                yield info.filename, partial(archive.open, info)
-
-
-def _tar_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
-    with (
-        open_bytes(path) as stream,
-        reading(str(path)),
-        tarfile.open(fileobj=stream, mode="r|", bufsize=_TAR_BUFFER_BYTES) as archive,
-    ):
-        while (info := archive.next()) is not None:
-            if info.isreg():
-                yield info.name, partial(archive.extractfile, info)
-            archive.members = []  # type: ignore[attr-defined]  # a million files would leave a million headers
-
-
-def _read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput) -> Iterator[Document]:
+def read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput) -> Iterator[Document]:
+    """The documents of one file of text or records, decompressed; raises as `read_documents` does."""
     if chosen == "txt":
         lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT)
         if entry.language_field is not None:
@@ -146,10 +83,12 @@ def _read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: 
         yield from _split_at_blank_lines(lines, source, entry.language or "")
         return
     wanted = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    known = record_format(chosen)
+    assert known is not None
     records = read_records(
         stream,
         source,
-        chosen,
+        known,
         columns=tuple(wanted),
         encoding_errors=entry.encoding_errors,
         hint=_ENCODING_HINT,

@@ -1,8 +1,9 @@
-"""From a file to decoded lines: plain, gzip or zstd bytes, streamed, with every failure told in one line.
+"""From a file to decoded lines: plain, gzip, zstd or bzip2 bytes, streamed, with every failure told in one line.
 
 A `name` is what messages call the data: a path, or `archive!member`. Memory is bounded by the longest line.
 """
 
+import bz2
 import gzip
 import io
 import tarfile
@@ -17,7 +18,7 @@ from encodery.errors import UserError
 
 EncodingErrors = Literal["strict", "replace"]
 
-COMPRESSIONS = (".gz", ".zst")
+COMPRESSIONS = (".gz", ".zst", ".bz2")
 MAX_LINE_BYTES = 64 << 20
 BINARY_HINT = "Encodery reads text in UTF-8"
 _BUFFER_BYTES = 1 << 16
@@ -53,7 +54,7 @@ class Openable(Protocol):
 
 @contextmanager
 def open_bytes(path: Path | Openable) -> Iterator[io.BufferedReader]:
-    """The bytes of a file, decompressed when its name ends in `.gz` or `.zst`.
+    """The bytes of a file, decompressed when its name ends in `.gz`, `.zst` or `.bz2`.
 
     Raises:
         UserError: the file is missing or cannot be opened; later, while reading under `reading`, it is broken.
@@ -81,6 +82,8 @@ def decompress(stream: Any, name: str) -> io.BufferedReader:
         return io.BufferedReader(gzip.GzipFile(fileobj=stream), _BUFFER_BYTES)
     if name.lower().endswith(".zst"):
         return io.BufferedReader(_ZstdReader(stream, name), _BUFFER_BYTES)
+    if name.lower().endswith(".bz2"):
+        return io.BufferedReader(bz2.BZ2File(stream), _BUFFER_BYTES)  # type: ignore[arg-type]  # a reader is enough
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, _BUFFER_BYTES)
 
 

@@ -76,7 +76,8 @@ def _text(scheme: Scheme) -> dict[str, Any]:
         key: sorted((scheme.resolved(source.path), source.text_field, source.format) for source in inputs)
         for key, inputs in (("inputs", corpus.inputs), ("valid_inputs", corpus.valid_inputs))
     }
-    return {**sources, "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction}
+    clean = corpus.clean.deciding() if corpus.clean else None
+    return {**sources, "clean": clean, "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction}
 
 
 def _check_measured(name: str, tables: Mapping[str, FinetuneTable], schemes: Mapping[str, Scheme]) -> None:

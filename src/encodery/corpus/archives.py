@@ -1,0 +1,105 @@
+"""The files behind an input file: itself, or the members of an archive. Nothing is unpacked to disk."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from encodery.corpus.inputs import (
+    CorpusInput,
+    Format,
+    InputFile,
+    format_of,
+    found_format,
+    is_container,
+    may_be_read,
+    nothing_readable,
+)
+from encodery.corpus.sniffing import HEAD_BYTES, sniff
+from encodery.errors import UserError
+from encodery.files.streams import inner_suffix, open_bytes, reading
+
+Opened = tuple[str, io.BufferedReader, Format]
+"""What messages call it (a path, or `archive!member`), its bytes as they lie there, compressed or not, its format."""
+OpenMember = Callable[[], Any]  # a readable binary file
+_TAR_BUFFER_BYTES = 1 << 18
+_BUFFER_BYTES = 1 << 16
+
+
+def opened_files(path: InputFile, entry: CorpusInput) -> Generator[Opened, None, None]:
+    """The file, or the members of the archive that are of a format to read, in the archive's order; each is open
+    until the next is asked for.
+
+    Raises:
+        UserError: the file is missing, the archive is broken, locked, or holds nothing to read.
+    """
+    if is_container(path.name):
+        yield from _members(path, entry)
+        return
+    # A file that was named outright need not have a suffix that tells its format: then `format` does.
+    chosen = found_format(path) if entry.format == "auto" else entry.format
+    assert chosen is not None
+    name = str(path)
+    with reading(name):
+        file = path.open("rb")
+    with file:
+        yield name, _buffered(file), chosen
+
+
+def _buffered(file: Any) -> io.BufferedReader:
+    return file if isinstance(file, io.BufferedReader) else io.BufferedReader(file, _BUFFER_BYTES)
+
+
+def _members(path: InputFile, entry: CorpusInput) -> Generator[Opened, None, None]:
+    found = _zip_members if inner_suffix(path.name) == ".zip" else _tar_members
+    skipped: list[str] = []
+    any_read = False
+    # Closed by hand: an error leaves the generator waiting, with the archive open, until it is collected.
+    with closing(found(path)) as members:
+        for member, open_member in members:
+            if PurePosixPath(member).name.startswith("."):
+                continue
+            if not may_be_read(member):
+                skipped.append(member)
+                continue
+            source = f"{path}!{member}"
+            with _open(source, open_member) as stream:
+                chosen = format_of(member) or sniff(stream.peek(HEAD_BYTES))
+                if chosen is None or entry.format not in ("auto", chosen):
+                    skipped.append(member)
+                    continue
+                any_read = True
+                yield source, stream, chosen
+    if not any_read:
+        raise nothing_readable(str(path), skipped, entry)
+
+
+def _open(source: str, open_member: OpenMember) -> io.BufferedReader:
+    try:
+        with reading(source):
+            return _buffered(open_member())
+    except RuntimeError:
+        raise UserError(f"{source}: it has a password or a rare compression; pack it again without") from None
+
+
+def _zip_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
+    with reading(str(path)), path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield info.filename, partial(archive.open, info)
+
+
+def _tar_members(path: InputFile) -> Generator[tuple[str, OpenMember], None, None]:
+    with (
+        open_bytes(path) as stream,
+        reading(str(path)),
+        tarfile.open(fileobj=stream, mode="r|", bufsize=_TAR_BUFFER_BYTES) as archive,
+    ):
+        while (info := archive.next()) is not None:
+            if info.isreg():
+                yield info.name, partial(archive.extractfile, info)
+            archive.members = []  # type: ignore[attr-defined]  # a million files would leave a million headers

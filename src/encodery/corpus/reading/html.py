@@ -1,0 +1,70 @@
+"""The text of a web page, by resiliparse or trafilatura."""
+
+import re
+
+from encodery.corpus.inputs import Extractor
+from encodery.errors import UserError
+
+MAX_DEPTH = 500
+"""Elements within elements: browsers stop at 512; the time that main content takes grows with its square."""
+_MANY_TAGS = 4000
+"""A page with fewer is never slow, however deep it is."""
+_TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
+_WITHOUT_END = frozenset(
+    re.findall(
+        "[a-z]+",
+        "area base br col dd dt embed frame hr img input li link meta option p param source td th tr track wbr",
+    )
+)
+"""Elements that hold nothing, or that need not be closed."""
+_NO_CONTENT = ("nav", "footer", "aside")
+
+
+class TooDeepError(ValueError):
+    """A page whose elements lie in each other deeper than `MAX_DEPTH`."""
+
+
+def html_text(page: str, extractor: Extractor) -> str:
+    """The text of a page, a line for each block.
+
+    Raises:
+        TooDeepError: it is nested so deep that it would take minutes.
+        UserError: the package of the extractor is missing.
+    """
+    if page.count("<") > _MANY_TAGS and _depth(page) > MAX_DEPTH:
+        raise TooDeepError(f"elements are nested deeper than {MAX_DEPTH}")
+    if extractor == "trafilatura":
+        return _trafilatura(page)
+    from resiliparse.extract.html2text import extract_plain_text
+
+    text: str = extract_plain_text(
+        page,
+        main_content=extractor == "main-content",
+        alt_texts=False,
+        links=False,
+        list_bullets=False,
+        comments=False,
+        form_fields=False,
+        noscript=False,
+        skip_elements=_NO_CONTENT if extractor == "main-content" else None,
+    )
+    return text
+
+
+def _depth(page: str) -> int:
+    """How deep elements lie in each other, if those that are not closed hold all that follows."""
+    depth = deepest = 0
+    for end, name in _TAGS.findall(page):
+        if name.lower() in _WITHOUT_END:
+            continue
+        depth = max(depth - 1, 0) if end else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _trafilatura(page: str) -> str:
+    try:
+        from trafilatura import extract
+    except ImportError:
+        raise UserError('extractor = "trafilatura" needs its package; pip install "encodery[trafilatura]"') from None
+    return extract(page, favor_precision=True, include_comments=False) or ""

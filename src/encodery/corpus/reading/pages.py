@@ -1,0 +1,33 @@
+"""From one input file of any format to pages: what the crawl pipeline begins with."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from encodery.corpus.archives import opened_files
+from encodery.corpus.inputs import CorpusInput, InputFile
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.readers import read_stream
+from encodery.corpus.reading.paragraphs import paragraphs
+from encodery.corpus.reading.web import WEB_READERS
+from encodery.files.streams import decompress
+
+
+def read_pages(file: InputFile, entry: CorpusInput, ledger: Ledger) -> Iterator[Page]:
+    """The pages of a file in its order: each record, article or document that has text.
+
+    What cannot be read is named in `ledger.damage` with its place, and what follows it is read where that is
+    possible. Memory is bounded by the largest record (32 MiB), whatever the file holds.
+
+    Raises:
+        UserError: the file is missing, or what the input says of it is wrong (`text_field`, `encoding_errors`, ...).
+    """
+    with closing(opened_files(file, entry)) as opened:
+        for source, stream, chosen in opened:
+            read = WEB_READERS.get(chosen)
+            if read is not None:
+                yield from read(stream, source, entry, ledger)
+                continue
+            for document in read_stream(decompress(stream, source), source, chosen, entry):
+                place = f"{document.source}:{document.line}"
+                yield Page(paragraphs(document.text), place, language=document.language)
