@@ -114,6 +114,11 @@ def decoder_family(family: Family) -> Family:
     )
 
 
+def opens_in_transformers(family: Family) -> bool:
+    """Whether `transformers` opens an encoder of the family with its decoder."""
+    return family.decoder is not None and family.decoder.in_transformers
+
+
 def build_translator(family: Family, config: EncoderConfig, decoder_config: EncoderConfig) -> Translator:
     """A translator with the family's head over the vocabulary."""
     return Translator(config, decoder_config, _head_shape(family))
