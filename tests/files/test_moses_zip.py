@@ -48,8 +48,8 @@ def test_several_corpora_regions_and_compressed_members(tmp_path: Path) -> None:
 def test_archives_that_cannot_be_used(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     assert fails(packed(path, **TWO), ("en", "fr")) == (
-        "a.zip: no files NAME.en-fr.en and NAME.en-fr.fr (or with the languages in the other order) are in it; it has "
-        "Books.de-en.de, Books.de-en.en"
+        "a.zip: no files NAME.en-fr.en and NAME.en-fr.fr (or with the languages in the other order) are in it; it "
+        "has Books.de-en.de, Books.de-en.en"
     )
     assert fails(packed(path, **{**TWO, "Books.de-en.de": "Eins\n"})).startswith(
         "a.zip!Books.de-en.en has 2 lines, a.zip!Books.de-en.de has 1: line by line they must be translations"

@@ -1,10 +1,9 @@
 """Translation memories."""
 
 import io
-
-import pytest
 from xml.sax.saxutils import escape
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,9 +65,7 @@ def test_notes_are_no_text() -> None:
 
 
 def test_files_that_cannot_be_used() -> None:
-    assert fails(memory(unit(en="a", **{"fr": "b"}))) == (
-        "a.tmx: no text is in the language 'de'; the file has en, fr"
-    )
+    assert fails(memory(unit(en="a", fr="b"))) == ("a.tmx: no text is in the language 'de'; the file has en, fr")
     assert fails(memory()) == "a.tmx: no text is in the language 'en'; the file has none"
     assert fails(b"<html></html>") == "a.tmx:1: the first element is <html>, in a TMX file it is <tmx>"
     assert "the entity x is declared" in fails(BOMB)

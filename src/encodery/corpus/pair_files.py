@@ -50,8 +50,8 @@ def chosen_format(paths: tuple[Path, ...], has_fields: bool) -> PairFormat:
     if has_fields:
         if (known := record_format(format_of(path.name))) is None:
             raise UserError(
-                f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or .zst), "
-                'or set format, for example format = "jsonl"'
+                f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or "
+                '.zst), or set format, for example format = "jsonl"'
             )
         return known
     return _of_languages(path)

@@ -40,6 +40,6 @@ def aligned_lines(
     if len(set(counts)) > 1:
         rest = ", ".join(f"{name} has {count:,}" for name, count in zip(names[1:], counts[1:], strict=True))
         raise UserError(
-            f"{names[0]} has {counts[0]:,} lines, {rest}: line by line they must be translations of each other; align "
-            "them again, with an empty line where a side has nothing"
+            f"{names[0]} has {counts[0]:,} lines, {rest}: line by line they must be translations of each other; "
+            "align them again, with an empty line where a side has nothing"
         )

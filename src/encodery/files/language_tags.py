@@ -10,8 +10,8 @@ def folded(tag: str) -> str:
 
 
 def best_pair(languages: tuple[str, str], tags: Iterable[str]) -> tuple[str, str]:
-    """The tags that are the two languages: the same but for their spelling, else the first of their kind, whatever the
-    region or script; "" where there is none. No tag is both."""
+    """The tags that are the two languages: the same but for their spelling, else the first of their kind, whatever
+    the region or script; "" where there is none. No tag is both."""
     known = list(tags)
     source = _best(languages[0], [tag for tag in known if folded(tag) != folded(languages[1])])
     return source, _best(languages[1], [tag for tag in known if tag != source])

@@ -81,8 +81,8 @@ class _Reader:
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
             raise UserError(
-                f"{self._name}:{error.lineno}: not well-formed XML ({reason}, column {error.offset}); repair the file "
-                "or fetch it again"
+                f"{self._name}:{error.lineno}: not well-formed XML ({reason}, column {error.offset}); repair the "
+                "file or fetch it again"
             ) from None
         except (LookupError, ValueError) as error:  # an encoding that Python does not know, or of several bytes
             raise UserError(f"{self._name}: unknown encoding ({error}); convert the file to UTF-8") from None
@@ -105,6 +105,6 @@ class _Reader:
 
     def _entity(self, name: str | None, *_: object) -> int:
         raise UserError(
-            f"{self._name}:{self.line}: the entity {str(name):.80} is declared or used; only &lt; &gt; &amp; &quot; "
+            f"{self._name}:{self.line}: the entity {name!s:.80} is declared or used; only &lt; &gt; &amp; &quot; "
             "&apos; and characters by number are allowed; write its text instead"
         )
