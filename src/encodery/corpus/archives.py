@@ -24,7 +24,7 @@ from encodery.errors import UserError
 from encodery.files.streams import inner_suffix, open_bytes, reading
 
 Opened = tuple[str, io.BufferedReader, Format]
-"""What messages call it (a path, or `archive!member`), its bytes as they lie there (compressed or not), its format."""
+"""What messages call it (a path, or `archive!member`), its bytes as they lie there, compressed or not, its format."""
 OpenMember = Callable[[], Any]  # a readable binary file
 _TAR_BUFFER_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 16

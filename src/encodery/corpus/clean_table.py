@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt
 
 from encodery.config import Config
+from encodery.corpus.dedup.decontaminate import DecontaminateConfig, evaluation_files
 from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
 from encodery.corpus.inputs import InputFile
@@ -29,6 +30,8 @@ class CleanTable(Config):
 
     paragraphs: Annotated[ParagraphsConfig | None, Switch] = ParagraphsConfig()
     """Paragraphs that the input has more than once."""
+    decontaminate: DecontaminateConfig | None = None
+    """Documents that hold parts of evaluation sets; they are named here, so there is no default."""
     near: Annotated[NearConfig | None, Switch] = NearConfig()
     """Documents that are nearly the same."""
     format: OutputFormat = "jsonl.zst"
@@ -46,4 +49,4 @@ class CleanTable(Config):
 
 def files_read(table: CleanTable, base: Path) -> list[InputFile]:
     """The files that steps read beside the inputs: word lists, evaluation sets, good text."""
-    return []
+    return [*(evaluation_files(table.decontaminate, base) if table.decontaminate else [])]

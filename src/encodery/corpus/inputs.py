@@ -149,6 +149,27 @@ def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> Sequence
     return readable
 
 
+def fingerprint(file: InputFile) -> str:
+    """Size and time of change of a file: content is not read, so a terabyte costs nothing. Of a file in an object
+    store, what the store says of it.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    if isinstance(file, RemoteFile):
+        return file.fingerprint
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; paths in a recipe are relative to the recipe's folder")
+    status = file.stat()
+    return f"{status.st_size} bytes, {status.st_mtime_ns}"
+
+
+def size_of(file: InputFile) -> int:
+    """Bytes of a file as it is stored; 0 where its store does not say."""
+    size = fingerprint(file).partition(" ")[0]
+    return int(size) if size.isdigit() else 0
+
+
 def format_of(name: str) -> Format | None:
     """The format that a file name promises, compression aside."""
     return _SUFFIXES.get(inner_suffix(name))

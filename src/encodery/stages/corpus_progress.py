@@ -18,6 +18,7 @@ class PhaseProgress:
         console: Console,
         name: str,
         tasks: int,
+        complete: int = 0,
         line_seconds: float = LINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -28,13 +29,12 @@ class PhaseProgress:
         self._started = clock()
         self._line_seconds = line_seconds
         self._ended = threading.Event()
-        self._done = 0
-        self._begun = 0
+        self._done = self._before = complete
         self._bar: Progress | None = None
         if console.is_terminal and not console.is_dumb_terminal:
             columns = (TextColumn("  {task.description:10}"), BarColumn(), MofNCompleteColumn())
             self._bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
-            self._bar.add_task(name, total=tasks)
+            self._bar.add_task(name, total=tasks, completed=complete)
 
     def __enter__(self) -> "PhaseProgress":
         if self._bar:
@@ -47,17 +47,12 @@ class PhaseProgress:
         self._ended.set()
         if self._bar:
             self._bar.stop()
-        elif self._done:
+        elif self._done > self._before:
             self._console.print(self.line(), highlight=False)
 
-    def skip(self, tasks: int) -> None:
-        """So many were complete before."""
-        self._begun = tasks
-        self.advance(tasks)
-
-    def advance(self, tasks: int = 1) -> None:
-        """So many tasks more are complete."""
-        self._done += tasks
+    def advance(self) -> None:
+        """One task more is complete."""
+        self._done += 1
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
 
@@ -65,7 +60,7 @@ class PhaseProgress:
         """How far it is, as one line."""
         seconds = self._clock() - self._started
         parts = [f"  {self._name:10} {self._done}/{self._tasks} tasks", format_duration(seconds)]
-        here = self._done - self._begun
+        here = self._done - self._before
         if here and self._done < self._tasks:
             parts.append(f"about {format_duration(seconds / here * (self._tasks - self._done))} to go")
         return ", ".join(parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from encodery.config import Config
 from encodery.corpus.clean_table import CleanTable, files_read
-from encodery.corpus.inputs import CorpusInput, InputFile
+from encodery.corpus.inputs import CorpusInput, InputFile, fingerprint
 from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.corpus.remote import RemoteFile
@@ -264,19 +264,12 @@ def _settings(table: Config, *without: str) -> dict[str, Any]:
 
 
 def _fingerprints(files: Iterable[InputFile], base: Path) -> dict[str, str]:
-    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing. Of a
-    file in an object store, what the store says of it.
+    """What tells whether each file has changed, named from `base`.
 
     Raises:
         UserError: a file is missing.
     """
-    prints = {}
-    for path in files:
-        if isinstance(path, RemoteFile):
-            prints[str(path)] = path.fingerprint
-            continue
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; paths in a recipe are relative to the recipe's folder")
-        status = path.stat()
-        prints[os.path.relpath(path, base)] = f"{status.st_size} bytes, {status.st_mtime_ns}"
-    return prints
+    return {
+        str(path) if isinstance(path, RemoteFile) else os.path.relpath(path, base): fingerprint(path)
+        for path in files
+    }

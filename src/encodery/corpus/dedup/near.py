@@ -9,17 +9,19 @@ hashes; two documents of which a share s of all runs is common are found with pr
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int64, UInt32, UInt64
+from jaxtyping import UInt32, UInt64
 from pydantic import Field
+from xxhash import xxh3_64_intdigest
 
 from encodery.config import Config
 from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.words import mixed, ngrams, words_of
+from encodery.corpus.page import Page
 
-NO_WORDS = 0
-"""The key of documents without a word: they are nobody's copies."""
+NOTHING = 0
+"""The key of documents without words, or without an address: they are nobody's copies."""
 _NO_RUN = np.uint32(2**32 - 1)
-_KEY_START = np.uint64(0x9E3779B97F4A7C15)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 class NearConfig(Config):
@@ -28,6 +30,7 @@ class NearConfig(Config):
     words: int = Field(5, ge=1, description="words in a run; documents are compared by the runs that they share")
     bands: int = Field(14, ge=1, le=256, description="documents that agree in one band are the same")
     rows: int = Field(8, ge=1, le=256, description="hashes in a band; more make it stricter")
+    urls: bool = Field(False, description="documents of one address are the same, too, whatever they say")
     seed: int = Field(1, ge=0, lt=2**32)
 
 
@@ -36,19 +39,25 @@ class Signer:
 
     def __init__(self, config: NearConfig) -> None:
         self.config = config
-        # A product with an odd number and a sum, modulo 2^32, is a permutation of 32-bit hashes.
-        random = np.random.Generator(np.random.PCG64(config.seed))
-        self._factors, self._terms = random.integers(2**32, size=(2, config.bands * config.rows), dtype=np.uint32)
-        self._factors |= np.uint32(1)
+        # A product with an odd number and a sum, modulo 2^32, is a permutation of 32-bit hashes. The numbers are
+        # those of splitmix64, so that no version of NumPy changes them.
+        steps = np.arange(1, 2 * config.bands * config.rows + 1, dtype=np.uint64)
+        numbers = (mixed(steps * _STEP + np.uint64(config.seed)) >> np.uint64(32)).astype(np.uint32)
+        self._factors, self._terms = numbers.reshape(2, -1) | np.array([[1], [0]], np.uint32)
 
-    def __call__(self, texts: Sequence[str]) -> UInt64[np.ndarray, "texts bands"]:
-        """A key for each band; documents that share one are copies. `NO_WORDS` for documents without words."""
+    def __call__(self, pages: Sequence[Page]) -> UInt64[np.ndarray, "pages keys"]:
+        """The keys of documents; those that share one are copies. One for each band and, with `urls`, the address."""
+        keys = self.bands([page.text for page in pages])
+        return np.column_stack([keys, url_keys([page.url for page in pages])]) if self.config.urls else keys
+
+    def bands(self, texts: Sequence[str]) -> UInt64[np.ndarray, "texts bands"]:
+        """A key for each band; `NOTHING` for texts without words."""
         signatures = self.signatures(texts).reshape(len(texts), self.config.bands, self.config.rows)
-        keys = np.full((len(texts), self.config.bands), _KEY_START)
+        keys = np.full((len(texts), self.config.bands), _STEP)
         for row in range(self.config.rows):
             keys = mixed(keys ^ signatures[:, :, row])
-        keys[keys == NO_WORDS] = NO_WORDS + 1
-        keys[(signatures == _NO_RUN).all(axis=(1, 2))] = NO_WORDS
+        keys[keys == NOTHING] = NOTHING + 1
+        keys[(signatures == _NO_RUN).all(axis=(1, 2))] = NOTHING
         return keys
 
     def signatures(self, texts: Sequence[str]) -> UInt32[np.ndarray, "texts hashes"]:
@@ -68,6 +77,12 @@ class Signer:
         return result
 
 
+def url_keys(urls: Sequence[str]) -> UInt64[np.ndarray, " urls"]:
+    """Keys of addresses, without the part behind `#`: that is a place in the page."""
+    pages = (url.partition("#")[0].encode("utf-8", "surrogatepass") for url in urls)
+    return np.array([xxh3_64_intdigest(page) if page else NOTHING for page in pages], np.uint64)
+
+
 def edges(
     keys: UInt64[np.ndarray, " documents"], documents: UInt64[np.ndarray, " documents"]
 ) -> UInt64[np.ndarray, "edges 2"]:
@@ -79,40 +94,4 @@ def edges(
     starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] ^ np.uint64(1)))
     counts = np.diff(starts, append=len(keys))
     pairs = np.stack([np.repeat(documents[starts], counts), documents], axis=1)
-    return pairs[(pairs[:, 0] != pairs[:, 1]) & (keys != NO_WORDS)]
-
-
-def later_copies(pairs: UInt64[np.ndarray, "edges 2"]) -> UInt64[np.ndarray, " dropped"]:
-    """All documents but the first of each cluster, sorted: whatever a chain of pairs joins is one cluster."""
-    nodes, ends = np.unique(pairs, return_inverse=True)
-    parents = np.arange(len(nodes))
-    join(parents, ends.reshape(-1, 2))
-    return nodes[parents != np.arange(len(nodes))]
-
-
-def join(parents: Int64[np.ndarray, " nodes"], pairs: Int64[np.ndarray, "edges 2"]) -> None:
-    """Join clusters in place: afterwards the parent of each node of the pairs is the first of its cluster, or leads
-    to it. Union-find over arrays: all roots are found at once, each hangs itself under an earlier one, until none can.
-
-    Called for one block of pairs after another, it needs the memory of a block besides `parents`, which may be a
-    memory-mapped file.
-    """
-    left, right = pairs[:, 0], pairs[:, 1]
-    while True:
-        left, right = _roots(parents, left), _roots(parents, right)
-        apart = left != right
-        if not apart.any():
-            return
-        left, right = left[apart], right[apart]
-        parents[np.maximum(left, right)] = np.minimum(left, right)
-
-
-def _roots(parents: Int64[np.ndarray, " nodes"], nodes: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-    """The roots of nodes; the way there is halved for the next time."""
-    while True:
-        above = parents[nodes]
-        higher = parents[above]
-        if np.array_equal(above, higher):
-            return above
-        parents[nodes] = higher
-        nodes = higher
+    return pairs[(pairs[:, 0] != pairs[:, 1]) & (keys != NOTHING)]

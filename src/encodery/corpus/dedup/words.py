@@ -8,7 +8,7 @@ where word lists or models would be needed per language.
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt32, UInt64
@@ -54,11 +54,20 @@ class Words:
     alone: Bool[np.ndarray, " words"]
     """Whether it is a character of a script without spaces."""
 
+    @cached_property
+    def sums(self) -> UInt64[np.ndarray, " sums"]:
+        """Prefix sums, which the hashes of runs are taken from."""
+        return _prefix_sums(self.hashes, _WORD_BASE)
+
+    def runs(self, first: Int64[np.ndarray, " n"], behind: Int64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
+        """The hashes of the runs of words from `first` to before `behind`, wherever they are."""
+        return mixed(_runs(self.sums, first, behind, _WORD_BASE))
+
 
 def words_of(texts: Sequence[str]) -> Words:
     """The words of texts."""
     codes, starts = _codes(texts)
-    kind = _kinds()[codes]
+    kind = _kinds().take(codes)
     # A word begins where a letter follows something else, or at a character that stands alone; a separator behind
     # each text ends the last word of it.
     letter = kind == _LETTER
@@ -70,7 +79,7 @@ def words_of(texts: Sequence[str]) -> Words:
     ends = alone.copy()
     ends[:-1] |= letter[:-1] & ~letter[1:]
     behind = np.flatnonzero(ends) + 1
-    sums = _prefix_sums(lowercase()[codes].astype(np.uint64), _CHARACTER_BASE)
+    sums = _prefix_sums(lowercase().take(codes).astype(np.uint64), _CHARACTER_BASE)
     hashes = mixed(_runs(sums, first, behind, _CHARACTER_BASE))
     text_starts = np.searchsorted(first, starts)
     counts = np.diff(text_starts)
@@ -90,8 +99,7 @@ def ngrams(
     starts = np.concatenate([[0], np.cumsum(runs)])
     first = np.arange(starts[-1]) + np.repeat(words.text_starts[:-1] - starts[:-1], runs)
     behind = first + np.repeat(np.minimum(counts, size), runs)
-    sums = _prefix_sums(words.hashes, _WORD_BASE)
-    return mixed(_runs(sums, first, behind, _WORD_BASE)), starts
+    return words.runs(first, behind), starts
 
 
 def _codes(texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " codes"], Int64[np.ndarray, " starts"]]:

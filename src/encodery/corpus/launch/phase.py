@@ -37,6 +37,11 @@ class Phase:
         """Where datatrove keeps the completion markers, logs and statistics of the phase."""
         return self.folder / STATE / self.name
 
+    def complete(self) -> int:
+        """How many of its tasks are complete already."""
+        markers = self.state / "completions"
+        return sum(1 for _ in markers.iterdir()) if markers.is_dir() else 0
+
     def run(self, task: int) -> None:
         """Do one task; its folder is there whole or not at all, whenever this process is killed.
 

@@ -17,7 +17,7 @@ from encodery.corpus.launch.executor import Tasks
 from encodery.corpus.launch.failures import KILLED, Failure, failed, failure_of
 from encodery.corpus.launch.phase import Phase
 
-PRELOADED = ("encodery.corpus.launch.executor", "encodery.corpus.phases")
+PRELOADED = ("encodery.corpus.launch.executor", "encodery.corpus.phases.preloaded")
 """What the server imports once, so that a process is made in milliseconds."""
 
 

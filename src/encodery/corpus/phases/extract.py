@@ -10,8 +10,9 @@ import numpy as np
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig, alone, paragraph_hashes
 from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.page import Page, Step
+from encodery.corpus.phases import runs
 from encodery.corpus.phases.page_files import PageWriter, batches_of
-from encodery.corpus.phases.runs import RECORDS_AT_ONCE, Records, RunFile
+from encodery.corpus.phases.runs import Records, RunFile
 from encodery.corpus.phases.stepping import Account
 from encodery.corpus.phases.verdicts import write_verdicts
 from encodery.corpus.reading.pages import read_pages
@@ -69,9 +70,8 @@ class ParagraphHashes:
     """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once, and
     one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into memory."""
 
-    def __init__(self, folder: Path, config: ParagraphsConfig, at_once: int = RECORDS_AT_ONCE) -> None:
+    def __init__(self, folder: Path, config: ParagraphsConfig) -> None:
         self._config = config
-        self._at_once = at_once
         self._folder = folder
         self._runs = RunFile(folder / HASHES)
         self._parts: list[Records] = []
@@ -87,7 +87,7 @@ class ParagraphHashes:
         self._num_documents += len(documents)
         self._num_paragraphs += len(hashes)
         self._size += len(hashes)
-        if self._size >= self._at_once:
+        if self._size >= runs.RECORDS_AT_ONCE:
             self._flush()
 
     def finish(self) -> None:

@@ -11,10 +11,11 @@ from encodery.corpus.dedup.near import NearConfig, Signer, edges
 from encodery.corpus.launch import task_folder
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page, Step
+from encodery.corpus.phases import runs
 from encodery.corpus.phases.extract import EXTRACT, PAGES
 from encodery.corpus.phases.page_files import CHARACTERS_AT_ONCE, PageReader, PageWriter
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, dropped_paragraphs
-from encodery.corpus.phases.runs import RECORDS_AT_ONCE, Records, RunFile
+from encodery.corpus.phases.runs import Records, RunFile
 from encodery.corpus.phases.stepping import Account
 
 FILTER = "filter"
@@ -140,10 +141,9 @@ class LanguageWriter:
 class Signatures:
     """The keys of a task's documents in each band: of those that share one within a run only the first goes on."""
 
-    def __init__(self, folder: Path, config: NearConfig, at_once: int = RECORDS_AT_ONCE) -> None:
+    def __init__(self, folder: Path, config: NearConfig) -> None:
         self._signer = Signer(config)
         self._folder = folder
-        self._at_once = at_once
         self._runs = RunFile(folder / BANDS)
         self._keys: list[np.ndarray] = []
         self._first = self._number = 0
@@ -153,9 +153,9 @@ class Signatures:
         """Documents with the next numbers."""
         if not pages:
             return
-        self._keys.append(self._signer([page.text for page in pages]))
+        self._keys.append(self._signer(pages))
         self._number += len(pages)
-        if (self._number - self._first) * self._keys[-1].shape[1] >= self._at_once:
+        if (self._number - self._first) * self._keys[-1].shape[1] >= runs.RECORDS_AT_ONCE:
             self._flush()
 
     def finish(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from encodery.corpus.inputs import CorpusInput, InputFile, files_of
+from encodery.corpus.inputs import CorpusInput, InputFile, files_of, size_of
 from encodery.corpus.phases.extract import Source
 
 
@@ -33,11 +33,3 @@ def groups_of(sources: Iterable[Source], task_bytes: int) -> list[list[Source]]:
         groups[-1].append(source)
         held += size
     return groups
-
-
-def size_of(file: InputFile) -> int:
-    """Bytes of a file as it is stored; 0 where its store does not say."""
-    if isinstance(file, Path):
-        return file.stat().st_size
-    said = file.fingerprint.partition(" ")[0]
-    return int(said) if said.isdigit() else 0

@@ -1,18 +1,20 @@
 """The fourth phase: documents that are nearly the same, a range of signatures at a time, and their clusters."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from encodery.corpus.dedup.near import edges, later_copies
+from encodery.corpus.dedup.clusters import later_copies
+from encodery.corpus.dedup.near import edges
 from encodery.corpus.launch import task_folder
-from encodery.corpus.phases.filtering import BANDS, EDGES, FILTER, NEAR
 from encodery.corpus.phases.extract import DROPS
+from encodery.corpus.phases.filtering import BANDS, EDGES, FILTER, LANGUAGES, NEAR
 from encodery.corpus.phases.paragraphs import gather
 from encodery.corpus.phases.runs import Range
-from encodery.corpus.phases.verdicts import write_verdicts
+from encodery.corpus.phases.verdicts import write_in_order
 
 CLUSTERS = "clusters"
 
@@ -36,17 +38,24 @@ class Near:
 
 @dataclass(frozen=True)
 class Clusters:
-    """One task: joins all pairs; of each cluster the first document of the input stays. Holds all pairs in memory."""
+    """One task: joins all pairs; of each cluster the first document of the input stays."""
 
     folder: Path
     num_filtered: int
     num_ranges: int
 
     def __call__(self, task: int, into: Path) -> None:
-        parts = [np.empty((0, 2), np.uint64)]
+        sizes = [self._num_documents(owner) for owner in range(self.num_filtered)]
+        copies = later_copies(self._pairs(), sizes, into / "parents.bin")
+        write_in_order(into / DROPS, copies, self.num_filtered)
+
+    def _num_documents(self, owner: int) -> int:
+        content = (task_folder(self.folder, FILTER, owner) / LANGUAGES).read_text(encoding="utf-8")
+        return sum(facts["documents"] for facts in json.loads(content).values())
+
+    def _pairs(self) -> Iterator[np.ndarray]:
         for owner in range(self.num_filtered):
             own = np.load(task_folder(self.folder, FILTER, owner) / EDGES, allow_pickle=False)
-            parts.append(own | np.uint64(owner) << np.uint64(32))
-        parts += [np.load(task_folder(self.folder, NEAR, part) / EDGES, allow_pickle=False) for part in range(self.num_ranges)]
-        gone = later_copies(np.unique(np.concatenate(parts), axis=0))
-        write_verdicts(into / DROPS, (gone >> np.uint64(32)).astype(np.uint32), gone.astype(np.uint32), self.num_filtered)
+            yield own | (np.uint64(owner) << np.uint64(32))
+        for part in range(self.num_ranges):
+            yield np.load(task_folder(self.folder, NEAR, part) / EDGES, allow_pickle=False)

@@ -48,7 +48,7 @@ class PageWriter:
 
     def write(self, pages: Sequence[Page], numbers: Sequence[int]) -> None:
         """Append some pages as one batch, each with a number."""
-        columns = [_texts([getattr(page, name) for page in pages]) for name in _TEXTS]
+        columns = [texts_of([getattr(page, name) for page in pages]) for name in _TEXTS]
         scores = pa.array([list(page.scores.items()) for page in pages], SCHEMA.field("scores").type)
         batch = pa.record_batch([*columns, scores, pa.array(numbers, pa.uint32())], schema=SCHEMA)
         self._writer.write_batch(batch)
@@ -78,7 +78,8 @@ class PageReader:
             yield pages, columns["number"]
 
 
-def _texts(texts: list[str]) -> pa.Array:
+def texts_of(texts: list[str]) -> pa.Array:
+    """Strings as a column."""
     try:
         return pa.array(texts, pa.string())
     except UnicodeEncodeError:  # half a surrogate pair, from an escape in JSON

@@ -6,7 +6,7 @@ number of all records is known: memory is bounded whatever the size of the input
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,10 +110,10 @@ class Range:
     end: int
 
 
-def ranges_of(sizes: dict[int, int], at_once: int = RECORDS_AT_ONCE) -> list[list[Range]]:
+def ranges_of(sizes: Mapping[int, int]) -> list[list[Range]]:
     """All keys of all groups as work for tasks, of about so many records each. Keys are evenly spread: hashes."""
     tasks: list[list[Range]] = []
-    held = at_once
+    held = at_once = RECORDS_AT_ONCE
     for group, size in sorted(sizes.items()):
         count = -(-size // at_once)  # none for none
         bounds = [*(part * KEYS // count for part in range(count)), KEYS]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.dedup.decontaminate import DecontaminateStep
 from encodery.corpus.page import Step
 
 
@@ -13,4 +14,7 @@ def early_steps(table: CleanTable, base: Path) -> list[Step]:
 
 def late_steps(table: CleanTable, base: Path) -> list[Step]:
     """What is done to them after that."""
-    return []
+    steps: list[Step] = []
+    if table.decontaminate:
+        steps.append(DecontaminateStep(table.decontaminate, base))
+    return steps

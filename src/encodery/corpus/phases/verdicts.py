@@ -1,5 +1,6 @@
 """Numbers that a task found for each of many others: which paragraphs or documents these drop."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,20 @@ def write_verdicts(
 ) -> None:
     """Write numbers by the task that they are of, each task's sorted; there are `count` tasks."""
     order = np.lexsort((numbers, tasks))
-    ends = np.cumsum(np.bincount(tasks.astype(np.int64), minlength=count)).astype(np.uint64)
+    ends = np.cumsum(np.bincount(tasks.astype(np.int64), minlength=count))
+    write_in_order(path, np.split(numbers[order].astype(np.uint32), ends[:-1]), count)
+
+
+def write_in_order(path: Path, numbers: Iterable[UInt32[np.ndarray, " _"]], count: int) -> None:
+    """The same of numbers that come task by task, each task's sorted: no more than one task's are held."""
+    ends = np.zeros(count, np.uint64)
     with path.open("wb") as file:
         file.write(ends.tobytes())
-        file.write(numbers[order].astype(np.uint32).tobytes())
+        for task, own in enumerate(numbers):
+            file.write(own.tobytes())
+            ends[task] = len(own)
+        file.seek(0)
+        file.write(np.cumsum(ends, dtype=np.uint64).tobytes())
 
 
 def read_verdicts(path: Path, task: int, count: int) -> UInt32[np.ndarray, " numbers"]:

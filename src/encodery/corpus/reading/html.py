@@ -11,12 +11,16 @@ _MANY_TAGS = 4000
 """A page with fewer is never slow, however deep it is."""
 _TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
 _WITHOUT_END = frozenset(
-    "area base br col dd dt embed frame hr img input li link meta option p param source td th tr track wbr".split()
+    re.findall(
+        "[a-z]+",
+        "area base br col dd dt embed frame hr img input li link meta option p param source td th tr track wbr",
+    )
 )
 """Elements that hold nothing, or that need not be closed."""
+_NO_CONTENT = ("nav", "footer", "aside")
 
 
-class TooDeep(ValueError):
+class TooDeepError(ValueError):
     """A page whose elements lie in each other deeper than `MAX_DEPTH`."""
 
 
@@ -24,11 +28,11 @@ def html_text(page: str, extractor: Extractor) -> str:
     """The text of a page, a line for each block.
 
     Raises:
-        TooDeep: it is nested so deep that it would take minutes.
+        TooDeepError: it is nested so deep that it would take minutes.
         UserError: the package of the extractor is missing.
     """
     if page.count("<") > _MANY_TAGS and _depth(page) > MAX_DEPTH:
-        raise TooDeep(f"elements are nested deeper than {MAX_DEPTH}")
+        raise TooDeepError(f"elements are nested deeper than {MAX_DEPTH}")
     if extractor == "trafilatura":
         return _trafilatura(page)
     from resiliparse.extract.html2text import extract_plain_text
@@ -42,6 +46,7 @@ def html_text(page: str, extractor: Extractor) -> str:
         comments=False,
         form_fields=False,
         noscript=False,
+        skip_elements=_NO_CONTENT if extractor == "main-content" else None,
     )
     return text
 

@@ -22,7 +22,7 @@ _PLAIN_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 10
 BOMB_BYTES = 64 << 20
 BOMB_RATIO = 400
-"""Text is packed 3 to 20 times; what expands more, and to more than 64 MiB, is made to fill memories (gzip can 1,032)."""
+"""Text is packed 3 to 20 times; what expands more, to over 64 MiB, is made to fill memories (gzip: 1,032 times)."""
 
 
 class Piece(NamedTuple):
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
     """Where in the member they begin, decompressed; None without compression."""
 
 
-class BrokenMember(Exception):
+class BrokenMemberError(Exception):
     """Why a member cannot be read, and whether what was read of it is as it was written."""
 
     def __init__(self, reason: str, is_cut: bool = False) -> None:
@@ -83,7 +83,7 @@ def pieces(stream: Any, name: str, note: Note) -> Iterator[Piece | None]:
             for data, position in member.pieces():
                 yield Piece(data, offset, position)
             offset = member.end
-        except BrokenMember as error:
+        except BrokenMemberError as error:
             note(offset, str(error))
             offset = _next_member(window, offset + 1, codec)
             yield None
@@ -118,7 +118,7 @@ class _Member:
         """What it holds, with the place in it: in one piece if it is small, else as it is read.
 
         Raises:
-            BrokenMember: it is not as it was written; what was read of one that is only cut was given out.
+            BrokenMemberError: it is not as it was written; what was read of one that is only cut was given out.
         """
         waiting: list[bytes] = []
         position = size = 0
@@ -129,7 +129,7 @@ class _Member:
                 if size > WHOLE_BYTES:
                     yield b"".join(waiting), position
                     position, size, waiting = position + size, 0, []
-        except BrokenMember as error:
+        except BrokenMemberError as error:
             if error.is_cut and size:
                 yield b"".join(waiting), position
             raise
@@ -142,15 +142,15 @@ class _Member:
         while not decoder.eof:
             chunk = self._window.read(self.end, self._codec.feed_bytes)
             if not chunk:
-                raise BrokenMember("compressed data ends too early", is_cut=True)
+                raise BrokenMemberError("compressed data ends too early", is_cut=True)
             self.end += len(chunk)
             try:
                 data = decoder.decompress(chunk)
             except self._codec.errors as error:
-                raise BrokenMember(f"broken compressed data ({' '.join(str(error).split())})") from None
+                raise BrokenMemberError(f"broken compressed data ({' '.join(str(error).split())})") from None
             size += len(data)
             if size > BOMB_BYTES and size > BOMB_RATIO * (self.end - self._offset):
-                raise BrokenMember(f"compressed data that expands more than {BOMB_RATIO} times")
+                raise BrokenMemberError(f"compressed data that expands more than {BOMB_RATIO} times")
             if data:
                 yield data
         self.end -= len(decoder.unused_data)

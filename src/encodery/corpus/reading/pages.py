@@ -7,9 +7,9 @@ from encodery.corpus.archives import opened_files
 from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
+from encodery.corpus.readers import read_stream
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.web import WEB_READERS
-from encodery.corpus.readers import read_stream
 from encodery.files.streams import decompress
 
 

@@ -34,7 +34,7 @@ class Record(NamedTuple):
     """Where in `data` the content begins: text, or an HTTP message."""
 
 
-class _BrokenRecord(Exception):
+class _BrokenRecordError(Exception):
     """Why a record cannot be read."""
 
 
@@ -54,7 +54,7 @@ def read_records(stream: Any, name: str, report: Report) -> Iterator[Record]:
             place = flow.place(flow.at)
             try:
                 record = _record(flow, place)
-            except _BrokenRecord as error:
+            except _BrokenRecordError as error:
                 if not flow.broken:  # else it was cut by what has been reported
                     report(place, str(error))
                 flow.skip_to(_NEXT)
@@ -79,15 +79,15 @@ def _record(flow: Flow, place: str) -> Record:
     header = fields(flow.data[flow.at : flow.at + header_bytes].decode("utf-8", "replace"))
     length = header.get("content-length", "")
     if not re.fullmatch("[0-9]{1,18}", length):
-        raise _BrokenRecord(f"a record that does not say how long it is (Content-Length: {length!r:.40})")
+        raise _BrokenRecordError(f"a record that does not say how long it is (Content-Length: {length!r:.40})")
     if (content_bytes := int(length)) > MAX_RECORD_BYTES:
-        raise _BrokenRecord(f"a record of {content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
+        raise _BrokenRecordError(f"a record of {content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
     size = header_bytes + content_bytes
     if not flow.need(size + _END_BYTES) and len(flow.data) - flow.at < size:
-        raise _BrokenRecord(f"{len(flow.data) - flow.at - header_bytes:,} of {content_bytes:,} bytes are there")
+        raise _BrokenRecordError(f"{len(flow.data) - flow.at - header_bytes:,} of {content_bytes:,} bytes are there")
     end = flow.at + size
     if not _END.match(flow.data[end : end + _END_BYTES]):
-        raise _BrokenRecord(f"a record that does not end after its {content_bytes:,} bytes")
+        raise _BrokenRecordError(f"a record that does not end after its {content_bytes:,} bytes")
     record = Record(place, header, flow.data[flow.at : end], header_bytes)
     flow.at = end
     return record
@@ -98,11 +98,11 @@ def _header_bytes(flow: Flow) -> int:
     flow.need(len(b"filedesc"))
     if not flow.data.startswith(b"WARC/", flow.at):
         if flow.data.startswith(b"filedesc", flow.at):
-            raise _BrokenRecord("ARC, which came before WARC, is not read; convert it: warcio recompress FILE NEW")
-        raise _BrokenRecord(f"no record begins here: {flow.data[flow.at : flow.at + 20]!r}")
+            raise _BrokenRecordError("ARC, older than WARC, is not read; convert it: warcio recompress FILE NEW")
+        raise _BrokenRecordError(f"no record begins here: {flow.data[flow.at : flow.at + 20]!r}")
     while (end := _HEADER_END.search(flow.data, flow.at, flow.at + MAX_HEADER_BYTES)) is None:
         if len(flow.data) - flow.at >= MAX_HEADER_BYTES or not flow.more():
-            raise _BrokenRecord("a header without an end")
+            raise _BrokenRecordError("a header without an end")
     return end.end() - flow.at
 
 

@@ -7,10 +7,11 @@ from encodery.corpus.inputs import CorpusInput, Format
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.reading.encoding import decode
-from encodery.corpus.reading.html import TooDeep, html_text
+from encodery.corpus.reading.html import TooDeepError, html_text
 from encodery.corpus.reading.http import MAX_PAGE_BYTES, Payload, payload_of
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.warc import read_records
+from encodery.corpus.reading.wikipedia import read_dump
 from encodery.files.streams import decompress, reading
 
 Reader = Callable[[io.BufferedReader, str, CorpusInput, Ledger], Iterator[Page]]
@@ -57,12 +58,17 @@ def _gets_text(page: Page, payload: Payload, entry: CorpusInput, ledger: Ledger)
         text = decode(payload.data, payload.charset)
         try:
             page.text = paragraphs(html_text(text, entry.extractor) if payload.kind == "html" else text)
-        except TooDeep:
+        except TooDeepError:
             ledger.drop(page, "read/deep")
         if not page.text and not page.dropped:
             ledger.drop(page, "read/empty")
     return not page.dropped
 
 
-WEB_READERS: Mapping[Format, Reader] = {"warc": read_crawl, "wet": read_crawl, "html": read_html}
+WEB_READERS: Mapping[Format, Reader] = {
+    "warc": read_crawl,
+    "wet": read_crawl,
+    "html": read_html,
+    "wikipedia": read_dump,
+}
 """By format; each is given the file as it lies there, compressed or not."""
