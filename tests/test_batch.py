@@ -56,6 +56,7 @@ def join(parts: Many[Batch]) -> Batch:
         label_index=torch.cat(label_index),
         sequence_labels=cat("sequence_labels"),
         cu_examples=torch.cat([torch.zeros(1, dtype=torch.int32), *examples]).int(),
+        source=None if parts[0].source is None else join([part.source for part in parts if part.source is not None]),
     )
 
 
@@ -66,6 +67,8 @@ def assert_same(found: Batch, expected: Batch) -> None:
             assert isinstance(ours, Tensor)
             assert ours.dtype == theirs.dtype, item.name
             assert ours.tolist() == theirs.tolist(), item.name
+        elif isinstance(theirs, Batch):
+            assert_same(ours, theirs)
         else:
             assert ours == theirs, item.name
 
@@ -228,7 +231,7 @@ def test_to_moves_every_tensor_and_nothing_else() -> None:
     moved = batch.to("meta")
     for item in fields(Batch):
         value = getattr(moved, item.name)
-        if item.name in ("max_seqlen", "causal", "objective"):
+        if item.name in ("max_seqlen", "causal", "objective", "source"):
             assert value == getattr(batch, item.name)
         else:
             assert value.device.type == "meta", item.name
@@ -261,6 +264,46 @@ def test_sequences_alone_are_examples_of_their_own() -> None:
     assert pack([Sequence([11]), Sequence([21])]).cu_examples is None
     part = pack([Sequence([11], continues=True), Sequence([21])])  # as a batch by length may have it
     assert part.example_bounds.tolist() == [0, 1, 2]
+
+
+def with_source(lengths: Many[int] = (2, 7, 1, 3, 11)) -> Batch:
+    """The batch of `LENGTHS` as translations of sequences of these lengths."""
+    return replace(example_batch(), source=example_batch(lengths, ()))
+
+
+def test_pack_packs_sources_beside_their_targets() -> None:
+    pairs = [
+        Sequence([11, 12, 13], language_ids=[1, 1, 1], source=Sequence([21], language_ids=[0])),
+        Sequence([14], language_ids=[1], source=Sequence([22, 23], language_ids=[0, 2])),
+    ]
+    batch = pack(pairs)
+    assert batch.source is not None
+    assert (batch.seqlens(), batch.source.seqlens()) == ([3, 1], [1, 2])
+    assert batch.source.input_ids.tolist() == [21, 22, 23]
+    assert batch.source.position_ids.tolist() == [0, 0, 1]
+    assert batch.source.language_ids is not None
+    assert batch.source.language_ids.tolist() == [0, 0, 2]
+    with pytest.raises(AssertionError):
+        pack([Sequence([11], source=Sequence([21])), Sequence([12])])
+
+
+def test_split_and_shares_count_the_tokens_of_sources_and_keep_pairs_together() -> None:
+    batch = with_source()  # of 7, 8, 8, 5 and 14 tokens together
+    assert batch.work_bounds.tolist() == [0, 7, 15, 23, 28, 42]
+    for parts in (batch.split(16), [part for part in batch.shares(3) if part is not None]):
+        assert [part.source.seqlens() for part in parts if part.source] == [[2, 7], [1, 3], [11]]
+        assert [part.seqlens() for part in parts] == [[5, 1], [7, 2], [3]]
+        assert_same(join(parts), batch)
+    shortest = batch.shortest_example()
+    assert shortest.source is not None
+    assert (shortest.seqlens(), shortest.source.seqlens()) == ([2], [3])
+    assert shortest.source.input_ids.tolist() == [111, 112, 113]
+
+
+def test_to_moves_the_source_too() -> None:
+    source = with_source().to("meta").source
+    assert source is not None
+    assert source.cu_seqlens.is_meta
 
 
 def test_loss_output_holds_no_metrics_unless_given() -> None:

@@ -29,6 +29,13 @@ class Sequence:
     """A target for each token, `IGNORE_INDEX` where there is none."""
     continues: bool = False
     """Whether it is of the same example as the sequence before it, so that no batch may part the two."""
+    source: "Sequence | None" = None
+    """What it is a translation of, for a model with a decoder; its own source and labels are not read."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Its tokens and those of its source: what is to be computed."""
+        return len(self.input_ids) + (0 if self.source is None else len(self.source.input_ids))
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Batch:
     """Whether a token sees only itself and the tokens before it in its sequence."""
     objective: str = "mlm"
     """What is learned from it, where there are several things to learn from text."""
+    source: "Batch | None" = None
+    """What the sequences are translations of: the encoder reads sequence `i` of it, the decoder sequence `i` here."""
 
     @property
     def num_tokens(self) -> int:
@@ -81,16 +90,22 @@ class Batch:
             for f in fields(self)
             if isinstance(value := getattr(self, f.name), Tensor)
         }
-        return replace(self, **moved)
+        return replace(self, **moved, source=None if self.source is None else self.source.to(device))
 
     def seqlens(self) -> list[int]:
         """Length of each sequence, in tokens."""
         return self.cu_seqlens.diff().tolist()
 
+    @property
+    def work_bounds(self) -> Int32[Tensor, " boundaries"]:
+        """`cu_seqlens` with the tokens of the sources counted in: what is to be computed up to each sequence."""
+        return self.cu_seqlens if self.source is None else self.cu_seqlens + self.source.cu_seqlens
+
     def split(self, max_tokens: int) -> list["Batch"]:
-        """Consecutive batches of whole examples, each at most `max_tokens` (a longer example stands alone)."""
+        """Consecutive batches of whole examples, each at most `max_tokens` with those of its source (a longer example
+        stands alone)."""
         examples = self.example_bounds.tolist()
-        bounds = self.cu_seqlens[examples].tolist()
+        bounds = self.work_bounds[examples].tolist()
         starts = [0]
         for i in range(1, len(examples) - 1):
             if bounds[i + 1] - bounds[starts[-1]] > max_tokens:
@@ -101,21 +116,21 @@ class Batch:
         return [self._slice(first, last) for first, last in pairwise(cuts)]
 
     def shares(self, count: int) -> list["Batch | None"]:
-        """`count` consecutive shares of whole examples, of as many tokens each as their bounds allow; None for one
-        without any."""
+        """`count` consecutive shares of whole examples, of as many tokens each as their bounds allow, those of the
+        source counted in; None for one without any."""
         if count == 1:
             return [self]
         examples = self.example_bounds.cpu().numpy()
-        bounds = self.cu_seqlens.cpu().numpy()[examples]
+        bounds = self.work_bounds.cpu().numpy()[examples]
         middles = (bounds[:-1] + bounds[1:]) / 2
-        cuts = np.searchsorted(middles, np.arange(count + 1) * (self.num_tokens / count))
+        cuts = np.searchsorted(middles, np.arange(count + 1) * (bounds[-1] / count))
         pairs = pairwise(examples[cuts].tolist())
         return [self._slice(first, last) if first < last else None for first, last in pairs]
 
     def shortest_example(self) -> "Batch":
         """The example of the fewest tokens, the first of equal ones."""
         examples = self.example_bounds
-        place = int(self.cu_seqlens[examples.long()].diff().argmin())
+        place = int(self.work_bounds[examples.long()].diff().argmin())
         return self._slice(int(examples[place]), int(examples[place + 1]))
 
     def _slice(self, first: int, last: int) -> "Batch":
@@ -140,6 +155,7 @@ class Batch:
             label_index=label_index,
             sequence_labels=None if self.sequence_labels is None else self.sequence_labels[first:last],
             cu_examples=None if (cu := self.cu_examples) is None else cu[(cu >= first) & (cu <= last)] - first,
+            source=None if self.source is None else self.source._slice(first, last),
         )
 
     def dense(self, pad_token_id: int) -> dict[str, Int[Tensor, "sequences max_seqlen"]]:
@@ -156,12 +172,14 @@ class Batch:
 
 
 def pack(sequences: Many[Sequence]) -> Batch:
-    """Lay sequences end to end. All or none carry token types, all or none languages, all or none labels."""
+    """Lay sequences end to end. All or none carry token types, all or none languages, labels, a source."""
     lengths = np.array([len(sequence.input_ids) for sequence in sequences], dtype=np.int64)
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(bounds[-1]) - np.repeat(bounds[:-1], lengths)
     labels = [s.label for s in sequences if s.label is not None]
+    sources = [s.source for s in sequences if s.source is not None]
     assert len(labels) in (0, len(sequences))
+    assert len(sources) in (0, len(sequences))
     token_labels = _end_to_end([s.token_labels for s in sequences])
     scored = None if token_labels is None else (token_labels != IGNORE_INDEX).nonzero()[:, 0]
     return Batch(
@@ -175,6 +193,7 @@ def pack(sequences: Many[Sequence]) -> Batch:
         label_index=scored,
         sequence_labels=torch.tensor(labels) if labels else None,
         cu_examples=torch.tensor(example_bounds(sequences)).int() if any(s.continues for s in sequences) else None,
+        source=pack(sources) if sources else None,
     )
 
 

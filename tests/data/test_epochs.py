@@ -121,3 +121,12 @@ def test_sequences_of_one_example_stay_together(examples: list[list[int]], budge
             seen[number] += 1
         assert batch.num_tokens <= budget or len(bounds) == 2  # a longer example has a batch to itself
     assert seen == dict.fromkeys(range(len(examples)), 2)
+
+
+def test_the_tokens_of_sources_count() -> None:
+    sequences = [Sequence([i] * 3, [0] * 3, i, source=Sequence([7] * 5, [0] * 5)) for i in range(7)]
+    batches = Epochs(sequences, 17, 1, seed=7)
+    found = [batches(step) for step in range(len(batches))]
+    assert sorted(number for batch in found for number in numbers(batch)) == [*range(7)]
+    assert [batch.num_sequences for batch in found] == [2, 2, 2, 1]
+    assert all(batch.source is not None and batch.source.num_tokens == 5 * batch.num_sequences for batch in found)

@@ -30,7 +30,7 @@ def make_session(engine: str, model: Model, head: str | None, folder: Path) -> S
 @pytest.mark.parametrize(("family", "head"), CASES)
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_an_engine_says_what_the_model_says(engine: str, family: str, head: str | None, tmp_path: Path) -> None:
-    pytest.importorskip(engine, reason=f"{engine} is not installed: pip install 'encodery[export]'")
+    pytest.importorskip(engine, reason=f"{engine} is not installed: pip install 'encodery[engines]'")
     model = make_model(FAMILIES[family], head)
     save_tables(tmp_path, model.encoder.embeddings, "fp32")
     session = make_session(engine, model, head, tmp_path)
@@ -42,7 +42,7 @@ def test_an_engine_says_what_the_model_says(engine: str, family: str, head: str 
 
 @pytest.mark.parametrize(("engine", "name"), [("openvino", openvino.GRAPH), ("onnxruntime", onnx.GRAPH)])
 def test_a_missing_and_a_damaged_graph(engine: str, name: str, tmp_path: Path) -> None:
-    pytest.importorskip(engine, reason=f"{engine} is not installed: pip install 'encodery[export]'")
+    pytest.importorskip(engine, reason=f"{engine} is not installed: pip install 'encodery[engines]'")
 
     def use() -> None:
         if engine == "openvino":

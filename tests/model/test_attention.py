@@ -204,11 +204,11 @@ def test_groups_hold_every_token_once_and_little_padding(lengths: list[int]) -> 
     for group in groups:
         assert group.rows is not None
         assert group.targets is not None
-        assert group.valid is not None
-        valid = group.valid.flatten()
+        kept = torch.ones(group.count, group.length, dtype=torch.bool) if group.valid is None else group.valid
+        valid = kept.flatten()
         assert torch.equal(group.rows[valid], group.targets[valid])
         assert set(group.targets[~valid].tolist()) <= {batch.num_tokens}
         reached += group.rows[valid].tolist()
-        shortest = int(group.valid.sum(1).min())
+        shortest = int(kept.sum(1).min())
         assert group.length - shortest < max(16, max(lengths) // 8)
     assert sorted(reached) == list(range(batch.num_tokens))

@@ -1,5 +1,6 @@
 """What a body may be, against a reference that reads JSON slowly and strictly."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encodery.serve.app import create_app
 from encodery.serve.limits import decompress, parse_json, pointer
 from encodery.serve.problems import Problem
-from tests.serve.fakes import JSON, call, service_of
+from tests.serve.fakes import JSON, call, send, service_of
 
 PATH = "/v1/fill-mask"
 SMALL = service_of(max_body_bytes=997)
@@ -141,6 +143,18 @@ def test_any_bytes_get_an_answer(body: bytes) -> None:
 def test_only_json(media_type: str) -> None:
     status, code, message = said(b'{"inputs": "a"}', content_type=media_type)
     assert (status, code, message) == (415, "media_type", "the header Content-Type is not application/json")
+
+
+def test_without_a_type_it_is_json_unless_a_page_sent_it() -> None:
+    """A browser always says whose page a POST is from; clients of the Open Inference Protocol say no type."""
+
+    def status(**headers: str) -> int:
+        reply = asyncio.run(send(create_app(SMALL), "POST", PATH, b'{"inputs": "a"}', headers))
+        assert reply is not None
+        return reply.status
+
+    assert status() == 200
+    assert status(origin="https://elsewhere.example") == status(origin="null") == 415
 
 
 @pytest.mark.parametrize(

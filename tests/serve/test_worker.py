@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from encodery.batch import Batch
 from encodery.model.forward import Forward
+from encodery.serve import computing
 from encodery.serve.answers import BadOutput, Work
 from encodery.serve.computing import FiniteEngine
 from encodery.serve.frames import Splitter
@@ -217,6 +218,32 @@ def test_questions_that_wait_share_a_batch(caller: Caller, engine: Engine) -> No
     for number in (held, *numbers):
         caller.predictions(number)
     assert sorted(map(len, engine.batches)) == [1, 3, 3]
+
+
+def test_a_short_text_that_finds_nothing_under_way_is_answered_by_its_reader(
+    caller: Caller, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(computing, "QUICK_SECONDS", 10.0)  # however slow this machine is just now
+    threads: list[str] = []
+    engine.check = lambda batch: threads.append(current_thread().name)
+    for text in TEXTS[:2] * 10:
+        caller.predictions(caller.ask(text))
+    caller.predictions(caller.ask("a city", "a farmer"))
+    reader = caller.serving.name
+    assert threads[0] != reader  # how long a token takes is not known yet
+    assert threads[1:20].count(reader) > 10  # a thread that has just sent an answer may still be letting go
+    assert reader not in threads[20:]  # two texts are tokenised by another thread
+
+
+def test_a_text_that_takes_long_does_not_keep_the_reader(
+    caller: Caller, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller.predictions(caller.ask("the river"))
+    monkeypatch.setattr(computing, "QUICK_SECONDS", 0.0)
+    held = hold(caller, engine)
+    assert caller.pong().busy_seconds > 0
+    engine.may_go.set()
+    assert len(caller.predictions(held)) == 1
 
 
 def test_what_nobody_waits_for_is_not_computed(caller: Caller, engine: Engine) -> None:

@@ -219,6 +219,17 @@ def test_the_kept_batch_says_what_is_no_tensor(tmp_path: Path, monkeypatch: pyte
         assert torch.equal(other, value) if isinstance(value, torch.Tensor) else other == value, name
 
 
+def test_the_kept_batch_holds_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make(tmp_path, max_skipped_steps=0)
+    trainer.batches = lambda step: replace(batches(0), source=batches(1))
+    monkeypatch.setattr(trainer.loss, "loss", poisoned(0))
+    with pytest.raises(UserError, match="the batch is in"):
+        trainer.fit()
+    kept = load_file(tmp_path / "replay-step-00000001.safetensors")
+    assert torch.equal(kept["input_ids"], batches(0).input_ids)
+    assert torch.equal(kept["source.input_ids"], batches(1).input_ids)
+
+
 def test_a_stop_request_saves_and_the_same_call_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight = make(tmp_path / "straight")
     straight.fit()

@@ -65,6 +65,8 @@ class CorpusInput(Config):
     extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
     """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
     is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/corpus.md)."""
+    license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """Under what the text may be used; said in the card of the corpus."""
 
     @model_validator(mode="after")
     def _one_source_of_the_language(self) -> "CorpusInput":
@@ -145,6 +147,27 @@ def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> Sequence
     if not readable:
         raise nothing_readable(place, [path.name for path in files], entry)
     return readable
+
+
+def fingerprint(file: InputFile) -> str:
+    """Size and time of change of a file: content is not read, so a terabyte costs nothing. Of a file in an object
+    store, what the store says of it.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    if isinstance(file, RemoteFile):
+        return file.fingerprint
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; paths in a recipe are relative to the recipe's folder")
+    status = file.stat()
+    return f"{status.st_size} bytes, {status.st_mtime_ns}"
+
+
+def size_of(file: InputFile) -> int:
+    """Bytes of a file as it is stored; 0 where its store does not say."""
+    size = fingerprint(file).partition(" ")[0]
+    return int(size) if size.isdigit() else 0
 
 
 def format_of(name: str) -> Format | None:

@@ -11,15 +11,16 @@ from encodery.data.packing import epoch_order, pack_indices
 
 
 class Epochs:
-    """Packs sequences into batches of at most `tokens_per_step` tokens; `epochs(step)` is the batch of a step.
+    """Packs sequences into batches of at most `tokens_per_step` tokens, those of their sources counted; `epochs(step)`
+    is the batch of a step.
 
     An example that is longer than that has a batch to itself.
     """
 
     def __init__(self, sequences: Many[Sequence], tokens_per_step: int, epochs: int, seed: int) -> None:
         self._examples = [sequences[first:last] for first, last in pairwise(example_bounds(sequences))]
-        budget = max(tokens_per_step, *(len(sequence.input_ids) for sequence in sequences))
-        lengths = [min(sum(len(sequence.input_ids) for sequence in example), budget) for example in self._examples]
+        budget = max(tokens_per_step, *(sequence.num_tokens for sequence in sequences))
+        lengths = [min(sum(sequence.num_tokens for sequence in example), budget) for example in self._examples]
         self._batches = [
             indices
             for epoch in range(epochs)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from encodery.data import columns
+from encodery.data.aligned import is_aligned, read_sides
 from encodery.data.formats import read_labelled
 from encodery.errors import UserError
 from encodery.files import records
@@ -48,13 +49,14 @@ class Example:
 
 
 def read_records(path: Path) -> Iterator[tuple[str, records.Record]]:
-    """Records of a file of any format that `formats.detect` knows, each with its `file:line`.
+    """Records of a file of any format that `formats.detect` knows, or of two aligned ones (`data.aligned`), each with
+    its `file:line`.
 
     Raises:
         UserError: a missing, empty or broken file, an unknown format, malformed JSON, a row that does not fit its
             header, invalid UTF-8.
     """
-    return read_labelled(path)
+    return read_sides(path) if is_aligned(path) else read_labelled(path)
 
 
 def read_examples(path: Path, fields: ExampleFields | None = None, require_label: bool = False) -> list[Example]:

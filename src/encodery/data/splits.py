@@ -1,9 +1,12 @@
 """The files of a split: one, or one for each language (or whatever else they are named by)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from encodery.data.aligned import paths_of
 
 SPLITS = ("train", "dev", "test")
 """What the labelled files of a task are for."""
@@ -26,6 +29,8 @@ def _files(value: Any) -> Any:
 
 Files = Annotated[str | dict[str, str] | None, BeforeValidator(_files)]
 """As a recipe has them."""
+SomeFiles = Annotated[str | dict[str, str], BeforeValidator(_files)]
+"""The same, where there have to be some."""
 
 
 def files_by_name(files: str | Mapping[str, str] | None) -> dict[str, str]:
@@ -33,3 +38,13 @@ def files_by_name(files: str | Mapping[str, str] | None) -> dict[str, str]:
     if files is None:
         return {}
     return {"": files} if isinstance(files, str) else dict(files)
+
+
+def paths_by_name(files: str | Mapping[str, str] | None, base: Path) -> dict[str, list[Path]]:
+    """Name → the file as it lies on the disk, seen from `base`; both of two aligned ones."""
+    return {name: paths_of(base / file) for name, file in files_by_name(files).items()}
+
+
+def described(files: str | Mapping[str, str]) -> str:
+    """The files in words."""
+    return ", ".join(files_by_name(files).values())

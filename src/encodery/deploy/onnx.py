@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GRAPH = "model.onnx"
 _SCOPES = "pkg.torch.onnx.name_scopes"
 """Where the exporter says which modules a node is in."""
-_MISSING = "the engine onnxruntime needs the package {}, which is not installed; pip install 'encodery[export]'"
+_MISSING = "the engine onnxruntime needs the package {}, which is not installed; pip install 'encodery[{}]'"
 
 
 class OnnxSession:
@@ -68,7 +68,7 @@ def save(program: torch.export.ExportedProgram, names: Sequence[str], path: Path
     try:
         import onnxscript  # noqa: F401
     except ImportError:
-        raise UserError(_MISSING.format("onnxscript")) from None
+        raise UserError(_MISSING.format("onnxscript", "export")) from None
     outputs = ["values", HIDDEN][: len(program.graph_signature.user_outputs)]
     with _quiet():
         torch.onnx.export(
@@ -130,5 +130,5 @@ def import_onnxruntime() -> "onnxruntime":
     try:
         import onnxruntime
     except ImportError:
-        raise UserError(_MISSING.format("onnxruntime")) from None
+        raise UserError(_MISSING.format("onnxruntime", "engines")) from None
     return onnxruntime

@@ -130,6 +130,6 @@ def import_openvino() -> "openvino":
         import openvino
     except ImportError:
         raise UserError(
-            "the engine openvino needs the package openvino, which is not installed; pip install 'encodery[export]'"
+            "the engine openvino needs the package openvino, which is not installed; pip install 'encodery[engines]'"
         ) from None
     return openvino

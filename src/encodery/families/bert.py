@@ -5,7 +5,7 @@ Sizes: base and large from the paper, section 3; tiny to medium from Turc et al.
 
 from typing import Any
 
-from encodery.families.family import Family, Head, both
+from encodery.families.family import DecoderSide, Family, Head, both
 from encodery.model.heads import BERT_HEADS
 
 
@@ -40,6 +40,27 @@ def encoder_names(root: str) -> dict[str, str | tuple[str, ...]]:
         **both("layers.{}.mlp.down", f"{layer}.output.dense"),
         **both("layers.{}.mlp_norm", f"{layer}.output.LayerNorm"),
     }
+
+
+def cross_names(root: str) -> dict[str, str | tuple[str, ...]]:
+    """The weights of cross-attention in the decoder under `root`."""
+    cross = f"{root}.encoder.layer.{{}}.crossattention"
+    return {
+        **both("layers.{}.cross_attention.query", f"{cross}.self.query"),
+        **{
+            f"layers.{{}}.cross_attention.key_value.{kind}": tuple(
+                f"{cross}.self.{part}.{kind}" for part in ("key", "value")
+            )
+            for kind in ("weight", "bias")
+        },
+        **both("layers.{}.cross_attention.out", f"{cross}.output.dense"),
+        **both("layers.{}.cross_norm", f"{cross}.output.LayerNorm"),
+    }
+
+
+def decoder_side(root: str, architecture: str) -> DecoderSide:
+    """The decoder under `root`; RoBERTa's is like BERT's."""
+    return DecoderSide(cross_names(root), {"is_decoder": True, "add_cross_attention": True}, architecture)
 
 
 BERT = Family(
@@ -114,4 +135,5 @@ BERT = Family(
     aliases={"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"},
     tokenizer={"type": "wordpiece", "lowercase": True},
     objective={"nsp": True},
+    decoder=decoder_side("bert", "BertLMHeadModel"),
 )

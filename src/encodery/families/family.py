@@ -55,6 +55,22 @@ class Follows:
 
 
 @dataclass(frozen=True)
+class DecoderSide:
+    """What tells a family's decoder from its encoder."""
+
+    name_map: NameMap
+    """The weights of cross-attention, which the encoder does not have."""
+    fixed: Mapping[str, Any]
+    """Config keys that hold another value than the encoder's."""
+    architecture: str
+    """The class of the decoder with its head over the vocabulary."""
+    head: str = "mlm"
+    """That head."""
+    in_transformers: bool = True
+    """Whether `transformers` opens an encoder with this decoder."""
+
+
+@dataclass(frozen=True)
 class Family:
     """Everything that tells one published architecture from another."""
 
@@ -100,6 +116,8 @@ class Family:
     """Defaults of the tokenizer that the family's papers use, as `TokenizerSpec` fields."""
     objective: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of its pretraining objective, as `ObjectiveConfig` fields."""
+    decoder: DecoderSide | None = None
+    """Its decoder, in the layout that `transformers` has for pairs of encoder and decoder."""
     alpha: float = 1.0
     """How its pretraining samples languages, where the text names any (`data.languages`)."""
 

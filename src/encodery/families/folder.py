@@ -12,19 +12,32 @@ from typing import Any, Literal, get_args
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from encodery import __version__
 from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.encoder_decoder import (
+    DECODING,
+    ENCODER,
+    TOKEN_KEYS,
+    find_pair,
+    is_translator,
+    plan_translator,
+    read_translator,
+    side,
+    translator_config_to_theirs,
+    translator_to_theirs,
+)
 from encodery.families.family import Family, config_from_theirs, config_to_theirs
 from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.skeleton import shapes_only
+from encodery.model.translator import HEAD as TRANSLATION
+from encodery.model.translator import Translator
 from encodery.text.tokenizer import Tokenizer
 
 ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
@@ -82,6 +95,8 @@ def load_folder(
         verify(path)  # ours: every file has a recorded hash
     config_json = read_json(path / "config.json")
     source = str(path / "config.json")
+    if is_translator(config_json):
+        return _load_translator(path, config_json, heads, WeightFiles(path))
     family = find_family(config_json, source)
     config = config_from_theirs(family, config_json, source)
     wanted = find_heads(family, config_json, source) if heads is None else heads
@@ -108,12 +123,48 @@ def load_folder(
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     _check_tokenizer(path, tokenizer, config.vocab_size)
-    settings = {key: config_json[key] for key in family.kept if key in config_json}
-    if config.has_language_embeddings:
-        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
+    settings = _settings(family, config, config_json, source)
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
+
+
+def _load_translator(
+    path: Path, config_json: Mapping[str, Any], heads: Collection[str] | None, weights: WeightFiles | None
+) -> ModelFolder:
+    """An encoder with its decoder; without `weights` in shapes alone."""
+    source = str(path / "config.json")
+    if heads is not None and set(heads) != {TRANSLATION}:
+        asked = "+".join(sorted(heads)) or "none"
+        raise UserError(f"{source}: a model with a decoder has the head {TRANSLATION}, not the asked {asked}")
+    pair = find_pair(config_json, source)
+    for config in pair.sizes:
+        if config.num_hidden_layers > MAX_LAYERS:
+            raise UserError(
+                f"{source}: num_hidden_layers = {config.num_hidden_layers}; at most {MAX_LAYERS} are allowed"
+            )
+    if weights is None:
+        with shapes_only():
+            model = pair.build()
+    else:
+        for config in pair.sizes:
+            _check_layers(config, weights, source)
+        model = read_translator(pair, weights, str(path / WEIGHTS))
+    info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
+    tokenizer = Tokenizer.load(path)
+    for config in pair.sizes:
+        _check_tokenizer(path, tokenizer, config.vocab_size)
+    settings = _settings(pair.family, pair.encoder, side(config_json, ENCODER, source), source)
+    settings[DECODING] = {key: config_json[key] for key in TOKEN_KEYS if config_json.get(key) is not None}
+    return ModelFolder(pair.family, model, tokenizer, info=info, settings=settings)
+
+
+def _settings(family: Family, config: EncoderConfig, config_json: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The keys that the family keeps as they are."""
+    settings = {key: config_json[key] for key in family.kept if key in config_json}
+    if config.has_language_embeddings:
+        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
+    return settings
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -123,6 +174,8 @@ def read_folder(path: Path) -> ModelFolder:
         UserError: a file is missing or damaged.
     """
     config_json, source = read_json(path / "config.json"), str(path / "config.json")
+    if is_translator(config_json):
+        return _load_translator(path, config_json, None, None)
     family = find_family(config_json, source)
     config = config_from_theirs(family, config_json, source)
     heads = find_heads(family, config_json, source)
@@ -135,9 +188,7 @@ def read_folder(path: Path) -> ModelFolder:
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     _check_tokenizer(path, tokenizer, config.vocab_size)
-    settings = {key: config_json[key] for key in family.kept if key in config_json}
-    if config.has_language_embeddings:
-        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
+    settings = _settings(family, config, config_json, source)
     problem_type = read_problem_type(config_json, source)
     return ModelFolder(family, model, tokenizer, labels, info, (), problem_type, settings)
 
@@ -149,9 +200,12 @@ def check_folder(path: Path, tokenizer: Tokenizer | None) -> None:
         UserError: weights, `config.json` and the tokenizer (None: there is none) disagree, or a file is damaged.
     """
     config_json, source = read_json(path / "config.json"), str(path / "config.json")
+    weights = WeightFiles(path)
+    if is_translator(config_json):
+        _check_translator(path, config_json, weights, tokenizer)
+        return
     family = find_family(config_json, source)
     config = config_from_theirs(family, config_json, source)
-    weights = WeightFiles(path)
     _check_layers(config, weights, source)
     heads = announced_heads(family, config_json)
     if heads is not None:
@@ -162,6 +216,20 @@ def check_folder(path: Path, tokenizer: Tokenizer | None) -> None:
         assign(family, model, weights.shapes, str(path / WEIGHTS), complete=True)
     if tokenizer:
         _check_tokenizer(path, tokenizer, config.vocab_size)
+
+
+def _check_translator(
+    path: Path, config_json: Mapping[str, Any], weights: WeightFiles, tokenizer: Tokenizer | None
+) -> None:
+    source = str(path / "config.json")
+    pair = find_pair(config_json, source)
+    for config in pair.sizes:
+        _check_layers(config, weights, source)
+        if tokenizer:
+            _check_tokenizer(path, tokenizer, config.vocab_size)
+    with shapes_only():
+        model = pair.build()
+    plan_translator(pair.family, model, weights.shapes, str(path / WEIGHTS))
 
 
 def _check_layers(config: EncoderConfig, weights: WeightFiles, source: str) -> None:
@@ -216,13 +284,16 @@ def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
 
 
 def read_sizes(path: Path) -> EncoderConfig:
-    """The sizes that the `config.json` of a folder states; its weights are not opened.
+    """The sizes that the `config.json` of a folder states, of two models those of the encoder; its weights are not
+    opened.
 
     Raises:
         UserError: there is no such file, it is damaged, or of another family.
     """
     file = path / "config.json"
     config_json = read_json(file)
+    if is_translator(config_json):
+        return find_pair(config_json, str(file)).encoder
     return config_from_theirs(find_family(config_json, str(file)), config_json, str(file))
 
 
@@ -294,15 +365,15 @@ def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemTyp
 def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
     save_description(path, folder)
-    state: dict[str, Tensor] = state_to_theirs(folder.family, folder.model)
+    family, model = folder.family, folder.model
+    state = translator_to_theirs(family, model) if isinstance(model, Translator) else state_to_theirs(family, model)
     save_file(state, path / WEIGHTS, metadata={"format": "pt"})
 
 
 def save_description(path: Path, folder: ModelFolder) -> None:
     """Every file but the weights."""
     model = folder.model
-    token_ids = {key: getattr(folder.tokenizer, name) for key, name in folder.family.token_ids.items()}
-    config_json = {**config_to_theirs(folder.family, model.config, list(model.heads)), **token_ids, **folder.settings}
+    config_json = _their_config(folder)
     if folder.labels:
         config_json["id2label"] = {str(index): label for index, label in enumerate(folder.labels)}
         config_json["label2id"] = {label: index for index, label in enumerate(folder.labels)}
@@ -311,3 +382,13 @@ def save_description(path: Path, folder: ModelFolder) -> None:
     write_json(path / "config.json", config_json)
     write_json(path / "encodery.json", {"encodery_version": __version__, **folder.info})
     folder.tokenizer.save(path)
+
+
+def _their_config(folder: ModelFolder) -> dict[str, Any]:
+    family, model, tokenizer = folder.family, folder.model, folder.tokenizer
+    if isinstance(model, Translator):
+        ends = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+        stated = dict(zip(TOKEN_KEYS, ends, strict=True))
+        return translator_config_to_theirs(family, model, folder.settings, stated)
+    token_ids = {key: getattr(tokenizer, name) for key, name in family.token_ids.items()}
+    return {**config_to_theirs(family, model.config, list(model.heads)), **token_ids, **folder.settings}

@@ -7,7 +7,7 @@ of the 514 rows of the published position tables, 512 are used. All tokens are o
 from dataclasses import replace
 from typing import Any
 
-from encodery.families.bert import BERT, encoder_names, sizes
+from encodery.families.bert import BERT, decoder_side, encoder_names, sizes
 from encodery.families.family import Family, Follows, Head, both
 from encodery.model.heads import BERT_HEADS, HeadShape
 
@@ -70,4 +70,5 @@ ROBERTA: Family = replace(
     aliases={},
     tokenizer={"type": "byte-bpe"},
     objective={"nsp": False},
+    decoder=decoder_side("roberta", "RobertaForCausalLM"),
 )

@@ -7,7 +7,7 @@ can also add a word's vector as a token type, and share one table of adaptive so
 
 from typing import Any
 
-from encodery.families.family import Coded, Family, Follows, Head, both
+from encodery.families.family import Coded, DecoderSide, Family, Follows, Head, both
 from encodery.model.heads import HeadShape
 
 _WORDS = "transformer.embeddings.weight"
@@ -22,6 +22,24 @@ def _sizes(layers: int, hidden: int, heads: int, vocab_size: int, **languages: A
         **languages,
     }
 
+
+_DECODER = DecoderSide(
+    name_map={
+        **both("layers.{}.cross_attention.query", "transformer.encoder_attn.{}.q_lin"),
+        **{
+            f"layers.{{}}.cross_attention.key_value.{kind}": tuple(
+                f"transformer.encoder_attn.{{}}.{part}_lin.{kind}" for part in "kv"
+            )
+            for kind in ("weight", "bias")
+        },
+        **both("layers.{}.cross_attention.out", "transformer.encoder_attn.{}.out_lin"),
+        **both("layers.{}.cross_norm", "transformer.layer_norm15.{}"),
+    },
+    fixed={"is_encoder": False, "causal": True},
+    architecture="XLMWithLMHeadModel",
+    in_transformers=False,
+)
+"""The names of XLM's own code; `transformers` has the encoder only, and refuses a decoder by its `is_encoder`."""
 
 XLM = Family(
     model_type="xlm",
@@ -140,5 +158,6 @@ XLM = Family(
     ignored=frozenset({"transformer.position_ids"}),
     tokenizer={"type": "moses-bpe"},
     objective={"nsp": False},
+    decoder=_DECODER,
     alpha=0.7,  # Conneau and Lample 2019, sec. 3.5: the language of a batch; 0.5 (sec. 3.1) is for the vocabulary
 )

@@ -7,8 +7,8 @@ In training, dropout stands behind the feed-forward as well, as in fairseq; thei
 from dataclasses import replace
 from typing import Any
 
-from encodery.families.bert import encoder_names
-from encodery.families.family import Family, both
+from encodery.families.bert import cross_names, encoder_names
+from encodery.families.family import DecoderSide, Family, both
 from encodery.families.roberta import class_names
 from encodery.families.xlm_r import XLM_R
 
@@ -46,4 +46,12 @@ XLM_R_XL: Family = replace(
         **both("norm", "roberta.encoder.LayerNorm"),
     },
     architectures=class_names("XLMRobertaXL"),
+    decoder=DecoderSide(
+        {
+            **{ours: theirs for ours, theirs in cross_names("roberta").items() if "cross_norm" not in ours},
+            **both("layers.{}.cross_norm", f"{_LAYER}.crossattention.self_attn_layer_norm"),
+        },
+        {"is_decoder": True, "add_cross_attention": True},
+        "XLMRobertaXLForCausalLM",
+    ),
 )

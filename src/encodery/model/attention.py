@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -44,6 +44,7 @@ class Group:
     targets: Int[Tensor, " padded"] | None = None
     """Where its result goes: `rows`, but one past the last packed row for padding."""
     valid: Bool[Tensor, "count length"] | None = None
+    """Which are no padding; all if None."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,24 @@ def group_sequences(batch: Batch) -> list[Group]:
     padded = np.minimum(-(-lengths // step) * step, longest)
     groups = []
     for length in np.unique(padded).tolist():
-        members = np.flatnonzero(padded == length)
-        offsets = np.arange(length)
-        valid = offsets < lengths[members, None]
-        rows = bounds[members, None] + np.where(valid, offsets, 0)
-        targets = np.where(valid, rows, bounds[-1])
-        tensors = (torch.from_numpy(array).to(device) for array in (rows.reshape(-1), targets.reshape(-1), valid))
-        groups.append(Group(len(members), length, *tensors))
+        groups.append(make_group(bounds, np.flatnonzero(padded == length), length, device))
     return groups
+
+
+def make_group(
+    bounds: Int64[np.ndarray, " boundaries"], members: Int64[np.ndarray, " count"], length: int, device: torch.device
+) -> Group:
+    """These of the sequences that `bounds` part, padded to `length`."""
+    lengths = np.diff(bounds)[members]
+    if len(members) == len(bounds) - 1 and (lengths == length).all():
+        return Group(len(members), length)
+    offsets = np.arange(length)
+    valid = offsets < lengths[:, None]
+    rows = bounds[members, None] + np.where(valid, offsets, 0)
+    targets = np.where(valid, rows, bounds[-1])
+    packed, results = (torch.from_numpy(array.reshape(-1)).to(device) for array in (rows, targets))
+    mask = None if valid.all() else torch.from_numpy(valid).to(device)
+    return Group(len(members), length, packed, results, mask)
 
 
 def attend(
@@ -148,14 +159,14 @@ def attend_padded(
     parts = []
     causal = window == CAUSAL  # then no mask is needed, and kernels without one can run: padding comes last
     for group in groups:
-        query, key, value = _split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
+        query, key, value = split_heads(qkv, group, 3 * num_heads).chunk(3, dim=1)
         mask = None if group.valid is None or causal else group.valid[:, None, None, :]
         # added, not and-ed: no row may be hidden wholly
         if not causal and (far := _far(group, window, query)) is not None:
             mask = far if mask is None else far.expand(group.count, 1, -1, -1).masked_fill(~mask, -math.inf)
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p, is_causal=causal)
-        parts.append(_join_heads(attended))
-    return _gather_back(parts, groups, qkv.shape[0])
+        parts.append(join_heads(attended))
+    return gather_back(parts, groups, qkv.shape[0])
 
 
 def _far(group: Group, window: Window, like: Tensor) -> Float[Tensor, "length length"] | None:
@@ -172,16 +183,18 @@ def _far(group: Group, window: Window, like: Tensor) -> Float[Tensor, "length le
     return torch.zeros_like(hidden, dtype=like.dtype).masked_fill_(hidden, torch.finfo(like.dtype).min / 2)
 
 
-def _split_heads(x: Tensor, group: Group, heads: int) -> Float[Tensor, "count heads length size"]:
+def split_heads(x: Tensor, group: Group, heads: int) -> Float[Tensor, "count heads length size"]:
+    """The group's rows of `x`, padded, each as so many heads."""
     rows = x if group.rows is None else x.index_select(0, group.rows)
     return rows.view(group.count, group.length, heads, -1).transpose(1, 2)
 
 
-def _join_heads(x: Float[Tensor, "count heads length size"]) -> Float[Tensor, "padded hidden"]:
+def join_heads(x: Float[Tensor, "count heads length size"]) -> Float[Tensor, "padded hidden"]:
+    """The way back: one row for each padded token."""
     return x.transpose(1, 2).reshape(x.shape[0] * x.shape[2], -1)
 
 
-def _gather_back(parts: list[Tensor], groups: list[Group], tokens: int) -> Float[Tensor, "tokens hidden"]:
+def gather_back(parts: list[Tensor], groups: list[Group], tokens: int) -> Float[Tensor, "tokens hidden"]:
     """The groups' rows in packed order, padding dropped."""
     if groups[0].targets is None:
         return parts[0]
@@ -199,7 +212,7 @@ class _Attend(torch.autograd.Function):
         parts: list[Tensor] = []
         saved: list[Tensor | None] = []
         for group in groups:
-            query, key, value = _contiguous_heads(qkv, group, num_heads)
+            query, key, value = contiguous_heads(qkv, group, 3, num_heads)
             query.mul_(query.shape[-1] ** -0.5)
             scores = torch.bmm(query, key.transpose(1, 2))
             if group.valid is not None:
@@ -212,11 +225,11 @@ class _Attend(torch.autograd.Function):
             context = torch.bmm(probabilities if mask is None else probabilities * mask, value)
             if mask is not None:
                 context.mul_(1 / (1 - p))
-            parts.append(_join_heads(context.view(group.count, num_heads, group.length, -1)))
+            parts.append(join_heads(context.view(group.count, num_heads, group.length, -1)))
             saved += [query, key, value, probabilities, mask]
         ctx.save_for_backward(*saved)
         ctx.groups, ctx.num_heads, ctx.p = groups, num_heads, p
-        return _gather_back(parts, groups, qkv.shape[0])
+        return gather_back(parts, groups, qkv.shape[0])
 
     @staticmethod
     @once_differentiable
@@ -225,7 +238,7 @@ class _Attend(torch.autograd.Function):
         saved = ctx.saved_tensors  # once: where layers are computed again, asking is what makes them
         for i, group in enumerate(ctx.groups):
             query, key, value, probabilities, mask = saved[5 * i : 5 * i + 5]
-            grad = _split_heads(grad_context, group, ctx.num_heads)
+            grad = split_heads(grad_context, group, ctx.num_heads)
             grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - ctx.p))
             if group.valid is not None:
                 rows = group.valid[:, None, :, None].to(grad.dtype)
@@ -241,12 +254,12 @@ class _Attend(torch.autograd.Function):
             torch.bmm(used.transpose(1, 2), grad, out=three[2])
             heads = three.view(3, group.count, ctx.num_heads, group.length, -1)
             parts.append(heads.permute(1, 3, 0, 2, 4).reshape(group.count * group.length, -1))
-        return _gather_back(parts, ctx.groups, grad_context.shape[0]), None, None, None, None
+        return gather_back(parts, ctx.groups, grad_context.shape[0]), None, None, None, None
 
 
-def _contiguous_heads(qkv: Tensor, group: Group, num_heads: int) -> tuple[Tensor, ...]:
-    """Query, key and value, each (count * heads, length, size)."""
-    rows = qkv if group.rows is None else qkv.index_select(0, group.rows)
-    heads = rows.view(group.count, group.length, 3, num_heads, -1).permute(2, 0, 3, 1, 4)
-    three = rows.new_empty(heads.shape).copy_(heads)  # always a copy: the query is scaled in place
-    return three.view(3, group.count * num_heads, group.length, -1).unbind()
+def contiguous_heads(x: Tensor, group: Group, parts: int, num_heads: int) -> tuple[Tensor, ...]:
+    """What lies side by side in `x`, such as query, key and value; each (count * heads, length, size)."""
+    rows = x if group.rows is None else x.index_select(0, group.rows)
+    heads = rows.view(group.count, group.length, parts, num_heads, -1).permute(2, 0, 3, 1, 4)
+    copied = rows.new_empty(heads.shape).copy_(heads)  # always a copy: the query is scaled in place
+    return copied.view(parts, group.count * num_heads, group.length, -1).unbind()

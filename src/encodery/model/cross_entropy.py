@@ -17,22 +17,26 @@ def linear_cross_entropy(
     weight: Float[Tensor, "vocabulary hidden"],
     bias: Float[Tensor, " vocabulary"],
     labels: Int[Tensor, " scored"],
+    label_smoothing: float = 0.0,
 ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
     """Summed cross entropy (nats) of `linear(hidden, weight, bias)` against `labels`, and how many labels have the
     largest logit (a tie counts). Products run in the autocast dtype, sums in float32; no label may be ignored.
+
+    `label_smoothing` is the part of a label's probability that all entries share evenly (Szegedy et al. 2016, section
+    7), as in `torch.nn.functional.cross_entropy`.
     """
     if hidden.device.type == "cpu":
         on = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if on else hidden.dtype
         with torch.autocast("cpu", enabled=False):
             loss, correct = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-                hidden, weight, bias, labels, dtype
+                hidden, weight, bias, labels, label_smoothing, dtype
             )
         return loss, correct
     logits = F.linear(hidden, weight, bias)
     gold = logits.detach().gather(1, labels[:, None])[:, 0]
     correct = (gold >= logits.detach().amax(1)).sum()
-    return F.cross_entropy(logits.float(), labels, reduction="sum"), correct
+    return F.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=label_smoothing), correct
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -40,12 +44,19 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     With lse_b the normaliser of block b and lse that of the whole row, probability = softmax_b * exp(lse_b - lse): a
     factor per row, which the backward pass puts into the small operand of its products. The label's own -1 is added
-    apart, so the blocks need no other pass.
+    apart, so the blocks need no other pass; so is what smoothing takes from it and gives to all entries, whose mean
+    logit is a product with the mean of the weights.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, dtype: torch.dtype
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        labels: Tensor,
+        smoothing: float,
+        dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
         x, w, b = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
         wide = dtype if dtype == torch.float64 else torch.float32
@@ -65,9 +76,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         total = normaliser.logsumexp(0)
         correct = (gold >= torch.stack(largest).amax(0)).sum()
         ctx.save_for_backward(x, w, labels, (normaliser - total).exp_(), *blocks)
-        ctx.dtypes = hidden.dtype, weight.dtype, bias.dtype
+        ctx.dtypes, ctx.smoothing = (hidden.dtype, weight.dtype, bias.dtype), smoothing
         ctx.mark_non_differentiable(correct)
-        return (total - gold).sum(), correct
+        wanted = gold
+        if smoothing:
+            mean = x.to(wide) @ w.mean(0, dtype=wide) + b.mean(dtype=wide)
+            wanted = torch.lerp(gold, mean, smoothing)
+        return (total - wanted).sum(), correct
 
     @staticmethod
     @once_differentiable
@@ -77,14 +92,19 @@ class _LinearCrossEntropy(torch.autograd.Function):
         scaled = x.to(wide) * grad_loss
         grad_weight = torch.empty(w.shape, dtype=wide)
         grad_bias = torch.empty(w.shape[0], dtype=wide)
-        grad_hidden = w[labels].to(wide).mul_(-grad_loss)
+        kept, shared = 1 - ctx.smoothing, ctx.smoothing / len(w)
+        grad_hidden = w[labels].to(wide).mul_(-grad_loss * kept)
         for i, (block, factor) in enumerate(zip(blocks, factors, strict=True)):
             words = slice(i * VOCABULARY_BLOCK, i * VOCABULARY_BLOCK + block.shape[1])
             rows = (factor * grad_loss)[:, None]
             grad_weight[words] = block.t() @ (scaled * factor[:, None]).to(x.dtype)
             grad_bias[words] = (block.t() @ rows.to(x.dtype))[:, 0]
             grad_hidden.addcmul_((block @ w[words]).to(wide), rows)
-        grad_weight.index_add_(0, labels, scaled, alpha=-1)
-        grad_bias.index_add_(0, labels, grad_loss.expand(len(labels)), alpha=-1)
+        if shared:
+            grad_weight.sub_(scaled.sum(0), alpha=shared)
+            grad_bias.sub_(grad_loss * (len(labels) * shared))
+            grad_hidden.sub_(w.sum(0, dtype=wide) * grad_loss, alpha=shared)
+        grad_weight.index_add_(0, labels, scaled, alpha=-kept)
+        grad_bias.index_add_(0, labels, grad_loss.expand(len(labels)), alpha=-kept)
         hidden_dtype, weight_dtype, bias_dtype = ctx.dtypes
-        return grad_hidden.to(hidden_dtype), grad_weight.to(weight_dtype), grad_bias.to(bias_dtype), None, None
+        return grad_hidden.to(hidden_dtype), grad_weight.to(weight_dtype), grad_bias.to(bias_dtype), None, None, None

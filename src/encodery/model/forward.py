@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
+from encodery.model.generation import GenerationConfig, Hypothesis, Targets
 
 
 @runtime_checkable
@@ -20,3 +21,11 @@ class Forward(Protocol):
     ) -> Float[Tensor, "rows outputs"]:
         """What a head says of each token (of `rows` alone where they are given), or of each sequence where it reads
         the first token or the mean of all."""
+
+
+@runtime_checkable
+class Generating(Protocol):
+    """A `Forward` whose model has a decoder."""
+
+    def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
+        """The best translations of every source, best first."""

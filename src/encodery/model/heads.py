@@ -96,10 +96,10 @@ class MaskedLMHead(nn.Module):
         return weight, weight.new_zeros(len(weight)) if bias is None else bias
 
     def loss(
-        self, hidden: Float[Tensor, "scored hidden"], labels: Int[Tensor, " scored"]
+        self, hidden: Float[Tensor, "scored hidden"], labels: Int[Tensor, " scored"], label_smoothing: float = 0.0
     ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
         """Cross entropy summed over the scored tokens (nats), and how many were guessed right."""
-        return linear_cross_entropy(self.transform(hidden), *self.output, labels)
+        return linear_cross_entropy(self.transform(hidden), *self.output, labels, label_smoothing)
 
 
 class Head(nn.Module):

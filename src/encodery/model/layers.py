@@ -131,7 +131,7 @@ class Attention(nn.Module):
         rotations: Mapping[float, Rotation],
         rows: Int[Tensor, " rows"] | None,
     ) -> Float[Tensor, "rows hidden"]:
-        mixed = self._mix(self._qkv(hidden, rotations), batch, groups)
+        mixed = self._mix(self.project(hidden, rotations), batch, groups)
         out: Tensor = self.out(mixed if rows is None else mixed.index_select(0, rows))
         return out
 
@@ -143,9 +143,10 @@ class Attention(nn.Module):
         assert batch is not None
         return attend(qkv, batch, groups, self.num_heads, self.dropout_prob if self.training else 0.0, self.reach)
 
-    def _qkv(
+    def project(
         self, hidden: Float[Tensor, "tokens hidden"], rotations: Mapping[float, Rotation]
     ) -> Float[Tensor, "tokens three_hidden"]:
+        """Queries, keys and values, turned by their positions where these are rotary."""
         qkv: Tensor = self.qkv(hidden)
         return rotate(qkv, rotations[self.rope_theta], self.num_heads) if rotations else qkv
 
@@ -172,8 +173,9 @@ class FeedForward(nn.Module):
         return dropout(inner, self.dropout_prob) if self.training else inner
 
 
-class Layer(nn.Module):
-    """Attention and feed-forward, each added to its input; a norm stands behind the sum (post) or before it (pre)."""
+class Sublayers(nn.Module):
+    """Self-attention and feed-forward, each added to its input; a norm stands behind the sum (post) or before it
+    (pre)."""
 
     def __init__(self, config: EncoderConfig, number: int) -> None:
         """The layer of this number, from 0: it decides what attention sees, and whether a norm stands before it."""
@@ -188,6 +190,29 @@ class Layer(nn.Module):
         self.attention_dropout = config.hidden_dropout_prob if stated is None else stated
         self.mlp_dropout = 0.0 if config.gated_mlp else config.hidden_dropout_prob
 
+    def take(self, hidden: Float[Tensor, "rows hidden"], norm: nn.Module) -> Float[Tensor, "rows hidden"]:
+        """What a part of the layer reads."""
+        taken: Tensor = norm(hidden) if self.pre else hidden
+        return taken
+
+    def add(
+        self, update: Float[Tensor, "rows hidden"], hidden: Float[Tensor, "rows hidden"], norm: nn.Module, p: float
+    ) -> Float[Tensor, "rows hidden"]:
+        """What a part of the layer gives on: its result added to its input."""
+        p = p if self.training else 0.0
+        if self.pre:
+            return hidden + dropout(update, p)
+        assert isinstance(norm, nn.LayerNorm)
+        return dropout_add_norm(update, hidden, norm.weight, norm.bias, norm.eps, p)
+
+    def feed(self, hidden: Float[Tensor, "rows hidden"]) -> Float[Tensor, "rows hidden"]:
+        """The feed-forward part, from input to sum."""
+        return self.add(self.mlp(self.take(hidden, self.mlp_norm)), hidden, self.mlp_norm, self.mlp_dropout)
+
+
+class Layer(Sublayers):
+    """A layer of the encoder."""
+
     def forward(
         self,
         hidden: Float[Tensor, "tokens hidden"],
@@ -197,18 +222,6 @@ class Layer(nn.Module):
         rows: Int[Tensor, " rows"] | None = None,
     ) -> Float[Tensor, "rows hidden"]:
         """The layer's output for all tokens, or for `rows` alone. No `batch` is needed where `groups` is `Hidden`."""
-        taken = self.attention_norm(hidden) if self.pre else hidden
-        update = self.attention(taken, batch, groups, rotations, rows)
+        update = self.attention(self.take(hidden, self.attention_norm), batch, groups, rotations, rows)
         kept = hidden if rows is None else hidden.index_select(0, rows)
-        hidden = self._add(update, kept, self.attention_norm, self.attention_dropout)
-        taken = self.mlp_norm(hidden) if self.pre else hidden
-        return self._add(self.mlp(taken), hidden, self.mlp_norm, self.mlp_dropout)
-
-    def _add(
-        self, update: Float[Tensor, "rows hidden"], hidden: Float[Tensor, "rows hidden"], norm: nn.Module, p: float
-    ) -> Float[Tensor, "rows hidden"]:
-        p = p if self.training else 0.0
-        if self.pre:
-            return hidden + dropout(update, p)
-        assert isinstance(norm, nn.LayerNorm)
-        return dropout_add_norm(update, hidden, norm.weight, norm.bias, norm.eps, p)
+        return self.feed(self.add(update, kept, self.attention_norm, self.attention_dropout))

@@ -22,7 +22,6 @@ from encodery.recipe.tables import (
     CorpusTable,
     FinetuneTable,
     PretrainTable,
-    names_languages,
 )
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable, check_teachers, with_seed
 from encodery.text.tokenizer import TokenizerSpec
@@ -95,7 +94,9 @@ class Recipe(Config):
         """Where the text names languages, they are sampled as in the family's paper."""
         try:
             family = FAMILIES[values.get("model", {}).get("family", "bert")]
-            named = any({"language", "language_field"} & set(entry) for entry in values["corpus"]["inputs"])
+            named = "clean" in values["corpus"] or any(
+                {"language", "language_field"} & set(entry) for entry in values["corpus"]["inputs"]
+            )
             return {**values, "pretrain": {"alpha": family.alpha, **values["pretrain"]}} if named else values
         except (AttributeError, KeyError, TypeError):
             return values  # a table is missing or is none: said by the checks of the tables
@@ -121,7 +122,7 @@ class Recipe(Config):
         if self.corpus and not self.corpus.parallel and (self.corpus.valid_parallel or self.translates):
             what = "corpus.valid_parallel" if self.corpus.valid_parallel else "tlm, which pretrain.objective has,"
             raise ValueError(f"{what} needs aligned sentences to learn from: add a [[corpus.parallel]] table")
-        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not names_languages(self.corpus.inputs):
+        if self.tokenizer and self.corpus and self.tokenizer.alpha < 1.0 and not self.corpus.names_languages:
             raise ValueError(
                 f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
                 "each input a language or a language_field"
@@ -130,7 +131,7 @@ class Recipe(Config):
             self.pretrain
             and self.corpus
             and self.pretrain.alpha != AS_IT_IS
-            and not names_languages(self.corpus.inputs)
+            and not self.corpus.names_languages
         ):
             raise ValueError(
                 f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name "

@@ -8,12 +8,13 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config
+from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
 from encodery.data.languages import AS_IT_IS
 from encodery.data.schedule import Alpha, changes
-from encodery.data.splits import Files
+from encodery.data.splits import Files, SomeFiles
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
 from encodery.objectives.config import ObjectiveConfig
@@ -37,7 +38,7 @@ BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
 
 
 class CorpusTable(Config):
-    """`[corpus]`: the text, and the part of it that is held out."""
+    """`[corpus]`: the text, how it is cleaned, and the part of it that is held out."""
 
     inputs: tuple[CorpusInput, ...] = Field(min_length=1)
     valid_inputs: tuple[CorpusInput, ...] = ()
@@ -50,6 +51,13 @@ class CorpusTable(Config):
     """Aligned sentences of two languages, for `tlm`."""
     valid_parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
     """Aligned sentences to measure on; `valid_fraction` of `parallel` if not given."""
+    clean: CleanTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """What is done to `inputs` before they are read; they are read as they are without it."""
+
+    @property
+    def names_languages(self) -> bool:
+        """Whether any of the text to learn from is known to be in a language."""
+        return self.clean is not None or names_languages(self.inputs)
 
     @property
     def read(self) -> tuple[CorpusInput, ...]:
@@ -192,7 +200,7 @@ class FinetuneTable(TaughtTable):
     source: str = Field(default=PRETRAIN, alias="from")
     """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
-    train: str
+    train: SomeFiles
     dev: Files = None
     test: Files = None
     fields: Mapping[str, str] = Field(default_factory=dict)

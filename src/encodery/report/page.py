@@ -13,6 +13,7 @@ from importlib.resources import files
 from encodery.report.elements import clean, element
 from encodery.report.heatmap import heatmap
 from encodery.report.marks import Marked, marked_text
+from encodery.report.samples import Measured, Samples, measured_element, samples_element
 from encodery.tasks.judging import Matrix
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -69,6 +70,8 @@ class Section:
     tables: Sequence[Table] = ()
     examples: Sequence[Example] = ()
     matrices: Sequence[Matrix] = ()
+    measured: Sequence[Measured] = ()
+    samples: Sequence[Samples] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def _section(section: Section, name: str) -> str:
         *map(_table, section.tables),
         *map(heatmap, section.matrices),
         f'<ul class="examples">{examples}</ul>' if examples else "",
+        measured_element(section.measured),
+        *map(samples_element, section.samples),
         "</section>",
     ]
     return "\n".join(part for part in parts if part)

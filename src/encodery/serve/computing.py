@@ -1,20 +1,25 @@
 """The thread of a worker in which the engine computes."""
 
+import math
 import time
 from collections.abc import Sequence
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.model.forward import Forward
+from encodery.model.forward import Forward, Generating
+from encodery.model.generation import GenerationConfig, Hypothesis, Targets
 from encodery.serve.answers import BadOutput, DeadlineExceeded, NotReady, Refusal
 from encodery.serve.batcher import Batcher, Unit
 from encodery.serve.predictor import Predictor
 from encodery.serve.request import Request, askers
 from encodery.serve.unexpected import is_out_of_memory, unexpected
+
+QUICK_SECONDS = 0.02
+"""What is computed in less does not wait for another thread to wake."""
 
 
 class NotFiniteError(ArithmeticError):
@@ -39,6 +44,14 @@ class FiniteEngine:
     ) -> Float[Tensor, "rows outputs"]:
         """As `Forward`; raises `NotFiniteError`."""
         return _finite(self.engine.logits(head, batch, rows))
+
+    def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
+        """As `Generating`; raises `NotFiniteError`."""
+        assert isinstance(self.engine, Generating)
+        found = self.engine.generate(source, targets, config)
+        if not all(hypotheses and math.isfinite(hypotheses[0].score) for hypotheses in found):
+            raise NotFiniteError
+        return found
 
 
 def _finite(values: Float[Tensor, "rows size"]) -> Float[Tensor, "rows size"]:
@@ -69,6 +82,21 @@ class Computing(Thread):
         self.results = results
         self.busy_since: float | None = None
         self.batches = self.sequences = self.tokens = self.divided = 0
+        self._engine = Lock()  # it computes one batch at a time
+        self._seconds_per_token = math.inf
+        """Of the last batch."""
+
+    def offer(self, units: list[Unit]) -> None:
+        """Sequences of one asker, from the thread that reads questions: computed there and then where nothing waits,
+        nothing is computed and it will not take long, for to wake another thread takes as long as a short text."""
+        seconds = sum(unit.num_tokens for unit in units) * self._seconds_per_token
+        if seconds > QUICK_SECONDS or not self.batcher.is_empty or not self._engine.acquire(blocking=False):
+            self.batcher.add(units)
+            return
+        try:
+            self.compute(units)
+        finally:
+            self._engine.release()
 
     def run(self) -> None:
         """Until the batcher is closed."""
@@ -77,7 +105,8 @@ class Computing(Thread):
                 assert isinstance(asker, Request)
                 self.results.refuse(asker, DeadlineExceeded("the deadline passed before all of it was computed"))
             if taken.units:
-                self.compute(taken.units)
+                with self._engine:
+                    self.compute(taken.units)
 
     def compute(self, units: Sequence[Unit]) -> None:
         """One batch, or what is left of it when requests were refused meanwhile."""
@@ -97,7 +126,7 @@ class Computing(Thread):
         for request in requests:
             request.seconds["infer"] += seconds
         if failure is None:
-            self._count(units)
+            self._count(units, seconds)
             self.results.finish(self._finished(units, outputs), self.batcher.is_empty)
         else:
             self._divide(units, failure)
@@ -106,10 +135,12 @@ class Computing(Thread):
         sequences = [_request(unit).sequence(unit) for unit in units]
         return self.predictor.outputs(_request(units[0]).task, sequences)
 
-    def _count(self, units: Sequence[Unit]) -> None:
+    def _count(self, units: Sequence[Unit], seconds: float) -> None:
+        tokens = sum(unit.num_tokens for unit in units)
+        self._seconds_per_token = seconds / tokens
         self.batches += 1
         self.sequences += len(units)
-        self.tokens += sum(unit.num_tokens for unit in units)
+        self.tokens += tokens
 
     def _finished(self, units: Sequence[Unit], outputs: Sequence[Any]) -> list[tuple[Request, int]]:
         finished = []

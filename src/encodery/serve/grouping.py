@@ -11,7 +11,7 @@ def group_by_length(sequences: Sequence[packed.Sequence], max_tokens: int, mixed
 
     Texts with a language and texts without one, which get no vector, are never in one group.
     """
-    keys = [(sequence.language_ids is None, len(sequence.input_ids)) for sequence in sequences]
+    keys = [(sequence.language_ids is None, sequence.num_tokens) for sequence in sequences]
     groups: list[list[int]] = []
     total = 0
     for index in sorted(range(len(sequences)), key=lambda index: keys[index][: 1 if mixed else 2]):

@@ -40,7 +40,9 @@ async def read_json(request: Request, settings: Settings) -> dict[str, Any]:
         ClientGone: the client left.
     """
     headers = exchange_of(request.scope).headers
-    if not _JSON.fullmatch(headers.get(b"content-type", b"").strip()):
+    # pages of strangers can post without a type, but not without an origin; clients of the protocol v2 send neither
+    untyped = b"content-type" not in headers and b"origin" not in headers
+    if not untyped and not _JSON.fullmatch(headers.get(b"content-type", b"").strip()):
         raise Problem("media_type", "the header Content-Type is not application/json", field="Content-Type")
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"identity", b"gzip"):

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from encodery import batch as packed
 from encodery.batch import pack
+from encodery.data.translations import TranslationFields
 from encodery.deploy.bundle import is_bundle, load_bundle
 from encodery.deploy.packed_engine import PackedEngine
 from encodery.deploy.torch_engine import TorchEngine
@@ -18,8 +19,11 @@ from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
+from encodery.model.generation import GenerationConfig
+from encodery.model.translator import HEAD
 from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification
+from encodery.tasks.directions import Directions
 from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
@@ -29,6 +33,7 @@ from encodery.tasks.problems import make_problem
 from encodery.tasks.question_answering import QuestionAnswering, read_answering
 from encodery.tasks.task import Task
 from encodery.tasks.token_classification import TokenClassification, read_tags
+from encodery.tasks.translation import Translation
 from encodery.tasks.windows import Encoded, Reading
 
 Result = TypeVar("Result")
@@ -54,7 +59,7 @@ class Prepared:
     @property
     def num_tokens(self) -> int:
         """Tokens of all its windows."""
-        return sum(len(sequence.input_ids) for sequence in self.sequences)
+        return sum(sequence.num_tokens for sequence in self.sequences)
 
     def decode(self, outputs: Sequence[Any]) -> dict[str, Any]:
         """The prediction, from what the model says of each of the `sequences`."""
@@ -210,6 +215,8 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
         return TokenClassification(tokenizer, read_tags(folder, path), reading, languages)
     if "span" in heads:
         return QuestionAnswering(tokenizer, read_answering(folder, path), reading, languages)
+    if HEAD in heads:
+        return _translation(folder, path, reading, languages)
     if "choice" in heads:
         return MultipleChoice(tokenizer, reading, languages)
     if "mlm" in heads:
@@ -221,6 +228,21 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
             "features can predict"
         )
     return None
+
+
+def _hint(task: Task, unknown: Sequence[str]) -> str:
+    """Where a translation was asked of another task, what translates."""
+    if not {*TranslationFields.keys()}.issuperset(unknown):
+        return ""
+    return (
+        f'; this model does {task.name} and has no decoder; a model trained by task.type = "translation" translates'
+    )
+
+
+def _translation(folder: ModelFolder, path: Path, reading: Reading, languages: Languages) -> Translation:
+    source = f"{path}/encodery.json"
+    generation = GenerationConfig.parse(folder.info.get("generation", {}), f"{source}: generation")
+    return Translation(folder.tokenizer, Directions.read(folder.info, source), reading, languages, generation)
 
 
 def to_examples(task: Task, records: Iterable[str | Mapping[str, Any]]) -> Iterator[Any]:
@@ -237,5 +259,5 @@ def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
     values = {"text": record} if isinstance(record, str) else dict(record)
     allowed = task.fields.keys()
     if unknown := sorted(values.keys() - allowed):
-        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
+        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}{_hint(task, unknown)}")
     return task.read(source, values, None)

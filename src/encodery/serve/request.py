@@ -65,7 +65,7 @@ class Request:
         self.num_truncated += prepared.encoded.truncated
         self.seconds["tokenize"] += seconds
         return [
-            Unit(self, id(self.task), len(sequence.input_ids), record, window)
+            Unit(self, id(self.task), sequence.num_tokens, record, window)
             for window, sequence in enumerate(sequences)
         ]
 

@@ -7,11 +7,12 @@ from threading import Condition, Thread
 
 from encodery.errors import UserError
 from encodery.serve.answers import DeadlineExceeded, InvalidRecord, Refusal
-from encodery.serve.batcher import Batcher
+from encodery.serve.batcher import Unit
 from encodery.serve.predictor import Predictor
 from encodery.serve.request import Request
 from encodery.serve.unexpected import unexpected
 
+Add = Callable[[list[Unit]], None]
 Refuse = Callable[[Request, Refusal], None]
 SHORT_CHARACTERS = 2_000
 """A single text of at most so many is tokenised where it was read: to wake another thread takes as long."""
@@ -22,10 +23,11 @@ LONG_CHARACTERS = 20_000
 class Lane(Thread):
     """Prepares one record of each request in turn, so that none waits for all records of another."""
 
-    def __init__(self, predictor: Predictor, batcher: Batcher, refuse: Refuse) -> None:
+    def __init__(self, predictor: Predictor, add: Add, refuse: Refuse) -> None:
+        """`add` takes what of a record is to be computed."""
         super().__init__(daemon=True)
         self.predictor = predictor
-        self.batcher = batcher
+        self.add = add
         self.refuse = refuse
         self.busy_since: float | None = None
         """When the record that is being prepared was begun."""
@@ -41,11 +43,11 @@ class Lane(Thread):
     def run(self) -> None:
         """Until the process ends."""
         for request in self._in_turn():
-            self.prepare_next(request)
+            self.prepare_next(request, self.add)
             if request.has_next and not request.is_gone:
                 self.put(request)
 
-    def prepare_next(self, request: Request) -> None:
+    def prepare_next(self, request: Request, add: Add) -> None:
         """The next record of a request, where somebody still waits for it."""
         if request.is_gone:
             return
@@ -61,7 +63,8 @@ class Lane(Thread):
         except Exception as error:
             self.refuse(request, unexpected("reading a record", error, place))
         else:
-            self.batcher.add(request.prepare(place, prepared, time.monotonic() - started))
+            self.busy_since = None
+            add(request.prepare(place, prepared, time.monotonic() - started))
         finally:
             self.busy_since = None
 

@@ -1,7 +1,8 @@
 """The process that computes for one model: `python -m encodery.serve.worker JOB`, questions in, answers out.
 
-One thread reads the socket (and tokenises single short texts), two tokenise, one computes, one decodes and sends. The
-process ends when its socket closes: when the server has gone, no worker is left behind.
+One thread reads the socket, two tokenise, one computes, one decodes and sends. A single short text that finds nothing
+under way is answered by the first of them alone. The process ends when its socket closes: when the server has gone,
+no worker is left behind.
 """
 
 import os
@@ -96,8 +97,8 @@ class Worker:
         self.batcher = Batcher(batch_tokens, time.monotonic)
         self.sending = Sending(wire, lambda: self.computing.tokens, self._forget)
         self.computing = Computing(predictor, self.batcher, self.sending)
-        self.lane = Lane(predictor, self.batcher, self.sending.refuse)
-        self.slow_lane = Lane(predictor, self.batcher, self.sending.refuse)
+        self.lane = Lane(predictor, self.batcher.add, self.sending.refuse)
+        self.slow_lane = Lane(predictor, self.batcher.add, self.sending.refuse)
         self.dropped = 0
         self._requests: dict[int, Request] = {}
 
@@ -133,7 +134,7 @@ class Worker:
         request = self._requests[question.number] = Request(question, task)
         longest = max(map(characters, question.records))
         if len(question.records) == 1 and longest <= SHORT_CHARACTERS:
-            self.lane.prepare_next(request)
+            self.lane.prepare_next(request, self.computing.offer)
         else:
             (self.slow_lane if longest > LONG_CHARACTERS else self.lane).put(request)
 

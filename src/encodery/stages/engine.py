@@ -19,6 +19,7 @@ from rich.console import Console
 from encodery import __version__
 from encodery.artifact import artifact_key, publish, read_manifest
 from encodery.config import read_json, write_json
+from encodery.corpus.launch import STATE
 from encodery.errors import UserError
 from encodery.recipe import BASES, Recipe, resolve
 from encodery.stages.alike import changes, check_alike
@@ -161,7 +162,7 @@ def _judge(run: Run, stage: Stage, key: str, parents: Sequence[Planned]) -> Plan
     manifest = read_manifest(run.artifact(stage.name))
     if manifest is not None and manifest.key == key:
         return Planned(stage, key, "fresh", "nothing it depends on has changed")
-    if any((run.work(stage.name, key) / begun).is_dir() for begun in ("checkpoints", TRIALS)):
+    if any((run.work(stage.name, key) / begun).is_dir() for begun in ("checkpoints", TRIALS, STATE)):
         return Planned(stage, key, "continue", "stopped before its end")
     if manifest is None:
         return Planned(stage, key, "run", "not there yet")

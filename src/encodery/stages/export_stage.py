@@ -43,9 +43,14 @@ def planned(run: Run, table: ExportTable) -> Plan:
     model, stage = (base_folder(run, table.source), None) if tuned is None else (run.artifact(tuned[1]), tuned[1])
     if tuned is not None:
         source = run.recipe.finetune[tuned[0]]
-        data, calibrate, fields = data or source.dev, calibrate or source.train, fields or source.fields
+        data, calibrate, fields = data or source.dev, calibrate or _file(source.train), fields or source.fields
     files = {name: run.base / path for name, path in files_by_name(data).items()}
     return Plan(model, stage, files, run.base / calibrate if calibrate else None, fields)
+
+
+def _file(files: str | Mapping[str, str]) -> str | None:
+    """The file, where there is one alone."""
+    return files if isinstance(files, str) else None
 
 
 def build_export(run: Run, into: Path, work: Path, name: str) -> Metrics:

@@ -8,7 +8,7 @@ from encodery.data.schedule import stated
 from encodery.data.shards import Shards
 from encodery.objectives.mixing import Objective
 from encodery.objectives.phases import Course
-from encodery.recipe import PRETRAIN, names_languages
+from encodery.recipe import PRETRAIN
 from encodery.stages.engine import Planned, Run, tokenizer_folder
 from encodery.stages.reading import TRAIN, Reading
 from encodery.stages.text import NO_LANGUAGE
@@ -21,7 +21,7 @@ def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None
     """The table of languages, from the token shards; a line instead where these are yet to be written. None where
     nothing is pretrained, or the text names no language."""
     table, corpus = run.recipe.pretrain, run.recipe.corpus
-    if table is None or corpus is None or not names_languages(corpus.inputs):
+    if table is None or corpus is None or not corpus.names_languages:
         return None
     states = {item.stage.name: item.state for item in planned}
     if PRETRAIN not in states:

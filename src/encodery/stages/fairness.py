@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from encodery.artifact.disk import sha256
-from encodery.data.splits import files_by_name
+from encodery.data.splits import paths_by_name
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable
 from encodery.stages.schemes import Scheme, tasks_of, training_tables
@@ -76,7 +76,8 @@ def _text(scheme: Scheme) -> dict[str, Any]:
         key: sorted((scheme.resolved(source.path), source.text_field, source.format) for source in inputs)
         for key, inputs in (("inputs", corpus.inputs), ("valid_inputs", corpus.valid_inputs))
     }
-    return {**sources, "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction}
+    clean = corpus.clean.deciding() if corpus.clean else None
+    return {**sources, "clean": clean, "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction}
 
 
 def _check_measured(name: str, tables: Mapping[str, FinetuneTable], schemes: Mapping[str, Scheme]) -> None:
@@ -104,11 +105,10 @@ def measured_split(table: FinetuneTable) -> str:
 
 def _contents(scheme: Scheme, table: FinetuneTable) -> dict[str, str]:
     """The hashes of the measured files by name. Copies in two folders are one file."""
-    files = files_by_name(getattr(table, measured_split(table) or "test"))
-    paths = {name: scheme.base / path for name, path in files.items()}
-    if missing := next((path for path in paths.values() if not path.is_file()), None):
+    paths = paths_by_name(getattr(table, measured_split(table) or "test"), scheme.base)
+    if missing := next((path for some in paths.values() for path in some if not path.is_file()), None):
         raise UserError(f"{missing}: no such file; paths in a recipe are relative to the recipe's folder")
-    return {name: sha256(path) for name, path in paths.items()}
+    return {name: ", ".join(map(sha256, some)) for name, some in paths.items()}
 
 
 def _number(value: float | int) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from encodery.data.epochs import Epochs
-from encodery.data.splits import SPLITS, files_by_name
+from encodery.data.splits import SPLITS, described, files_by_name
 from encodery.errors import UserError
+from encodery.families.encoder_decoder import opens_in_transformers
 from encodery.families.folder import ModelFolder
 from encodery.model.heads import Model
+from encodery.model.translator import Translator
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
@@ -26,6 +28,7 @@ from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
 from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
+from encodery.tasks.directions import Directions
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
 from encodery.tasks.windows import Encoded, Reading
@@ -97,29 +100,33 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     table = run.recipe.finetune[name]
     examples = {split: read_split(table, run.base, split) for split in SPLITS if getattr(table, split)}
     config: TaskConfig = table.task
-    learned = config.learn(examples["train"], table.train, f"finetune.{name}.task")
+    learned = config.learn(examples["train"], described(table.train), f"finetune.{name}.task")
     if weights := describe(learned):
         run.note(f"class weights: {weights}")
-    start = starting_point(run, table, learned.labels, seed)
+    start = starting_point(run, table, learned, seed)
     check_positions(table, start.model, f"finetune.{name}")
     languages = Languages(start.languages, table.task.language)
     languages.check_default(f"finetune.{name}.task.language")
     task = config.task(start.tokenizer, learned, languages)
     check_best_metric(table, task.headline, f"finetune.{name}")
-    languages.check_training(examples["train"])
+    table.task.check_languages(languages, examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
     for split in examples.keys() - {"train"}:
         for example in examples[split]:
             task.encode(example)  # a label that train lacks is found now, not after training
     if note := length_note(encoded, task.reading):
         run.note(note)
+    if not any(item.lessons for item in encoded):
+        raise UserError(
+            f"{described(table.train)}: nothing to learn from within task.max_seqlen = {table.task.max_seqlen}; raise it"
+        )
     return Job(run, name, seed, start, learned, task, examples, encoded)
 
 
 def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
     """Train the model; what it says of the dev data goes into `said`, its last scores into the metrics."""
     run, table = job.run, job.table
-    sequences = [sequence for item in job.encoded for sequence in item.sequences]
+    sequences = [sequence for item in job.encoded for sequence in item.lessons]
     epochs = Epochs(sequences, table.tokens_per_step, table.epochs, job.seed)
     begin_adapter(run, table, job.start, job.seed, f"finetune.{job.name}")
     lesson = lesson_of(run, job.name, job.task, job.start, job.learned, epochs, job.seed)
@@ -187,6 +194,8 @@ def save(job: Job, metrics: dict[str, Any], into: Path, work: Path) -> None:
         labels=labels,
         takes_pairs=any(task.record(example).get("text_pair") for example in job.examples["train"]),
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
+        directions=job.learned.pairs if isinstance(job.learned, Directions) else (),
+        in_transformers=not isinstance(start.model, Translator) or opens_in_transformers(start.family),
     )
     save_model(into, work, folder, metrics, card)
     if isinstance(task, Saved):
@@ -200,11 +209,13 @@ def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
         UserError: as `read_records`; or a record is none of the task's.
     """
     files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
-    return [*read_labelled(table.task.kind.read, table.columns, files).examples]
+    return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files).examples)]
 
 
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     """What becomes of training texts that are longer than the model reads at once, if there are any."""
+    if left := sum(not item.lessons for item in encoded):
+        return f"{left} of {len(encoded)} training texts are longer than task.max_seqlen = {reading.max_seqlen} and left out"
     if cut := sum(item.truncated for item in encoded):
         return f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {reading.max_seqlen}"
     long = [len(item.windows) for item in encoded if item.is_long]
@@ -225,7 +236,7 @@ def check_best_metric(table: FinetuneTable, headline: Sequence[str], name: str) 
 
 def dev_loss(task: Trainable, model: Model, examples: Sequence[Any]) -> dict[str, float]:
     """The task's loss over the dev data, for runs that are judged by it."""
-    sequences = [sequence for example in examples for sequence in task.encode(example).sequences]
+    sequences = [sequence for example in examples for sequence in task.encode(example).lessons]
     batches = Epochs(sequences, DEV_BATCH_TOKENS, 1, 0)
     return {LOSS: mean_metrics(task, model, map(batches, range(len(batches))))[LOSS]}
 

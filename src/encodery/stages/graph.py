@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from encodery.config import Config
-from encodery.corpus.inputs import InputFile
+from encodery.corpus.clean_table import CleanTable, files_read
+from encodery.corpus.inputs import CorpusInput, InputFile, fingerprint
 from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.corpus.remote import RemoteFile
-from encodery.data.splits import files_by_name
+from encodery.data.splits import paths_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
 from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
+from encodery.stages.corpus import build_corpus
 from encodery.stages.distilling import SHARDS, build_distill, check_teacher, check_vocabulary, shards_of
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.export_stage import build_export, planned
@@ -27,7 +29,7 @@ from encodery.stages.pretraining import build_pretrain
 from encodery.stages.reading import check_lengths
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
-from encodery.stages.text import build_shards, build_tokenizer
+from encodery.stages.text import CORPUS, build_shards, build_tokenizer
 from encodery.stages.vocabulary import build_extend, build_trim
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable
@@ -56,6 +58,8 @@ def stages_of(run: Run) -> list[Stage]:
     """
     recipe = run.recipe
     stages: list[Stage] = []
+    if recipe.corpus and recipe.corpus.clean:
+        stages.append(_corpus(run, recipe.corpus, recipe.corpus.clean))
     if recipe.corpus and (recipe.tokenizer or (recipe.pretrain and recipe.pretrain.source)):
         stages += _text(run, recipe.corpus)
     if recipe.pretrain:
@@ -98,22 +102,48 @@ def selected(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
 def _text(run: Run, corpus: CorpusTable) -> list[Stage]:
     """The vocabulary, unless it is that of a model, and the text as its tokens."""
     stages = []
-    settings = {"corpus": _settings(corpus, "parallel", "valid_parallel")}
-    inputs = _fingerprints(input_files(corpus.read, run.base), run.base)
+    settings = {"corpus": _text_settings(corpus)}
+    inputs = _fingerprints(input_files(_read(corpus), run.base), run.base)
     source = run.recipe.pretrain.source if run.recipe.pretrain else None
     folder = base_folder(run, source) if source else None
     if folder and source:
         inputs |= _fingerprints(_base(run, f"{PRETRAIN}.from", source)[0], run.base)
     if run.recipe.tokenizer:
-        learned = {"corpus": _settings(corpus, "parallel", "valid_parallel", "probe_inputs")}
-        text = _fingerprints(input_files((*corpus.inputs, *corpus.valid_inputs), run.base), run.base)
+        learned = {"corpus": _text_settings(corpus, "probe_inputs")}
+        text = _fingerprints(input_files(_read(corpus, probe=False), run.base), run.base)
         spec = {"tokenizer": _settings(run.recipe.tokenizer), **learned}
-        stages.append(Stage(TOKENIZER, build_tokenizer, spec, text))
+        stages.append(Stage(TOKENIZER, build_tokenizer, spec, text, _cleaned(corpus)))
     parents = tuple(stage.name for stage in stages)
-    stages.append(Stage(SHARDS, partial(build_shards, folder=folder), settings, inputs, parents))
+    build = partial(build_shards, folder=folder)
+    stages.append(Stage(SHARDS, build, settings, inputs, (*_cleaned(corpus), *parents)))
     if corpus.parallel:
         stages.append(_parallel(run, corpus, parents))
     return stages
+
+
+def _corpus(run: Run, corpus: CorpusTable, clean: CleanTable) -> Stage:
+    """The documents that are learned from, where the inputs are cleaned first."""
+    files = [*input_files(corpus.inputs, run.base), *files_read(clean, run.base)]
+    inputs = [entry.model_dump(mode="json", by_alias=True) for entry in corpus.inputs]
+    config = {"clean": clean.deciding(), "inputs": inputs}
+    return Stage(CORPUS, build_corpus, config, _fingerprints(files, run.base))
+
+
+def _cleaned(corpus: CorpusTable) -> tuple[str, ...]:
+    """What the text comes from, where it is cleaned."""
+    return (CORPUS,) if corpus.clean else ()
+
+
+def _read(corpus: CorpusTable, probe: bool = True) -> tuple[CorpusInput, ...]:
+    """The inputs that become tokens as they are."""
+    inputs = () if corpus.clean else corpus.inputs
+    return (*inputs, *corpus.valid_inputs, *(corpus.probe_inputs if probe else ()))
+
+
+def _text_settings(corpus: CorpusTable, *without: str) -> dict[str, Any]:
+    """What a stage that reads text depends on; how it was cleaned is said by the key of `corpus`."""
+    cleaned = ("inputs", "clean") if corpus.clean else ()
+    return _settings(corpus, "parallel", "valid_parallel", *cleaned, *without)
 
 
 def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
@@ -151,11 +181,11 @@ def _distill(run: Run, table: DistillTable) -> list[Stage]:
     check_teacher(run, table)
     stages = []
     if (shards := shards_of(table)) != SHARDS:
-        inputs = input_files(recipe.corpus.read, run.base)
-        config = {"corpus": _settings(recipe.corpus)}
+        inputs = input_files(_read(recipe.corpus), run.base)
+        config = {"corpus": _settings(recipe.corpus, *(("inputs", "clean") if recipe.corpus.clean else ()))}
         build = partial(build_shards, folder=base_folder(run, table.vocabulary))
         prints = _fingerprints([*inputs, *vocabulary], run.base)
-        stages.append(Stage(shards, build, config, prints, vocabulary_parents))
+        stages.append(Stage(shards, build, config, prints, (*_cleaned(recipe.corpus), *vocabulary_parents)))
     settings = {DISTILL: _settings(table), "model": _settings(recipe.student), "seed": recipe.seed}
     prints = _fingerprints(dict.fromkeys([*teacher, *vocabulary]), run.base)
     parents = tuple(dict.fromkeys((*parents, *vocabulary_parents, shards)))
@@ -178,8 +208,8 @@ def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]
 
 def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
-    splits = (files_by_name(files) for files in (table.train, table.dev, table.test))
-    files = [run.base / path for split in splits for path in split.values()]
+    splits = (paths_by_name(files, run.base) for files in (table.train, table.dev, table.test))
+    files = [path for split in splits for paths in split.values() for path in paths]
     if table.source == SCRATCH:
         config["model"] = _settings(run.recipe.model)
         parents: tuple[str, ...] = ("tokenizer",)
@@ -234,19 +264,12 @@ def _settings(table: Config, *without: str) -> dict[str, Any]:
 
 
 def _fingerprints(files: Iterable[InputFile], base: Path) -> dict[str, str]:
-    """Size and time of change of each file, named from `base`: content is not read, so a terabyte costs nothing. Of a
-    file in an object store, what the store says of it.
+    """What tells whether each file has changed, named from `base`.
 
     Raises:
         UserError: a file is missing.
     """
-    prints = {}
-    for path in files:
-        if isinstance(path, RemoteFile):
-            prints[str(path)] = path.fingerprint
-            continue
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; paths in a recipe are relative to the recipe's folder")
-        status = path.stat()
-        prints[os.path.relpath(path, base)] = f"{status.st_size} bytes, {status.st_mtime_ns}"
-    return prints
+    return {
+        str(path) if isinstance(path, RemoteFile) else os.path.relpath(path, base): fingerprint(path)
+        for path in files
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from encodery.artifact.disk import sha256
+from encodery.data.aligned import paths_of
 from encodery.data.splits import SPLITS, files_by_name
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable, load_recipe
@@ -23,9 +24,10 @@ NAMED = 12
 
 
 def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
-    """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk."""
+    """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk; both of
+    two aligned files."""
     return {
-        f"{split}.{name}" if name else split: {"file": path, "sha256": sha256(run.base / path)}
+        f"{split}.{name}" if name else split: {"file": path, "sha256": ", ".join(map(sha256, paths_of(run.base / path)))}
         for split in SPLITS
         for name, path in files_by_name(getattr(table, split)).items()
     }

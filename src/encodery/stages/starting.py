@@ -1,21 +1,25 @@
 """The model that fine-tuning starts from."""
 
-from collections.abc import Sequence
-
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.heads import Model
 from encodery.recipe import SCRATCH, FinetuneTable
 from encodery.stages.engine import Run, base_folder
+from encodery.stages.translators import start_translator
+from encodery.tasks.directions import Directions
+from encodery.tasks.task import Learned
 from encodery.text.tokenizer import Tokenizer
 
 UNNAMED_LABELS = 2
 """The size of a head whose task names no labels, where it has one: that of `transformers`."""
 
 
-def starting_point(run: Run, table: FinetuneTable, labels: Sequence[str], seed: int) -> ModelFolder:
+def starting_point(run: Run, table: FinetuneTable, learned: Learned, seed: int) -> ModelFolder:
     """The model that fine-tuning starts from: of an earlier stage, fresh, or from a folder."""
+    if isinstance(learned, Directions):
+        return start_translator(run, table, learned, seed)
+    labels = learned.labels
     if table.source == SCRATCH:
         tokenizer = Tokenizer.load(run.artifact("tokenizer"))
         family = FAMILIES[run.recipe.model.family]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from encodery.corpus.clean_table import DOCUMENTS
 from encodery.corpus.readers import CorpusInput, Document, read_documents
 from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
@@ -20,11 +21,23 @@ from encodery.text.balance import balanced_shares, language_weights
 from encodery.text.sentences import split_sentences
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 
+CORPUS = "corpus"
+"""The stage that cleans the inputs."""
 DOCUMENTS_AT_ONCE = 256
 CHARACTERS_AT_ONCE = 1 << 22
 """Documents whose sentences are encoded in one call: enough to keep the cores busy, little enough to hold."""
 NO_LANGUAGE = "none"
 """What a person reads for text that names no language."""
+
+
+def corpus_of(run: Run) -> CorpusTable:
+    """What the recipe says of the text; with `[corpus.clean]`, the documents that came of it in place of the inputs."""
+    corpus = run.recipe.corpus
+    assert corpus is not None
+    if corpus.clean is None:
+        return corpus
+    cleaned = CorpusInput(path=str(run.artifact(CORPUS).resolve() / DOCUMENTS), language_field="language")
+    return corpus.model_copy(update={"inputs": (cleaned,), "clean": None})
 
 
 def train_documents(corpus: CorpusTable, base: Path) -> Iterator[Document]:
@@ -48,20 +61,19 @@ def is_held_out(text: str, fraction: float) -> bool:
 
 def build_tokenizer(run: Run, into: Path, work: Path) -> Metrics:
     """The `tokenizer` stage: a vocabulary from the training documents."""
-    recipe = run.recipe
-    assert recipe.corpus is not None
+    recipe, corpus = run.recipe, corpus_of(run)
     assert recipe.tokenizer is not None
     alpha = recipe.tokenizer.alpha
     if alpha == 1.0:
-        texts = (document.text for document in train_documents(recipe.corpus, run.base))
+        texts = (document.text for document in train_documents(corpus, run.base))
         tokenizer = train_tokenizer(recipe.tokenizer, texts)
         tokenizer.save(into)
         return {"vocab_size": tokenizer.vocab_size}
     sizes: Counter[str] = Counter()
-    for document in train_documents(recipe.corpus, run.base):
+    for document in train_documents(corpus, run.base):
         sizes[document.language] += len(document.text)
     weights = language_weights(sizes, alpha)
-    first, second = tee(train_documents(recipe.corpus, run.base))
+    first, second = tee(train_documents(corpus, run.base))
     tokenizer = train_tokenizer(
         recipe.tokenizer, (doc.text for doc in first), (weights[doc.language] for doc in second)
     )
@@ -85,8 +97,7 @@ def _languages(sizes: Mapping[str, int], alpha: float) -> Metrics:
 def build_shards(run: Run, into: Path, work: Path, folder: Path | None = None) -> Metrics:
     """The `shards` stage: every document as ids of sentences, the training and the held-out part; with the tokenizer
     of that stage, or of a model's `folder`."""
-    corpus = run.recipe.corpus
-    assert corpus is not None
+    corpus = corpus_of(run)
     tokenizer = Tokenizer.load(folder or run.artifact("tokenizer"))
     metrics: dict[str, dict[str, Any]] = {}
     parts = {"train": train_documents(corpus, run.base), "valid": valid_documents(corpus, run.base)}

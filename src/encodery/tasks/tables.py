@@ -9,6 +9,7 @@ from encodery.tasks.embedding import FeatureExtractionConfig
 from encodery.tasks.multiple_choice import MultipleChoiceConfig
 from encodery.tasks.question_answering import QuestionAnsweringConfig
 from encodery.tasks.token_classification import TokenClassificationConfig
+from encodery.tasks.translation import TranslationConfig
 
 
 def _type_of(values: Any) -> Any:
@@ -21,6 +22,7 @@ TaskTable = Annotated[
     | Annotated[TokenClassificationConfig, Tag("token-classification")]
     | Annotated[QuestionAnsweringConfig, Tag("question-answering")]
     | Annotated[MultipleChoiceConfig, Tag("multiple-choice")]
-    | Annotated[FeatureExtractionConfig, Tag("feature-extraction")],
+    | Annotated[FeatureExtractionConfig, Tag("feature-extraction")]
+    | Annotated[TranslationConfig, Tag("translation")],
     Discriminator(_type_of),
 ]

@@ -18,6 +18,7 @@ from torch import Tensor
 from encodery import batch as packed
 from encodery.config import Config
 from encodery.errors import UserError
+from encodery.tasks.languages import Languages
 from encodery.text.alignment import Span
 from encodery.text.encoding import Cut
 from encodery.text.tokenizer import Tokenizer, longest_first
@@ -48,6 +49,14 @@ class Reading(Config):
         """What a model folder must remember of it."""
         stated = self.model_dump(include={"max_seqlen", "on_overflow", "stride", "language"})
         return {key: value for key, value in stated.items() if value is not None}
+
+    def understood(self, examples: Sequence[Any]) -> Sequence[Any]:
+        """Examples of a file with what the table says of all of them."""
+        return examples
+
+    def check_languages(self, languages: Languages, train: Sequence[Any]) -> None:
+        """Raises `UserError` if training examples are not in the languages that the model can be told."""
+        languages.check_training(train)
 
     def check_step(self, tokens_per_step: int, micro_batch_tokens: int) -> None:
         """Raises `ValueError` if the task cannot be learned from steps of this size."""
@@ -98,6 +107,11 @@ class Encoded:
     def sequences(self) -> list[packed.Sequence]:
         """What is packed."""
         return [window.sequence for window in self.windows]
+
+    @property
+    def lessons(self) -> list[packed.Sequence]:
+        """What is learned from."""
+        return self.sequences
 
     @property
     def is_long(self) -> bool:

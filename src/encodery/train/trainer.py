@@ -212,8 +212,11 @@ class Trainer:
         if in_a_row <= self.config.max_skipped_steps:
             return
         path = self.folder / f"replay-step-{step:08d}.safetensors"
-        tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
-        given = {name: value for name, value in vars(batch).items() if value is not None and name not in tensors}
+        held = dict(vars(batch))
+        source = held.pop("source")
+        held |= {} if source is None else {f"source.{name}": value for name, value in vars(source).items()}
+        tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+        given = {name: value for name, value in held.items() if value is not None and name not in tensors}
         others = {name: json.dumps(value) for name, value in given.items()}
         if self.ranks.is_first:
             save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1), **others})

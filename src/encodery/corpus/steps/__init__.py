@@ -1,0 +1,1 @@
+"""The steps that judge and mend pages, a module each: its settings (`XConfig`) and what it does (`XStep`)."""

@@ -1,12 +1,27 @@
 """Translations: BLEU and chrF, by sacreBLEU itself."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from encodery.errors import UserError
 from encodery.tasks.metrics.measurement import Figures, Sums
+
+_WITHOUT_SPACES = {"zh": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "ja": "ja", "jpn": "ja", "ko": "ko", "kor": "ko"}
+"""What sacreBLEU calls the languages whose words it sets apart in ways of their own."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Translations into one or several languages, each with what is right."""
+
+    predicted: Sequence[str]
+    references: Sequence[str]
+    languages: Sequence[str]
+    """Of each translation."""
 
 
 def translation_measurement(
@@ -44,6 +59,44 @@ def translation_measurement(
     return Sums(np.concatenate(statistics, axis=1).astype(np.float64), formula)
 
 
+def translation_sums(sentences: Sentences) -> Sums:
+    """The figures of `translation_measurement`, over the statistics of all languages together.
+
+    Raises:
+        UserError: sacreBLEU is not installed, or not all that it needs for a language.
+    """
+    known = [sacrebleu_language(language) for language in sentences.languages]
+    found: Sums | None = None
+    for language in dict.fromkeys(known):
+        rows = [row for row, other in enumerate(known) if other == language]
+        predicted, references = ([side[row] for row in rows] for side in (sentences.predicted, sentences.references))
+        part = translation_measurement(predicted, [references], language)
+        if found is None:
+            found = Sums(np.zeros((len(known), part.columns.shape[1])), part.formula)
+        found.columns[rows] = part.columns
+    assert found is not None, "there is at least one translation"
+    return found
+
+
+def sacrebleu_language(name: str) -> str:
+    """What sacreBLEU calls a language, where that changes a score: `zh-Hans` and `cmn` are `zh`."""
+    return _WITHOUT_SPACES.get(re.split("[-_]", name.lower())[0], "")
+
+
+def translation_signatures(languages: Iterable[str]) -> dict[str, str]:
+    """`translation_signature` for one reference and these languages; several, where their words are set apart in
+    several ways."""
+    found = [translation_signature(1, language) for language in sorted({*map(sacrebleu_language, languages)})]
+    return {name: "; ".join(dict.fromkeys(each[name] for each in found)) for name in ("bleu", "chrf")}
+
+
+def sentence_errors(predicted: Sequence[str], references: Sequence[str]) -> list[float]:
+    """What the chrF of each sentence lacks of 100, as a share: 0 where it is as it should be, to 1."""
+    _, chrf = _metrics("")
+    pairs = zip(predicted, references, strict=True)
+    return [0.0 if said == right else 1 - chrf.sentence_score(said, [right]).score / 100 for said, right in pairs]
+
+
 def translation_signature(references: int, target_language: str = "") -> dict[str, str]:
     """What sacreBLEU asks to print beside its scores, so that others can compare theirs.
 
@@ -68,4 +121,10 @@ def _metrics(target_language: str) -> tuple[Any, Any]:
         raise UserError(
             "translations are scored by sacreBLEU, which is not installed; try: pip install 'encodery[translation]'"
         ) from None
-    return BLEU(trg_lang=target_language), CHRF()
+    try:
+        return BLEU(trg_lang=target_language), CHRF()
+    except RuntimeError:
+        raise UserError(
+            f"sacreBLEU sets the words of {target_language} apart with a package that is not installed; try: pip "
+            f"install 'sacrebleu[{target_language}]'"
+        ) from None

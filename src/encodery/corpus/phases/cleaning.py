@@ -1,0 +1,92 @@
+"""The whole pipeline: its phases one after the other, and what is left in the end."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from encodery.corpus.clean_table import DOCUMENTS, CleanTable
+from encodery.corpus.inputs import CorpusInput
+from encodery.corpus.launch import Phase, task_folder
+from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
+from encodery.corpus.phases.filtering import BANDS, FILTER, Filter
+from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.near import CLUSTERS, NEAR, Clusters, Near
+from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
+from encodery.corpus.phases.reading_back import Filtered
+from encodery.corpus.phases.runs import Range, RunFile, ranges_of
+from encodery.corpus.phases.stepping import Account
+from encodery.corpus.phases.steps import early_steps, late_steps
+from encodery.corpus.phases.write import WRITE, Write, parts_of
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """`[corpus.clean]` at work on some inputs, in a folder that all workers see."""
+
+    table: CleanTable
+    inputs: Sequence[CorpusInput]
+    base: Path
+    """Where relative paths start."""
+    folder: Path
+
+    def phases(self) -> Iterator[Phase]:
+        """The phases in order. The tasks of each must be complete before the next is asked for: how many tasks it has
+        depends on what they left."""
+        table = self.table
+        groups = self.groups
+        extracted = len(groups)
+        yield self._phase(EXTRACT, extracted, Extract(groups, early_steps(table, self.base), table.paragraphs))
+        num_ranges = None
+        if table.paragraphs:
+            ranges = self._ranges(EXTRACT, HASHES, extracted)
+            num_ranges = len(ranges)
+            yield self._phase(
+                PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs)
+            )
+        steps = late_steps(table, self.base)
+        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, steps, table.near))
+        self._free(EXTRACT, extracted, PAGES, HASHES)
+        if table.near:
+            ranges = self._ranges(FILTER, BANDS, extracted)
+            yield self._phase(NEAR, len(ranges), Near(self.folder, extracted, ranges))
+            yield self._phase(CLUSTERS, 1, Clusters(self.folder, extracted, len(ranges)))
+        filtered = Filtered(self.folder, extracted, table.near is not None)
+        parts = parts_of(filtered)
+        yield self._phase(WRITE, len(parts), Write(filtered, parts, table.format))
+
+    @cached_property
+    def groups(self) -> list[list[Source]]:
+        """The input files by the task that reads them."""
+        return groups_of(sources_of(self.inputs, self.base), self.table.task_bytes)
+
+    def collect(self, into: Path) -> Account:
+        """Put the documents into `into/documents`, and the ledgers of all tasks together; all phases are complete."""
+        account = Account()
+        for phase in (EXTRACT, FILTER, WRITE):
+            for folder in sorted(self.folder.joinpath(phase).glob("[0-9]*"), key=lambda folder: int(folder.name)):
+                account.add(folder)
+        for file in sorted(self.folder.glob(f"{WRITE}/[0-9]*/*/*")):
+            target = into / DOCUMENTS / file.parent.name / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target)
+        return account
+
+    def _phase(self, name: str, tasks: int, work: Callable[[int, Path], None]) -> Phase:
+        return Phase(name, tasks, work, self.folder)
+
+    def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:
+        sizes: Counter[int] = Counter()
+        for task in range(count):
+            sizes.update(RunFile(task_folder(self.folder, phase, task) / name).sizes())
+        return ranges_of(sizes)
+
+    def _free(self, phase: str, count: int, *names: str) -> None:
+        """Remove what no later phase reads."""
+        for task in range(count):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    (task_folder(self.folder, phase, task) / name).unlink()

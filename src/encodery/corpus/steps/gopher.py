@@ -1,0 +1,105 @@
+"""Gopher's rules for the quality of documents (Rae et al., 2021, "Scaling Language Models", appendix A.1.1), as
+FineWeb has them (datatrove 0.10, `GopherQualityFilter`), with words as `str.split()` finds them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from encodery.config import Config
+from encodery.corpus.dedup.blocks import blocks
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.steps.words import has_words, word_counts
+
+_CHARACTERS = 1 << 18
+
+
+class GopherConfig(Config):
+    """`[corpus.clean.gopher]`; the numbers are Gopher's. Rules on words (all but those on lines) are passed over in
+    languages without spaces between words."""
+
+    min_words: NonNegativeInt = 50
+    max_words: PositiveInt = 100_000
+    min_word_length: NonNegativeFloat = 3.0
+    """Of the mean."""
+    max_word_length: NonNegativeFloat = 10.0
+    max_symbols: NonNegativeFloat = 0.1
+    """Of `#`, and of ellipses, for each word."""
+    max_bullets: float = Field(default=0.9, ge=0, le=1)
+    """Share of lines that begin with a bullet."""
+    max_ellipses: float = Field(default=0.3, ge=0, le=1)
+    """Share of lines that end with an ellipsis."""
+    min_with_letters: float = Field(default=0.8, ge=0, le=1)
+    """Share of words with a letter in them."""
+    min_stop_words: NonNegativeInt = 2
+    """So many different ones of `stop_words` must occur."""
+    stop_words: Mapping[str, tuple[str, ...]] = {"en": ("the", "be", "to", "of", "and", "that", "have", "with")}
+    """By language; Gopher's are English. The rule is passed over in languages that have none here."""
+
+
+class GopherStep:
+    """Drops documents that break one of the rules."""
+
+    name = "gopher"
+
+    def __init__(self, config: GopherConfig, base: Path) -> None:
+        self._config = config
+        self._stop_words = {
+            language: re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, words))})(?!\S)")
+            for language, words in config.stop_words.items()
+            if words
+        }
+
+    def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
+        """Judge all pages that are not dropped."""
+        live = [page for page in pages if not page.dropped]
+        for page, counts in zip(live, _counts([page.text for page in live]), strict=True):
+            if why := (has_words(page) and self._against_words(page, *counts)) or self._against_lines(page):
+                ledger.drop(page, f"{self.name}/{why}")
+
+    def _against_words(self, page: Page, words: int, real: int, real_characters: int, with_letters: int) -> str:
+        config, text = self._config, page.text
+        if real < config.min_words or not words:
+            return "short"
+        if real > config.max_words:
+            return "long"
+        if real and real_characters / real < config.min_word_length:
+            return "short_words"
+        if real and real_characters / real > config.max_word_length:
+            return "long_words"
+        if text.count("#") / words > config.max_symbols:
+            return "hashes"
+        if (text.count("...") + text.count("…")) / words > config.max_symbols:
+            return "ellipses"
+        if with_letters / words < config.min_with_letters:
+            return "no_letters"
+        return "" if self._has_stop_words(page) else "no_stop_words"
+
+    def _against_lines(self, page: Page) -> str:
+        lines = page.paragraphs
+        if sum(line.lstrip().startswith(("•", "-")) for line in lines) > self._config.max_bullets * len(lines):
+            return "bullets"
+        if sum(line.rstrip().endswith(("...", "…")) for line in lines) > self._config.max_ellipses * len(lines):
+            return "line_ellipses"
+        return ""
+
+    def _has_stop_words(self, page: Page) -> bool:
+        pattern = self._stop_words.get(page.language)
+        if pattern is None:
+            return True
+        found: set[str] = set()
+        matches = pattern.finditer(page.text)
+        while len(found) < self._config.min_stop_words:
+            match = next(matches, None)
+            if match is None:
+                return False
+            found.add(match[0])
+        return True
+
+
+def _counts(texts: Sequence[str]) -> Iterator[Sequence[int]]:
+    for block in blocks(texts, _CHARACTERS):
+        yield from np.stack(word_counts(block), 1).tolist()

@@ -1,0 +1,93 @@
+"""Gopher's rules against repetition (Rae et al., 2021, "Scaling Language Models", appendix A.1.1, table A1), as FineWeb
+has them (datatrove 0.10, `GopherRepetitionFilter`), with words as `str.split()` finds them.
+
+A page's lines are its paragraphs: the table's rows for paragraphs have the same limits as those for lines.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from encodery.config import Config
+from encodery.corpus.dedup.blocks import blocks
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.steps.repeats import Documents, repeated
+from encodery.corpus.steps.words import has_words
+
+_CHARACTERS = 1 << 18
+
+
+def _shares(limits: tuple[float, ...]) -> tuple[float, ...]:
+    if not all(0 <= limit <= 1 for limit in limits):
+        raise ValueError("shares are between 0 and 1")
+    return limits
+
+
+class RepetitionConfig(Config):
+    """`[corpus.clean.repetition]`; the numbers are Gopher's. Runs of words are passed over in languages without spaces
+    between words."""
+
+    max_lines: float = Field(default=0.30, ge=0, le=1)
+    """Share of lines that the document already had."""
+    max_line_characters: float = Field(default=0.20, ge=0, le=1)
+    """Share of characters in these."""
+    top_runs: Annotated[tuple[float, ...], Field(max_length=3), AfterValidator(_shares)] = (0.20, 0.18, 0.16)
+    """Share of characters in the most frequent run of 2, 3, 4 words."""
+    repeated_runs: Annotated[tuple[float, ...], Field(max_length=6), AfterValidator(_shares)] = (
+        0.15,
+        0.14,
+        0.13,
+        0.12,
+        0.11,
+        0.10,
+    )
+    """Share of characters in runs of 5, 6, ..., 10 words that the document already had."""
+
+
+class RepetitionStep:
+    """Drops documents that repeat themselves."""
+
+    name = "repetition"
+
+    def __init__(self, config: RepetitionConfig, base: Path) -> None:
+        self._config = config
+        self._tops = dict(enumerate(config.top_runs, start=2))
+        self._repeats = dict(enumerate(config.repeated_runs, start=5))
+
+    def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
+        """Judge all pages that are not dropped."""
+        live = [page for page in pages if not page.dropped]
+        for page in live:
+            if why := self._against_lines(page):
+                ledger.drop(page, f"{self.name}/{why}")
+        left = [page for page in live if not page.dropped and has_words(page)]
+        reasons = [why for block in blocks([page.text for page in left], _CHARACTERS) for why in self._against(block)]
+        for page, why in zip(left, reasons, strict=True):
+            if why:
+                ledger.drop(page, f"{self.name}/{why}")
+
+    def _against_lines(self, page: Page) -> str:
+        lines = page.paragraphs
+        number, characters = repeated(lines)
+        if number > self._config.max_lines * len(lines):
+            return "lines"
+        return "line_characters" if characters > self._config.max_line_characters * len(page.text) else ""
+
+    def _against(self, texts: Sequence[str]) -> list[str]:
+        """Why each of some texts goes: the first of the rules that it breaks."""
+        documents = Documents([text.split() for text in texts])
+        reasons = [""] * len(texts)
+        for runs in documents.runs(max([*self._tops, *self._repeats], default=0)):
+            size = runs.size
+            for name, share in (("top", self._tops.get(size)), ("repeated", self._repeats.get(size))):
+                if share is None:
+                    continue
+                limits = [share * len(text) for text in texts]
+                found = documents.most_frequent(runs) if name == "top" else documents.repeated(runs, limits)
+                for text, (characters, limit) in enumerate(zip(found.tolist(), limits, strict=True)):
+                    if characters > limit:
+                        reasons[text] = reasons[text] or f"{name}_{size}"
+        return reasons

@@ -1,0 +1,77 @@
+"""What rules about words look at: words between spaces of many texts at once, and whether a text has such."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from encodery.corpus.page import Page
+from encodery.corpus.steps.punctuation import PUNCTUATION
+
+WITHOUT_SPACES = frozenset("bo dz ja km lo my shn th wuu yue zh".split())
+"""Languages written without spaces between words (Tibetan, Dzongkha, Japanese, Khmer, Lao, Burmese, Shan, Thai, Wu,
+Cantonese and all other Chinese): rules that count words say nothing about them and are passed over."""
+_SPACE, _LETTER, _NO_PUNCTUATION = 1, 2, 4
+_CODES = 0x110000
+_BLOCKS_WITHOUT_SPACES = ((0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
+"""Thai, Lao and Tibetan; Burmese; Khmer; Kana; Han."""
+
+
+class WordCounts(NamedTuple):
+    """Of each text."""
+
+    words: Int64[np.ndarray, " texts"]
+    real: Int64[np.ndarray, " texts"]
+    """Words that are not punctuation alone."""
+    real_characters: Int64[np.ndarray, " texts"]
+    """Characters of these."""
+    with_letters: Int64[np.ndarray, " texts"]
+
+
+def word_counts(texts: Sequence[str]) -> WordCounts:
+    """Counts of the words that `str.split()` finds."""
+    starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    codes = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), "<u4")
+    kinds = _kinds().take(codes)
+    is_space = (kinds & _SPACE).astype(bool)
+    edges = np.flatnonzero(np.diff(is_space, prepend=True))  # the last code is a space: each word has two
+    first, lengths = edges[::2], edges[1::2] - edges[::2]
+    if not len(edges):
+        return WordCounts(*np.zeros((4, len(texts)), np.int64))
+    within = np.bitwise_or.reduceat(kinds, edges)[::2]
+    real = (within & _NO_PUNCTUATION).astype(bool)
+    text_of_word = np.searchsorted(first, starts)
+    return WordCounts(
+        np.diff(text_of_word),
+        _sums(real, text_of_word),
+        _sums(lengths * real, text_of_word),
+        _sums((within & _LETTER).astype(bool), text_of_word),
+    )
+
+
+def has_words(page: Page) -> bool:
+    """Whether a page's words lie between spaces: by its language, or by its letters where nobody knows that."""
+    return page.language not in WITHOUT_SPACES if page.language else not _mostly_without_spaces(page.text[:1000])
+
+
+def _mostly_without_spaces(text: str) -> bool:
+    letters = [ord(letter) for letter in text if letter.isalpha()]
+    without = sum(any(first <= code <= last for first, last in _BLOCKS_WITHOUT_SPACES) for code in letters)
+    return 2 * without > len(letters)
+
+
+def _sums(values: np.ndarray, bounds: Int64[np.ndarray, " texts+1"]) -> Int64[np.ndarray, " texts"]:
+    return np.diff(np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[bounds])
+
+
+@cache
+def _kinds() -> UInt8[np.ndarray, " codes"]:
+    """Of each code point whether it is a space, a letter, no punctuation."""
+    characters = [chr(code) for code in range(_CODES)]
+    kinds = np.zeros(_CODES, np.uint8)
+    kinds[[code for code, character in enumerate(characters) if character.isspace()]] |= _SPACE
+    kinds[[code for code, character in enumerate(characters) if character.isalpha()]] |= _LETTER
+    kinds[[code for code, character in enumerate(characters) if character not in PUNCTUATION]] |= _NO_PUNCTUATION
+    return kinds

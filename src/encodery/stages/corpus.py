@@ -1,0 +1,123 @@
+"""The `corpus` stage: raw files to the documents that are learned from, task by task."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from encodery.artifact import FileRecord, canonical_json
+from encodery.artifact.disk import explained, sha256
+from encodery.config import Config
+from encodery.corpus.clean_table import DOCUMENTS, CleanTable
+from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of
+from encodery.corpus.launch import finished_tasks
+from encodery.errors import UserError
+from encodery.recipe import CorpusTable
+from encodery.stages.corpus_progress import PhaseProgress
+from encodery.stages.engine import Metrics, Run
+
+if TYPE_CHECKING:
+    from encodery.corpus.ledger import Ledger
+    from encodery.corpus.phases import Cleaning
+
+LEDGER = "ledger.json"
+PACKAGES = ("datatrove", "fastwarc", "resiliparse", "ftfy", "py3langid", "fasttext-predict", "kenlm", "numpy", "pyarrow")
+"""What the text that comes out depends on beside this one."""
+LARGEST = 10
+
+
+def build_corpus(run: Run, into: Path, work: Path) -> Metrics:
+    """Run the phases of the crawl pipeline in `work`, what is complete there aside, and gather what they left.
+
+    Raises:
+        UserError: packages are missing, tasks failed, the disk is full, or no document is left.
+    """
+    from encodery.stages.corpus_page import write_corpus_report
+
+    corpus = run.recipe.corpus
+    assert corpus is not None
+    assert corpus.clean is not None
+    cleaning = _cleaning(corpus, corpus.clean, run.base, work)
+    with explained("save", work):
+        work.mkdir(parents=True, exist_ok=True)
+    _run_phases(run, cleaning, corpus.clean)
+    account = cleaning.collect(into)
+    if not (into / DOCUMENTS).is_dir():
+        raise UserError(
+            f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}; what the steps "
+            f"took is counted in the ledgers below {work}; add text, or take out steps"
+        )
+    (into / LEDGER).write_text(json.dumps(account.ledger.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    write_corpus_report(account.ledger, _facts(run, corpus, corpus.clean, into), into)
+    return {**_sizes(account.ledger), "seconds": {step: round(s, 3) for step, s in account.seconds.most_common()}}
+
+
+def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) -> "Cleaning":
+    try:
+        from encodery.corpus.phases import Cleaning
+    except ImportError as error:
+        raise UserError(f'[corpus.clean] needs {error.name}; pip install "encodery[crawl]"') from None
+    return Cleaning(clean, corpus.inputs, base.resolve(), work.resolve())
+
+
+def _run_phases(run: Run, cleaning: "Cleaning", clean: CleanTable) -> None:
+    for phase in cleaning.phases():
+        with PhaseProgress(run.console, phase.name, phase.tasks, phase.complete()) as progress:
+            for _ in finished_tasks(phase, clean.launch):
+                progress.advance()
+
+
+def _sizes(ledger: "Ledger") -> dict[str, Any]:
+    """What the manifest says of the corpus; the ledger has all of it."""
+    from encodery.stages.corpus_facts import UNITS, kept, reasons, total
+
+    languages = kept(ledger)
+    held = total(languages)
+    largest = dict(list(languages.items())[:LARGEST])
+    return {
+        **{unit: held[unit] for unit in UNITS},
+        "languages": len(languages),
+        "largest": {language or "unknown": f"{units['characters']:,} characters" for language, units in largest.items()},
+        "lost": {
+            reason.name: ", ".join(f"{number:,} {unit}" for unit, number in reason.units.items())
+            for reason in reasons(ledger)
+        },
+        "damaged places": ledger.counts["damage", "places"],
+    }
+
+
+def _facts(run: Run, corpus: CorpusTable, clean: CleanTable, into: Path) -> Any:
+    """What the report and the card say beside the ledger."""
+    from encodery.stages.corpus_facts import CorpusFacts
+
+    paths = sorted(path for path in (into / DOCUMENTS).rglob("*") if path.is_file())
+    return CorpusFacts(
+        name=run.recipe.name,
+        sources=[_source(entry, run.base) for entry in corpus.inputs],
+        settings=_settings(clean),
+        files={str(path.relative_to(into)): FileRecord(sha256=sha256(path), size=path.stat().st_size) for path in paths},
+        versions={package: version(package) for package in PACKAGES},
+    )
+
+
+def _source(entry: CorpusInput, base: Path) -> Any:
+    from encodery.stages.corpus_facts import Source
+
+    files = files_of(entry, base)
+    prints = canonical_json([[file.name, fingerprint(file)] for file in files])
+    return Source(
+        path=entry.path,
+        files=len(files),
+        size=sum(map(size_of, files)),
+        fingerprint=hashlib.sha256(prints).hexdigest()[:16],
+        license=entry.license or "",
+        language=entry.language or "",
+    )
+
+
+def _settings(clean: CleanTable) -> dict[str, Mapping[str, Any]]:
+    """Of each step that is taken, in order."""
+    steps = {name: getattr(clean, name) for name in CleanTable.model_fields if name != "launch"}
+    return {name: step.model_dump(mode="json") for name, step in steps.items() if isinstance(step, Config)}

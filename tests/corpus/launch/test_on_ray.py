@@ -1,0 +1,113 @@
+"""Tasks of Ray: what it is asked for and what comes back; a real cluster is in `tests/corpus/phases`."""
+
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from encodery.corpus.launch import RayLaunch, finished_tasks
+from encodery.errors import UserError
+from tests.corpus.launch.conftest import MakePhase, all_squares, squares
+
+
+class RayError(Exception):
+    """What Ray raises."""
+
+
+class RayTaskError(RayError):
+    """What it raises of a task."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class FakeRay:
+    """One worker, in this process; a task is done when it is waited for."""
+
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+        self.most = 0
+        self.lost: set[int] = set()
+        self.stored: Any = None
+        self.function: Callable[..., Any] = print
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def put(self, value: Any) -> str:
+        self.stored = value
+        return "reference"
+
+    def remote(self, **asked: Any) -> Callable[[Callable[..., Any]], Any]:
+        self.asked = asked
+
+        def named(function: Callable[..., Any]) -> Any:
+            self.function = function
+            return SimpleNamespace(remote=lambda phase, rank: (phase, rank))
+
+        return named
+
+    def wait(self, waiting: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+        self.most = max(self.most, len(waiting))
+        return waiting[-num_returns:], waiting[:-num_returns]
+
+    def get(self, result: Any) -> Any:
+        _, rank = result
+        if rank in self.lost:
+            raise RayError("the node with\nthe worker is gone")
+        try:
+            return self.function(self.stored, rank)
+        except Exception as error:
+            raise RayTaskError(error) from None
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    fake = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", fake)  # type: ignore[arg-type]
+    return fake
+
+
+def test_tasks_are_handed_over_a_few_at_a_time(make_phase: MakePhase, ray: FakeRay) -> None:
+    phase = make_phase(7)
+    launch = RayLaunch(num_cpus=2.0, memory_gb=1.5, max_retries=4, at_once=3)
+    assert sorted(finished_tasks(phase, launch)) == list(range(7))
+    assert squares(phase) == all_squares(7)
+    assert ray.most == 3
+    again = ray.asked.pop("retry_exceptions")
+    assert ray.asked == {"num_cpus": 2.0, "memory": 1_500_000_000, "max_retries": 4}
+    assert [kind.__doc__ for kind in again] == ["A failure that may pass."]
+    assert list(finished_tasks(phase, launch)) == []
+
+
+def test_failed_and_lost_tasks_are_named_when_the_others_are_done(make_phase: MakePhase, ray: FakeRay) -> None:
+    ray.lost = {4}
+    phase = make_phase(5, fails=(1,), breaks=(2,))
+    done = []
+    with pytest.raises(UserError) as refused:
+        for task in finished_tasks(phase, RayLaunch()):
+            done.append(task)
+    assert sorted(done) == [0, 3]
+    assert "3 of 5 tasks failed (1, 2, 4); the first one says: part 1: no such file;" in str(refused.value)
+    with pytest.raises(UserError, match="the first one says: ConnectionError: store of 2 is away"):
+        list(finished_tasks(make_phase(3, breaks=(2,)), RayLaunch()))
+    with pytest.raises(UserError, match="the first one says: the node with the worker is gone"):
+        list(finished_tasks(make_phase(5), RayLaunch()))
+
+
+def test_a_full_disk_ends_the_phase(make_phase: MakePhase, ray: FakeRay) -> None:
+    with pytest.raises(UserError, match="No space left on device"):
+        list(finished_tasks(make_phase(5, full=(0,)), RayLaunch(at_once=1)))
+    assert sorted(finished_tasks(make_phase(5), RayLaunch())) == [0, 1, 2, 3, 4]
+
+
+def test_without_ray_it_says_what_to_install(make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError) as refused:
+        list(finished_tasks(make_phase(), RayLaunch()))
+    assert str(refused.value) == 'tasks on Ray need Ray; pip install "encodery[ray]"'

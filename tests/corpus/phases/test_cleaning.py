@@ -1,0 +1,247 @@
+"""The whole pipeline: what comes out, and that it is the same whoever runs it and whatever happens meanwhile."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.dedup.paragraphs import ParagraphsConfig
+from encodery.corpus.launch import LocalLaunch, RayLaunch, finished_tasks
+from encodery.corpus.ledger import Ledger
+from encodery.errors import UserError
+from tests.conftest import ROOT
+from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
+
+PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 2}
+
+
+def documents(into: Path, language: str) -> list[dict[str, Any]]:
+    """The documents of a language, in order."""
+    found = []
+    for path in sorted((into / "documents" / language).iterdir()):
+        with path.open("rb") as file:
+            text = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8").read()
+        found += [json.loads(line) for line in text.splitlines()]
+    return found
+
+
+def test_what_comes_out(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    assert crawl.run(tmp_path) == PHASES
+    assert crawl.result(tmp_path) == expected
+    english = documents(tmp_path / "into", "en")
+    assert english[0] == {
+        "text": f"{MENU}\n{document('en', 0)}",
+        "source": f"{crawl.base}/en0.jsonl.gz:1",
+        "language": "en",
+    }
+    assert english[1]["text"] == document("en", 1), "the menu is kept once in the whole input"
+    assert len(english) == 3 * 13 + 1, "the exact copy is gone, and one of the two that are nearly the same"
+    assert [page["text"] for page in documents(tmp_path / "into", "de")] == [document("de", i) for i in range(13)]
+
+
+def test_what_is_lost_is_counted(crawl: Crawl, tmp_path: Path) -> None:
+    crawl.run(tmp_path)
+    (tmp_path / "into").mkdir()
+    ledger = crawl.cleaning(tmp_path).collect(tmp_path / "into").ledger
+    counts = ledger.counts
+    read = counts["left/read/en", "documents"] + counts["left/read/de", "documents"]
+    assert read == 3 * 13 + 3 + 13
+    assert counts["paragraphs/all repeated", "documents"] == 1
+    menus = read - 1 - 1
+    assert counts["paragraphs/repeated", "paragraphs"] == menus, "of all but the first, and of the copy, which is gone"
+    assert counts["paragraphs/repeated", "characters"] == menus * len(MENU)
+    assert counts["near/copy", "documents"] == 1
+    assert ledger.steps == ["read", "paragraphs", "near"]
+    left = sum(counts[f"left/near/{language}", "documents"] for language in ("en", "de"))
+    assert left == read - counts["paragraphs/all repeated", "documents"] - counts["near/copy", "documents"]
+
+
+def test_the_second_run_does_nothing(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    crawl.run(tmp_path)
+    assert crawl.run(tmp_path) == dict.fromkeys(PHASES, 0)
+    assert crawl.result(tmp_path) == expected
+
+
+def test_ledgers_are_lossless(crawl: Crawl, tmp_path: Path) -> None:
+    crawl.run(tmp_path)
+    (tmp_path / "into").mkdir()
+    ledger = crawl.cleaning(tmp_path).collect(tmp_path / "into").ledger
+    assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
+
+
+def test_two_processes_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    assert crawl.run(tmp_path, LocalLaunch(workers=2)) == PHASES
+    assert crawl.result(tmp_path) == expected
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.slow
+def test_two_workers_of_ray_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, runtime_env={"env_vars": _ours()})
+    try:
+        assert crawl.run(tmp_path, RayLaunch()) == PHASES
+    finally:
+        ray.shutdown()
+    assert crawl.result(tmp_path) == expected
+
+
+def _ours() -> dict[str, str]:
+    return {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+
+
+WHOLE = """
+import sys
+from pathlib import Path
+from encodery.corpus.launch import LocalLaunch
+from tests.corpus.phases.conftest import Crawl
+if __name__ == "__main__":
+    crawl = Crawl(Path(sys.argv[1]))
+    crawl.run(Path(sys.argv[2]), LocalLaunch(workers=2))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_the_same(
+    tmp_path_factory: pytest.TempPathFactory, crawl: Crawl, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    """All its processes at once, as by a power cut: what is complete is kept, what was under way is done again."""
+    chance = random.Random(5)
+    folder = str(crawl.base.parent)
+    for _ in range(10):
+        whole = subprocess.Popen(
+            [sys.executable, "-c", WHOLE, folder, str(tmp_path)], cwd=ROOT, env=os.environ | _ours(), start_new_session=True
+        )
+        time.sleep(chance.uniform(0.3, 4.0))
+        os.killpg(whole.pid, signal.SIGKILL)
+        whole.wait()
+    crawl.run(tmp_path)
+    assert crawl.result(tmp_path) == expected
+
+
+def test_a_phase_cut_off_in_the_middle_goes_on(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    """Whichever task is the last that was complete."""
+    for stop in range(1, sum(PHASES.values())):
+        _run_so_many(crawl, tmp_path, 1)
+        assert stop
+    crawl.run(tmp_path)
+    assert crawl.result(tmp_path) == expected
+
+
+def _run_so_many(crawl: Crawl, folder: Path, tasks: int) -> None:
+    for phase in crawl.cleaning(folder).phases():
+        for _ in finished_tasks(phase, HERE):
+            tasks -= 1
+            if not tasks:
+                return
+
+
+def test_ranges_and_runs_of_any_size_do_the_same(
+    crawl: Crawl, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded by ranges of hashes and runs of records: with little of it there are more of both."""
+    monkeypatch.setattr("encodery.corpus.phases.runs.RECORDS_AT_ONCE", 7)
+    done = crawl.run(tmp_path)
+    assert done["paragraphs"] > 20
+    assert done["near"] > 20
+    assert crawl.result(tmp_path) == expected
+
+
+def test_groups_of_files_change_nothing_but_where_files_of_a_language_end(crawl: Crawl, tmp_path: Path) -> None:
+    texts = []
+    for task_bytes in (1, 1 << 30):
+        folder = tmp_path / str(task_bytes)
+        folder.mkdir()
+        table = CleanTable(task_bytes=task_bytes)
+        assert crawl.run(folder, table=table)["extract"] == (4 if task_bytes == 1 else 1)
+        crawl.result(folder, table)
+        texts.append([documents(folder / "into", language) for language in ("de", "en")])
+    assert texts[0] == texts[1]
+
+
+def test_all_copies_of_a_paragraph_go_as_in_ccnet(crawl: Crawl, tmp_path: Path) -> None:
+    table = CleanTable(task_bytes=1000, paragraphs=ParagraphsConfig(keep="none"), near=None)
+    crawl.run(tmp_path, table=table)
+    crawl.result(tmp_path, table)
+    texts = [page["text"] for page in documents(tmp_path / "into", "en")]
+    assert not any(MENU in text for text in texts)
+    assert document("en", 0) not in texts
+    assert document("en", 2) in texts
+
+
+def test_steps_can_be_left_out(crawl: Crawl, tmp_path: Path) -> None:
+    table = CleanTable(task_bytes=1000, paragraphs=None, near=None)
+    assert list(crawl.run(tmp_path, table=table)) == ["extract", "filter", "write"]
+    crawl.result(tmp_path, table)
+    assert len(documents(tmp_path / "into", "en")) == 3 * 13 + 3
+
+
+def test_parquet(crawl: Crawl, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    table = CleanTable(task_bytes=1000, format="parquet")
+    crawl.run(tmp_path, table=table)
+    assert list(crawl.result(tmp_path, table)) == ["documents/de/00000.parquet", "documents/en/00000.parquet", "ledger"]
+    rows = parquet.read_table(tmp_path / "into" / "documents" / "de" / "00000.parquet").to_pylist()
+    assert [row["text"] for row in rows] == [document("de", index) for index in range(13)]
+    assert {row["language"] for row in rows} == {"de"}
+
+
+def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    """On a real disk of 200 kB, then on the same one with room."""
+    script = (
+        "import shutil, sys\n"
+        "from pathlib import Path\n"
+        "from tests.corpus.phases.conftest import Crawl\n"
+        "from encodery.errors import UserError\n"
+        "crawl, small, large = Crawl(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])\n"
+        "try:\n"
+        "    crawl.run(small)\n"
+        "except UserError as error:\n"
+        "    print(error)\n"
+        "shutil.copytree(small, large)\n"
+    )
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=100k none {small}"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
+        + [sys.executable, "-c", script, str(crawl.base.parent), str(small), str(large)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | _ours(),
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("no disk of our own can be mounted here")
+    assert "No space left on device" in done.stdout, done
+    assert done.stdout.endswith("what was saved earlier is intact; the same command continues where this stopped\n")
+    shutil_free = crawl.run(large)
+    assert 0 < sum(shutil_free.values()) < sum(PHASES.values())
+    assert crawl.result(large) == expected
+
+
+def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Crawl, tmp_path: Path) -> None:
+    bad = Crawl(tmp_path / "bad")
+    path = bad.base / "en1.jsonl.gz"
+    path.write_bytes(b"no gzip")
+    (tmp_path / "work").mkdir()
+    with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
+        bad.run(tmp_path / "work")
+    path.write_bytes((crawl.base / "en1.jsonl.gz").read_bytes())
+    assert bad.run(tmp_path / "work")["extract"] == 1
+
+
+def test_the_table_is_the_default() -> None:
+    assert CleanTable.parse({}, "r.toml").deciding() | {"task_bytes": 1000} == TABLE.deciding()
