@@ -12,6 +12,7 @@ from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import Series, line_chart
 from encodery.report.marks import Mark, Marked
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
+from encodery.report.samples import Measured, Sample, Samples
 from encodery.tasks.judging import Matrix
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -194,6 +195,8 @@ MARKED = Example(
     HOSTILE, HOSTILE, HOSTILE, {HOSTILE: 0.5}, [Marked(HOSTILE, HOSTILE, [Mark(0, 9, HOSTILE, True)])], HOSTILE
 )
 
+SAMPLES = Samples(HOSTILE, HOSTILE, [Sample(HOSTILE, HOSTILE)])
+
 
 def hostile_report() -> RunReport:
     fact = Fact(HOSTILE, HOSTILE, HOSTILE)
@@ -206,6 +209,8 @@ def hostile_report() -> RunReport:
         tables=[Table(HOSTILE, [HOSTILE, HOSTILE], [[HOSTILE, HOSTILE]])],
         examples=[Example(HOSTILE, HOSTILE, HOSTILE + "!", {HOSTILE: 0.5}), MARKED],
         matrices=[Matrix(HOSTILE, (HOSTILE,), (HOSTILE,), ((7,),))],
+        measured=[Measured(chart.svg, HOSTILE, [SAMPLES])],
+        samples=[SAMPLES],
     )
     return RunReport(HOSTILE, [HOSTILE], [fact], [section], HOSTILE, HOSTILE)
 
@@ -227,7 +232,8 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
     assert page.all("strong") == [SHOWN, SHOWN + "!"]
     # head and header 7, section text 6, table 6 (one names its region), example 4, recipe, footer;
     # matrix 4 (one names its region), marked example: title, label, text, score, note
-    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 25 + 4 + 5
+    # measure: caption and one side of 4; samples 4: title, note, text, note
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 25 + 4 + 5 + 5 + 4
     html.encode("utf-8")
 
 
@@ -235,6 +241,7 @@ def test_every_field_of_the_report_is_covered_by_the_hostile_one() -> None:
     report = hostile_report()
     parts: list[Any] = [report, report.sections[0], report.results[0], report.sections[0].charts[0]]
     parts += [report.sections[0].tables[0], report.sections[0].examples[1]]
+    parts += [report.sections[0].measured[0], SAMPLES, *SAMPLES.samples]
     for part in parts:
         assert all(getattr(part, field.name) for field in fields(part)), part
 

@@ -98,6 +98,12 @@ def choice(record: Record) -> dict[str, Any]:
     return {"label": 1, "choice": record["choices"][1], "score": 0.71, "scores": scores}
 
 
+def translation(record: Record) -> dict[str, Any]:
+    said = {"en": "A dog.", "de": "Ein Hund.", "ar": "كلب."}[record.get("target_language", "de")]
+    best = [{"translation": text, "score": score} for text, score in ((said, 0.81), (said.lower(), 0.4))]
+    return {**best[0], "n_best": best}
+
+
 def vector(record: Record) -> dict[str, Any]:
     return {"embedding": VECTORS.get(record["text"], [1.0, float(len(record["text"]))])}
 
@@ -154,6 +160,7 @@ def known_models() -> dict[str, KnownModel]:
         KnownModel("masked", "fill-mask", masks, mask_token="<mask>"),
         KnownModel("vectors", "feature-extraction", vector),
         KnownModel("choices", "multiple-choice", choice),
+        KnownModel("translations", "translation", translation, directions=(("en", "de"), ("de", "ar"))),
         KnownModel(EVIL, "token-classification", evil_entities, labels=(EVIL,)),
     ]
     return {model.info.name: model for model in models}

@@ -25,6 +25,8 @@ from encodery.client.records import (
     QuestionRecord,
     TextRecord,
     TokensRecord,
+    TranslationPrediction,
+    TranslationRecord,
 )
 from encodery.client.retries import Retries
 from encodery.client.synchronous import Client
@@ -47,6 +49,8 @@ __all__ = [
     "ServiceError",
     "TextRecord",
     "TokensRecord",
+    "TranslationPrediction",
+    "TranslationRecord",
     "UnavailableError",
     "UnknownModelError",
 ]

@@ -21,6 +21,8 @@ from encodery.client.records import (
     QuestionRecord,
     TextRecord,
     TokensRecord,
+    TranslationPrediction,
+    TranslationRecord,
 )
 from encodery.client.retries import Retries
 from encodery.client.transport import checked_url, failure, reply_of, timeouts, too_late
@@ -72,6 +74,12 @@ class AsyncClient:
     ) -> list[FillMaskPrediction]:
         """The words that may stand in the place of each text's mask token."""
         return await self._predict("fill-mask", records, options)
+
+    async def translate(
+        self, records: Sequence[str | TranslationRecord], **options: Unpack[Options]
+    ) -> list[TranslationPrediction]:
+        """Each text in another language."""
+        return await self._predict("translation", records, options)
 
     async def embed(self, texts: Sequence[str], **options: Unpack[Options]) -> Float32[np.ndarray, "texts hidden"]:
         """A vector for each text."""

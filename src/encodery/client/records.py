@@ -28,9 +28,17 @@ class QuestionRecord(_Language):
     context: str
 
 
+class TranslationRecord(TypedDict, total=False):
+    """A text to be translated. A language may be left out where one direction of the model alone fits."""
+
+    text: str
+    source_language: str
+    target_language: str
+
+
 class _Prediction(TypedDict, total=False):
     truncated: bool
-    """Present and true where some of the text was left out."""
+    """Present and true where some of the text was left out, or a translation did not come to its end."""
 
 
 class Classification(_Prediction):
@@ -86,6 +94,13 @@ class FillMaskPrediction(_Prediction):
     predictions: list[Fill]
 
 
+class TranslationPrediction(_Prediction):
+    """A text in another language; `score` is the probability of a token of it."""
+
+    translation: str
+    score: float
+
+
 class ModelCard(TypedDict, total=False):
     """What is told of a model that is served."""
 
@@ -96,6 +111,8 @@ class ModelCard(TypedDict, total=False):
     hidden_size: int
     embeds: bool
     languages: list[str]
+    directions: list[list[str]]
+    """From which language to which; of a model that translates."""
     engine: str
     dtype: str
     version: str

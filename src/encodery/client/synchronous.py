@@ -21,6 +21,8 @@ from encodery.client.records import (
     QuestionRecord,
     TextRecord,
     TokensRecord,
+    TranslationPrediction,
+    TranslationRecord,
 )
 from encodery.client.retries import Retries
 from encodery.client.transport import checked_url, failure, reply_of, timeouts, too_late
@@ -74,6 +76,12 @@ class Client:
     def fill_mask(self, records: Sequence[str | TextRecord], **options: Unpack[Options]) -> list[FillMaskPrediction]:
         """The words that may stand in the place of each text's mask token."""
         return self._predict("fill-mask", records, options)
+
+    def translate(
+        self, records: Sequence[str | TranslationRecord], **options: Unpack[Options]
+    ) -> list[TranslationPrediction]:
+        """Each text in another language."""
+        return self._predict("translation", records, options)
 
     def embed(self, texts: Sequence[str], **options: Unpack[Options]) -> Float32[np.ndarray, "texts hidden"]:
         """A vector for each text."""

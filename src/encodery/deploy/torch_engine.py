@@ -21,9 +21,11 @@ class TorchEngine:
         self.model = model
 
     def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
-        """As `Forward`."""
+        """As `Forward`; of a text without a translation, what the encoder says."""
         with self._computing() as device:
-            return self.model.hidden(batch.to(device), None if rows is None else rows.to(device))
+            model = self.model.encoder if batch.source is None else self.model.hidden
+            hidden: Tensor = model(batch.to(device), None if rows is None else rows.to(device))
+            return hidden
 
     def logits(
         self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None

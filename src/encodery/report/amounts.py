@@ -8,10 +8,12 @@ def share(part: int, whole: int) -> str:
 
 def human(number: int) -> str:
     """A large number, short: 12.3M."""
-    for unit, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= unit:
-            return f"{number / unit:.3g}{letter}" if number < 1000 * unit else f"{number / unit:,.0f}{letter}"
-    return f"{number:,}"
+    if number < 1000:
+        return f"{number:,}"
+    value, letters = number / 1000, "kMGT"
+    while value >= 999.5 and len(letters) > 1:
+        value, letters = value / 1000, letters[1:]
+    return f"{value:.3g}{letters[0]}" if value < 999.5 else f"{value:,.0f}{letters[0]}"
 
 
 def human_bytes(number: int) -> str:

@@ -10,7 +10,7 @@ from encodery.report.svg import GRID, MUTED, WIDTH, chart, heading, hover, label
 
 BARS = 64
 """There are at most about so many."""
-HEIGHT, TOP = 130, 50
+HEIGHT, TOP = 130.0, 50.0
 _WIDE = 50.0
 """Values whose largest is so many times the smallest are shown by their logarithm."""
 
@@ -77,7 +77,7 @@ def _by_octave(spread: Spread) -> list[Column]:
 def _by_width(spread: Spread) -> list[Column]:
     """Columns of one width, a power of two that the widest bin fits into."""
     reach = max(max(map(abs, bin_edges(index))) for index in spread.bins) or 1.0
-    reach = min(reach, 2.0**1000)
+    reach = min(max(reach, 2.0**-900), 2.0**1000)
     width = 2.0 ** (math.frexp(reach)[1] - int(math.log2(BARS)))
     sums: dict[int, int] = {}
     for index, count in spread.bins.items():

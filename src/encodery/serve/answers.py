@@ -31,6 +31,8 @@ class ModelInfo:
     """A hash of the folder's files."""
     mask_token: str | None = None
     """What a text has in the place of a word to be found; of fill-mask only."""
+    directions: Sequence[Sequence[str]] = ()
+    """From which language to which it translates; of translation only."""
 
 
 @dataclass(frozen=True)

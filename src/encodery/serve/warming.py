@@ -19,9 +19,12 @@ from encodery.serve.messages import Ready
 from encodery.serve.predictor import Predictor
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.task import Task
+from encodery.tasks.translation import Translation
 
 TIMED_ROUNDS = 3
 SHORT_TOKENS = 32
+TRANSLATED_AT_ONCE = 8
+"""A translation is found token by token: a full batch would take long, and to know the speed fewer will do."""
 
 
 def warm_up(predictor: Predictor, name: str, path: Path, batch_tokens: int) -> Ready:
@@ -40,6 +43,9 @@ def warm_up(predictor: Predictor, name: str, path: Path, batch_tokens: int) -> R
 
 
 def _warm_up(predictor: Predictor, task: Task, sequence: Tokens) -> None:
+    if sequence.source is not None:  # what it says is longer than what it reads, and no length is compiled
+        predictor.outputs(task, [sequence])
+        return
     for length in lengths_up_to(task.reading.max_seqlen):
         predictor.outputs(task, [stretched(sequence, length)])
 
@@ -93,6 +99,9 @@ def sample_record(predictor: Predictor) -> dict[str, Any]:
         return {"text": "a", "choices": ["a", "b"]}
     if isinstance(task, FillMask):
         return {"text": _mask_of(task)}
+    if isinstance(task, Translation):
+        source, target = task.directions.pairs[0]
+        return {"text": "a", "source_language": source, "target_language": target}
     return {"text": "a"}
 
 
@@ -113,6 +122,7 @@ def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> Model
         dtype=bundle["dtype"] if bundle else str(parameter.dtype).removeprefix("torch."),
         version=version_of(path),
         mask_token=_mask_of(predictor.task),
+        directions=predictor.task.directions.pairs if isinstance(predictor.task, Translation) else (),
     )
 
 
@@ -130,11 +140,16 @@ def version_of(path: Path) -> str:
 def _tokens_per_second(predictor: Predictor, sequence: Tokens, batch_tokens: int) -> float:
     """Of full batches of short texts; the fastest, for the first ones prepare what the later ones use."""
     task = predictor.task
-    sequence = stretched(sequence, min(SHORT_TOKENS, task.reading.max_seqlen))
-    batch = [sequence] * max(1, batch_tokens // len(sequence.input_ids))
+    length = min(SHORT_TOKENS, task.reading.max_seqlen)
+    if sequence.source is None:
+        sequence = stretched(sequence, length)
+    else:
+        sequence = replace(sequence, source=stretched(sequence.source, length))
+        batch_tokens = min(batch_tokens, TRANSLATED_AT_ONCE * sequence.num_tokens)
+    batch = [sequence] * max(1, batch_tokens // sequence.num_tokens)
     seconds = []
     for _ in range(TIMED_ROUNDS):
         started = time.perf_counter()
         predictor.outputs(task, batch)
         seconds.append(time.perf_counter() - started)
-    return len(batch) * len(sequence.input_ids) / max(min(seconds), 1e-6)
+    return len(batch) * sequence.num_tokens / max(min(seconds), 1e-6)

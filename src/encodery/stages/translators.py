@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from encodery.config import read_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.folder import ModelFolder, announces_translator, load_folder
+from encodery.families.encoder_decoder import build_translator, decoder_family, is_translator
+from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.translator import HEAD, Translator, translator_from
 from encodery.recipe import SCRATCH, FinetuneTable
 from encodery.stages.engine import Run, base_folder
@@ -29,11 +31,12 @@ def start_translator(run: Run, table: FinetuneTable, directions: Directions, see
     if table.source == SCRATCH:
         return _fresh(run, task, directions, seed)
     path = base_folder(run, table.source)
-    if announces_translator(path):
+    if (path / "config.json").is_file() and is_translator(read_json(path / "config.json")):
         folder = load_folder(path)
         assert isinstance(folder.model, Translator)
         return replace(folder, model=with_dropout(folder.model, task.dropout))
     folder = load_folder(path, (VOCABULARY,), seed=seed)
+    decoder_family(folder.family)  # one without is refused now, not after training
     if folder.fresh:
         raise UserError(
             f"finetune: {table.source} has no decoder, and no head over the vocabulary for one to begin with; start "
@@ -48,7 +51,7 @@ def _fresh(run: Run, task: TranslationConfig, directions: Directions, seed: int)
     tokenizer = Tokenizer.load(run.artifact("tokenizer"))
     family = FAMILIES[run.recipe.model.family]
     config = run.recipe.model.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
-    model = Translator(config, config, family.heads[VOCABULARY].shape)
+    model = build_translator(family, config, config)
     model.initialize(seed)
     lang2id = None
     if config.has_language_embeddings:

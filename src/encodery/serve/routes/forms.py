@@ -56,6 +56,11 @@ class TaskForm:
 _LANGUAGE = {"language": _text("of the text, for models with vectors of languages")}
 _PLACE: Schema = {"type": "integer", "minimum": 0, "description": "in characters (code points) of the text as given"}
 _ENTITY = _object({"start": _PLACE, "end": _PLACE, "label": _text(), "score": _SCORE, "text": _text()})
+_DIRECTION = {
+    "source_language": _text("of the text; may be left out where one direction alone fits"),
+    "target_language": _text("to translate into; the same"),
+}
+_TRANSLATED = _object({"translation": _text(), "score": _SCORE})
 _WORDS: Schema = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 TASKS: Mapping[str, TaskForm] = {
@@ -107,6 +112,12 @@ TASKS: Mapping[str, TaskForm] = {
         _object({"text": _text()}, _LANGUAGE),
         _prediction({"embedding": {"type": "array", "items": {"type": "number"}}}),
         {"text": "A fine day"},
+    ),
+    "translation": TaskForm(
+        "A text in another language",
+        _object({"text": _text()}, _DIRECTION),
+        _prediction({"translation": _text(), "score": _SCORE}, {"n_best": {"type": "array", "items": _TRANSLATED}}),
+        {"text": "A fine day", "source_language": "en", "target_language": "de"},
     ),
     "multiple-choice": TaskForm(
         "The best of several continuations of a text",

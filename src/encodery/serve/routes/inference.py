@@ -40,6 +40,7 @@ FORMS: Mapping[str, Form] = {
     "token-classification": _PLAIN,
     "question-answering": Form(("question", "context"), ("language",)),
     "fill-mask": _PLAIN,
+    "translation": Form(("text",), ("source_language", "target_language"), ("prediction", "translation", "score")),
     "feature-extraction": Form(("text",), ("language",), ("embedding",)),
 }
 _OTHER = Form(())

@@ -190,5 +190,6 @@ def _about(model: ServedModel) -> dict[str, Any]:
         "dtype": info.dtype,
         "version": info.version,
         "mask_token": info.mask_token,
+        "directions": info.directions,
         "is_ready": model.is_ready,
     }

@@ -11,7 +11,7 @@ from encodery.serve.limits import check_keys
 from encodery.serve.problems import Problem
 
 _TENSOR_KEYS = ("name", "shape", "datatype", "data", "parameters")
-_TYPES = {"prediction": "BYTES", "label": "BYTES", "score": "FP32", "embedding": "FP32"}
+_TYPES = {"prediction": "BYTES", "label": "BYTES", "translation": "BYTES", "score": "FP32", "embedding": "FP32"}
 _TENSOR = {
     "type": "object",
     "required": ["name", "shape", "datatype", "data"],

@@ -91,6 +91,11 @@ export const EXAMPLES = {
     }),
     one("One text", "en", { texts: ["A single text is one vector."] }),
   ],
+  translation: [
+    one("English", "en", { text: "Two children are playing with a dog on the beach." }),
+    one("Deutsch", "de", { text: "Ein Mann in einem roten Hemd repariert ein Fahrrad." }),
+    one("Français", "fr", { text: "Une femme lit un livre près de la fenêtre." }),
+  ],
   "multiple-choice": [
     one("English", "en", {
       text: "She put the kettle on and waited for it to",

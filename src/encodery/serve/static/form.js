@@ -9,7 +9,8 @@ const areas = () => byId("fields").querySelectorAll("textarea");
 export function makeForm(name, model, changed, run) {
   const task = taskOf(name);
   const fields = task.fields.map((field, place) => fieldOf(field, place === 0, model, changed));
-  if (model.languages?.length) fields.push(languageOf(model.languages, changed));
+  if (model.directions?.length) fields.push(directionOf(model.directions, changed));
+  else if (model.languages?.length) fields.push(languageOf(model.languages, changed));
   byId("fields").replaceChildren(el("p", { class: "note" }, task.about), ...fields);
   const fill = (values) => {
     for (const area of areas()) area.value = values[area.name] ?? "";
@@ -49,13 +50,26 @@ function languageOf(languages, changed) {
   return el("div", { class: "field" }, el("label", { for: "language" }, "Language"), select);
 }
 
+function directionOf(directions, changed) {
+  const choices = directions.map(([source, target], place) =>
+    el("option", { value: place, "data-source": source, "data-target": target }, `${source} → ${target}`),
+  );
+  const select = el("select", { id: "direction", name: "direction", onchange: changed }, choices);
+  return el("div", { class: "field" }, el("label", { for: "direction" }, "From and to"), select);
+}
+
 /** What the form asks of a task, as it is sent. Raises `SyntaxError` where JSON is written by hand and is none. */
 export function inputsOf(name) {
   // not FormData: it makes \r\n of \n, and offsets are those of the text that is sent
   const values = Object.fromEntries([...areas()].map((area) => [area.name, area.value]));
   const made = taskOf(name).inputs(values);
   const language = byId("language")?.value;
+  const chosen = byId("direction")?.selectedOptions[0].dataset;
+  const more = {
+    ...(language ? { language } : {}),
+    ...(chosen ? { source_language: chosen.source, target_language: chosen.target } : {}),
+  };
   const record = (one) => (typeof one === "string" ? { text: one } : one);
-  const said = (one) => (language ? { ...record(one), language } : one);
+  const said = (one) => (Object.keys(more).length ? { ...record(one), ...more } : one);
   return Array.isArray(made) ? made.map(said) : said(made);
 }

@@ -5,6 +5,7 @@ import { EXAMPLES, MASK } from "./examples.js";
 import { showChoice, showLabels, showMasks } from "./scores.js";
 import { showVectors } from "./similarity.js";
 import { showAnswer, showEntities } from "./spans.js";
+import { showTranslation } from "./translation.js";
 
 const lines = (text) =>
   text
@@ -64,6 +65,12 @@ const TASKS = {
     fill: ({ text, choices }) => ({ text, choices: choices.join("\n") }),
     show: showChoice,
   },
+  translation: {
+    about: "A text in another language.",
+    fields: [{ key: "text", label: "Text", rows: 7 }],
+    inputs: ({ text }) => ({ text }),
+    show: showTranslation,
+  },
 };
 
 /** A task that has no view yet: its record as JSON. */
@@ -94,7 +101,7 @@ export function shownOf(name, prediction, inputs, model) {
   try {
     const { shown, summary } = taskOf(name).show(prediction, inputs, model);
     const note = prediction?.truncated
-      ? [el("p", { class: "note" }, "The text is longer than the model reads; some of it was left out.")]
+      ? [el("p", { class: "note" }, "Some of the text was left out, or what was said of it did not come to its end: it is longer than the model allows.")]
       : [];
     return {
       shown: [
