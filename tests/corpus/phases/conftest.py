@@ -84,7 +84,9 @@ def write_crawl(folder: Path, documents: int = 13) -> list[CorpusInput]:
     ]
 
 
-TABLE = CleanTable(task_bytes=1000, repetition=None, gopher=None, fineweb=None)
+JUDGING = ("repair", "language", "repetition", "gopher", "fineweb")
+TABLE = CleanTable.model_validate({"task_bytes": 1000, **dict.fromkeys(JUDGING, False)})
+"""The phases without the steps that judge."""
 
 
 class Crawl:

@@ -16,9 +16,11 @@ import pytest
 import zstandard
 
 from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
 from encodery.corpus.launch import LocalLaunch, RayLaunch, finished_tasks
 from encodery.corpus.ledger import Ledger
+from encodery.corpus.steps.c4 import C4Config
 from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
@@ -253,5 +255,10 @@ def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Craw
 
 
 def test_steps_are_switched_by_a_word() -> None:
-    table = CleanTable.parse({"repetition": False, "gopher": False, "fineweb": False, "near": True}, "r.toml")
-    assert table.deciding() | {"task_bytes": 1000} == TABLE.deciding()
+    table = CleanTable.parse({"near": True, "c4": True, "gopher": False}, "r.toml")
+    assert table.near == NearConfig()
+    assert table.c4 == C4Config()
+    assert table.gopher is None
+    assert "launch" not in table.deciding()
+    with pytest.raises(UserError, match=r"r.toml: near = 3: input should be a table"):
+        CleanTable.parse({"near": 3}, "r.toml")
