@@ -84,7 +84,8 @@ def main() -> None:
     start = time.process_time()
     step([Page("warm", "x")], Ledger())
     print(f"All texts of the sets read and indexed: {time.process_time() - start:.1f} s\n")
-    clean, size = [], 0
+    clean: list[Page] = []
+    size = 0
     for language, text in documents(options.data):
         if "articles" not in language and size < CLEAN_MEGABYTES * 1e6:
             clean.append(Page(text, f"{language}!{len(clean)}", language=language))

@@ -2,8 +2,8 @@
 
     python benchmarks/dedup_speed.py ../shared/data
 
-Processor time, the best of five rounds; batches of 500 documents, as the pipeline has them. Prints Markdown. `sha1` is
-what hashing the normal forms costs by itself: the floor for `paragraph_hashes`.
+Processor time, the best of five rounds; batches of 500 documents, as the pipeline has them. Prints Markdown. `sha1`
+is what hashing the normal forms costs by itself: the floor for `paragraph_hashes`.
 """
 
 import argparse

@@ -46,7 +46,7 @@ def normal_forms(paragraphs: Sequence[str]) -> list[bytes]:
         text = text.lower()
     # Half pairs of surrogates, which UTF-8 has not, pass as they are: two equal paragraphs stay equal.
     codes = _form_of_code().take(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4"))
-    left = str(codes[codes != _TAKEN_OUT], "utf-32-le", "surrogatepass")  # type: ignore[call-overload]  # a buffer
+    left = str(codes[codes != _TAKEN_OUT], "utf-32-le", "surrogatepass")
     return left.encode("utf-8", "surrogatepass").split(b"\n")
 
 
