@@ -5,9 +5,8 @@ On a page of one word: pyarrow loads pandas where it finds it, tables of all Uni
 
 from encodery.corpus.dedup.near import NearConfig, Signer
 from encodery.corpus.dedup.paragraphs import paragraph_hashes
-from encodery.corpus.page import Page
 from encodery.corpus.phases.page_files import texts_of
 
 texts_of(["word"])
-paragraph_hashes(["word"])
-Signer(NearConfig())([Page("word", "")])
+paragraph_hashes(["wörd"])
+Signer(NearConfig()).bands(["wörd"])

@@ -62,7 +62,7 @@ class UrlStep:
 def _hash(entry: str) -> int:
     import xxhash
 
-    return xxhash.xxh3_64_intdigest(entry)
+    return xxhash.xxh3_64_intdigest(entry.encode("utf-8", "replace"))
 
 
 def _plain(entry: str) -> str:
