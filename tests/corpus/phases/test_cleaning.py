@@ -25,7 +25,7 @@ from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
 
-PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 2}
+PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 1}
 
 
 def documents(into: Path, language: str) -> list[dict[str, Any]]:
