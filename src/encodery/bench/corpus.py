@@ -75,8 +75,8 @@ def run_bench(
 ) -> None:
     """Print a JSON line per case as soon as it is known, then a table, unless `only_json`.
 
-    Crawls are kept in `folder` for the next time, if it is given. With the folder of data for development, `data`, half
-    of the pages are real ones with other text.
+    Crawls are kept in `folder` for the next time, if it is given. With `data`, the folder of data for development,
+    half of the pages are real ones with other text.
 
     Raises:
         UserError: there is no such case, packages are missing, or one of our own processes failed.

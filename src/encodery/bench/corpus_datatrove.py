@@ -134,7 +134,7 @@ def identifier(model: str) -> Any:
         return identify
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True).classify
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).classify
 
 
 def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str]) -> dict[str, float]:

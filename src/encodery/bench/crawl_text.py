@@ -7,6 +7,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from encodery.demo.facts import LANGUAGES
@@ -59,7 +60,7 @@ _SOURCES = (
 
 def sentences(data: Path | None) -> dict[str, list[str]]:
     """By language, in the same order everywhere; `data` is the folder of data for development."""
-    found = {language: _told(language) for language in LANGUAGES}
+    found = {language: [*_told(language)] for language in LANGUAGES}
     for source in _SOURCES if data else ():
         path = data / source.path if data else Path()
         if path.is_file():
@@ -75,8 +76,10 @@ def sources_hash(data: Path | None) -> str:
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
 
 
-def _told(language: str) -> list[str]:
-    return [sentence for document in documents(language, words=DEMO_WORDS) for sentence in document]
+@lru_cache
+def _told(language: str) -> tuple[str, ...]:
+    said = (sentence for document in documents(language, words=DEMO_WORDS) for sentence in document)
+    return tuple(sentence for sentence in said if len(sentence) >= _SHORTEST)
 
 
 def _pieces(path: Path, source: _Source) -> Iterator[str]:

@@ -16,6 +16,8 @@ from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
 from encodery.stages.mistakes import mistakes
+from encodery.stages.parallel import PARALLEL
+from encodery.stages.report_parallel import parallel_section
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.report_pretraining import (
     distill_results,
@@ -48,6 +50,8 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
     sections = []
     if metrics_of(run, "shards"):
         sections.append(_text_section(run))
+    if metrics_of(run, PARALLEL):
+        sections.append(parallel_section(run))
     if recipe.pretrain:
         sections.append(pretrain_section(run))
     if revisions := _revisions(run):
@@ -124,7 +128,9 @@ def _finetune_section(run: Run, name: str) -> Section:
         examples = mistakes(run.artifact(stages[0]) / PREDICTIONS, SHOWN_MISTAKES)
     return Section(
         f"Fine-tuning: {name}",
-        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {described(table.train)}."],
+        [
+            f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {described(table.train)}."
+        ],
         training_facts_of(first, logs[0]),
         [Chart(chart)],
         tables,

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt32, UInt64
 from pydantic import Field
-from xxhash import xxh3_64_intdigest
 
 from encodery.config import Config
 from encodery.corpus.dedup.blocks import blocks
@@ -84,6 +83,8 @@ class Signer:
 def url_keys(urls: Sequence[str]) -> UInt64[np.ndarray, " urls"]:
     """Keys of addresses, without the part behind `#`: that is a place in the page."""
     pages = (url.partition("#")[0].encode("utf-8", "surrogatepass") for url in urls)
+    from xxhash import xxh3_64_intdigest
+
     return np.array([xxh3_64_intdigest(page) if page else NOTHING for page in pages], np.uint64)
 
 

@@ -54,9 +54,7 @@ class _Estimator:
         self._folder = folder
         self._order = order
         self._num_parts = num_parts
-        self._exchanges = {
-            size: _Exchange(folder / f"{size}", num_parts) for size in range(2, order + 1)
-        }
+        self._exchanges = {size: _Exchange(folder / f"{size}", num_parts) for size in range(2, order + 1)}
         self._counts_of_counts = np.zeros((order + 1, 6), np.int64)
         """Of each size how many runs have a count of 0, 1, ..., 4, more."""
         self._total = 0
@@ -139,7 +137,9 @@ class _Exchange:
                 file.write(records[asked == part].tobytes())
         self.lengths.append(np.bincount(asked, minlength=self.num_parts))
 
-    def answer(self, part: int, below: Grams, discount: Float64[np.ndarray, " counts"]) -> Float64[np.ndarray, " grams"]:
+    def answer(
+        self, part: int, below: Grams, discount: Float64[np.ndarray, " counts"]
+    ) -> Float64[np.ndarray, " grams"]:
         """Answer what a part was asked: each run's discounted share of what begins like it, and the weight of shorter
         runs there. The latter also by row of the part's own table of such beginnings; NaN where nothing begins so."""
         asked = np.fromfile(self.folder / f"{part}.asked", _RECORD)
