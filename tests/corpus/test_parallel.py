@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +145,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_sides_that_are_neither_files_nor_fields(values: dict[str, Any]) -> None:
     with pytest.raises(UserError) as error:
         ParallelInput.parse(values, "recipe.toml")
+    wrong_format = "; format = 'jsonl' must be that of these" if "format" in values else ""
     assert str(error.value) == (
-        'recipe.toml: give two files of lines, source = { path = "a.en" } and target = { path = "a.de" }, or one '
-        'file of records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }'
+        'recipe.toml: give two files of lines or verses, source = { path = "a.en" } and target = { path = "a.de" }; '
+        'one file of records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }; or a TMX '
+        'file or Moses zip, path = "a.tmx", with source = { language = "en" } and target = { language = "de" }'
+        f"{wrong_format}"
     )
 
 
@@ -170,3 +174,93 @@ def test_real_data(shared_data: Path) -> None:
     news = {"source": {"field": "translation.en"}, "target": {"field": "translation.hau"}}
     found = read(shared_data / "parallel/mafand/en-hau", path="dev.json.gz", format="jsonl", **news)
     assert len(found) == 1300
+
+
+TMX = """<?xml version="1.0"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4"><body>
+<tu><tuv xml:lang="en-GB"><seg>A dog.</seg></tuv><tuv xml:lang="de"><seg>Ein Hund.</seg></tuv></tu>
+<tu><tuv xml:lang="en-GB"><seg>Alone.</seg></tuv></tu>
+<tu><tuv xml:lang="de"><seg>Regen.</seg></tuv><tuv xml:lang="en-GB"><seg>Rain.</seg></tuv></tu>
+</body></tmx>
+"""
+BOTH = {"source": {"language": "en"}, "target": {"language": "de"}}
+
+
+@pytest.mark.parametrize("name", ["a.tmx", "a.xml", "a.tmx.gz", "memory"])
+def test_a_translation_memory_by_its_suffix_or_its_first_bytes(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(TMX.encode()) if name.endswith(".gz") else TMX.encode())
+    found = read(tmp_path, path=name, **BOTH)
+    assert texts(found) == [("A dog.", "Ein Hund."), ("Alone.", ""), ("Rain.", "Regen.")]
+    assert [pair.lacks for pair in found] == ["", "target", ""]
+    assert found[0].place == f"{tmp_path / name}:4"
+    assert found[0].languages == ("en", "de")
+
+
+def test_sides_that_languages_tell_apart(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        ParallelInput.parse({"path": "a.tmx", "source": {}, "target": {}}, "recipe.toml")
+    assert str(error.value) == (
+        "recipe.toml: path = 'a.tmx' holds several languages; give source.language and target.language, or "
+        "source.field and target.field if it holds records"
+    )
+    same = {"path": "a.tmx", "source": {"language": "en_US"}, "target": {"language": "en-us"}}
+    with pytest.raises(UserError, match=r"both sides are in the language 'en_US'; two are needed"):
+        ParallelInput.parse(same, "recipe.toml")
+    write(tmp_path, "a.bin", EN)
+    assert fails(tmp_path, path="a.bin", **BOTH) == (
+        "a.bin: neither a TMX file nor a zip; if it holds records, name their fields: source.field and target.field"
+    )
+    assert fails(tmp_path, path="none.zip", **BOTH) == "none.zip: no such file"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "opus"])
+def test_a_moses_zip(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("README", "about")
+        archive.writestr("Books.de-en.de", "\n".join(DE))
+        archive.writestr("Books.de-en.en", "\n".join(EN))
+    found = read(tmp_path, path=name, **BOTH)
+    assert texts(found) == list(zip(EN, DE, strict=True))
+    assert found[1].place == f"{tmp_path / name}!Books.de-en.en:2"
+    assert texts(read(tmp_path, path=name, format="moses", **BOTH)) == texts(found)
+
+
+def verses(**of: str) -> bytes:
+    segments = "".join(f'<seg id="b.GEN.1.{name[1:]}" type="verse">\n {text}\n</seg>' for name, text in of.items())
+    return f'<?xml version="1.0"?><cesDoc><text><body>{segments}</body></text></cesDoc>'.encode()
+
+
+def test_verses_are_joined_by_their_ids(tmp_path: Path) -> None:
+    (tmp_path / "en.xml.gz").write_bytes(gzip.compress(verses(v1="Light.", v2="Water.", v4="Earth.")))
+    (tmp_path / "de.xml").write_bytes(verses(v3="Himmel.", v2="Wasser.", v1="Licht."))
+    sides = {"source": {"path": "en.xml.gz"}, "target": {"path": "de.xml"}}
+    found = read(tmp_path, **sides)
+    assert texts(found) == [("Light.", "Licht."), ("Water.", "Wasser."), ("Earth.", ""), ("", "Himmel.")]
+    assert [pair.lacks for pair in found] == ["", "", "target", "source"]
+    assert found[-1].place == f"{tmp_path / 'de.xml'}:1"
+    assert texts(read(tmp_path, **sides, format="verses")) == texts(found)
+    write(tmp_path, "de.txt", DE)
+    mixed = {"source": {"path": "en.xml.gz"}, "target": {"path": "de.txt"}}
+    assert fails(tmp_path, **mixed) == (
+        'en.xml.gz: XML, but de.txt is not; give two files of one format, or set format = "txt"'
+    )
+
+
+def test_a_format_that_is_given_is_believed(tmp_path: Path) -> None:
+    (tmp_path / "en.xml").write_bytes(b"<?xml\nLight\n")
+    (tmp_path / "de.xml").write_bytes(b"<?xml\nLicht\n")
+    sides = {"source": {"path": "en.xml"}, "target": {"path": "de.xml"}}
+    assert texts(read(tmp_path, **sides, format="txt")) == [("<?xml", "<?xml"), ("Light", "Licht")]
+    assert "de.xml:" in fails(tmp_path, **sides)
+
+
+def test_the_new_testament_in_two_languages(shared_data: Path) -> None:
+    sides = {"source": {"path": "Swahili-NT.xml.gz"}, "target": {"path": "Gujarati-NT.xml.gz"}}
+    found = read(shared_data / "parallel/bible", **sides)
+    both = [pair for pair in found if not pair.lacks]
+    assert len(both) > 7700
+    assert [pair.lacks for pair in found if pair.lacks] == sorted(
+        [pair.lacks for pair in found if pair.lacks], reverse=True
+    )  # what only the second file has comes last
+    assert len({pair.place for pair in found}) == len(found)

@@ -99,7 +99,7 @@ def test_pairs_become_shards_and_what_is_left_out_is_counted(mixed: Path) -> Non
     facts = manifest.metrics
     assert facts["train"]["pairs"] + facts["valid"]["pairs"] == 45
     assert facts["train"]["dropped_pairs"] + facts["valid"]["dropped_pairs"] == 2
-    assert "left out, a side of each has no text; the first is" in captured.get()
+    assert "1 left out: 1 empty (the first:" in captured.get()
     assert "p.en:31" in captured.get()
     sources: dict[str, set[bytes]] = {}
     for split in ("train", "valid"):
@@ -112,6 +112,30 @@ def test_pairs_become_shards_and_what_is_left_out_is_counted(mixed: Path) -> Non
             for start, length in zip(sides.starts, sides.lengths, strict=True)
         }
     assert not sources["train"] & sources["valid"]  # 15 sentences come twice, and always on one side
+
+
+def test_pairs_are_cleaned_and_the_report_shows_what_went(mixed: Path) -> None:
+    table = "corpus.clean_parallel={ max_length_ratio = 2.9, language = { threshold = 1.0 } }"
+    report = complete(mixed, *MIXED, table, "pretrain.steps=2").artifact("report") / "report.html"
+    facts = read_manifest(report.parents[1] / "parallel")
+    assert facts is not None
+    reasons: dict[str, int] = {}
+    for part in ("train", "valid"):
+        metrics = facts.metrics[part]
+        assert sum(found["pairs"] for found in metrics["dropped"].values()) == metrics["dropped_pairs"]
+        for reason, found in metrics["dropped"].items():
+            reasons[reason] = reasons.get(reason, 0) + found["pairs"]
+    assert reasons["empty"] == 2
+    assert reasons["duplicate"] == 15 - reasons.get("ratio", 0) - reasons.get("language", 0) > 7
+    html = report.read_text()
+    for shown in ("Aligned sentences", "Pairs that were left out", "duplicate", "p.en:"):
+        assert shown in html
+
+
+def test_cleaning_concerns_the_pairs_alone(mixed: Path) -> None:
+    complete(mixed, *MIXED)
+    states = {name: item.state for name, item in planned(mixed, *MIXED, "corpus.clean_parallel={}").items()}
+    assert states == {"tokenizer": "fresh", "shards": "fresh", "parallel": "run", "pretrain": "run", "report": "run"}
 
 
 def test_parallel_text_concerns_its_own_stages_alone(mixed: Path) -> None:

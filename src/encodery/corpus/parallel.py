@@ -1,24 +1,31 @@
-"""Aligned sentences of two languages: two files with a sentence a line, or one file of records with both sides.
+"""Aligned sentences of two languages, from the files in which they are found.
 
-Line `n` of one file is the translation of line `n` of the other. Files are read as the iterator advances, compressed
-or not; memory is bounded by the longest line.
+- `txt`: two files of lines; line `n` of one is the translation of line `n` of the other;
+- `verses`: two files of XML; verses with the same id are translations of each other;
+- `jsonl`, `csv`, `tsv`, `parquet`: one file of records with both sides, each in a field;
+- `tmx`: one translation memory, any number of languages in it;
+- `moses`: one zip of OPUS with a file of lines for each side.
+
+Files are read as the iterator advances, compressed or not, and nothing is unpacked to disk; memory is bounded by the
+longest line or unit (of verses, by one of the files).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from encodery.config import Config
-from encodery.corpus.inputs import format_of, record_format
-from encodery.errors import UserError
-from encodery.files.aligned import read_aligned
-from encodery.files.records import read_records
-from encodery.files.streams import EncodingErrors, open_bytes
+from encodery.corpus.pair_files import Found, PairFormat, chosen_format, read_pair_files
+from encodery.files.language_tags import folded
+from encodery.files.records import RecordFormat
+from encodery.files.streams import EncodingErrors
 
-_HINT = 'set encoding_errors = "replace" or convert the file to UTF-8'
+_OF_TWO_FILES = ("auto", "txt", "verses")
+_OF_RECORDS = ("auto", *get_args(RecordFormat))
+_OF_LANGUAGES = ("auto", "tmx", "moses")
 
 
 def _absent(value: object) -> bool:
@@ -37,15 +44,17 @@ class ParallelSide(Config):
 
 
 class ParallelInput(Config):
-    """`[[corpus.parallel]]`: two files of lines (`source.path`, `target.path`), or one of records (`path`)."""
+    """`[[corpus.parallel]]`: two files (`source.path`, `target.path`), or one with both sides (`path`)."""
 
     source: ParallelSide
     target: ParallelSide
     path: str | None = Field(default=None, min_length=1, exclude_if=_absent)
-    """A file of records that holds both sides, in the fields that these name."""
-    format: Literal["auto", "jsonl", "csv", "tsv", "parquet"] = "auto"
-    """Of the records; `auto` goes by the suffix."""
+    """A file that holds both sides: records, in the fields that these name; a TMX file or a Moses zip, in their
+    languages."""
+    format: Literal["auto", PairFormat] = "auto"
+    """`auto` goes by the suffix and the first bytes."""
     encoding_errors: EncodingErrors = "strict"
+    """Of text that is not XML."""
 
     @property
     def paths(self) -> list[str]:
@@ -53,17 +62,32 @@ class ParallelInput(Config):
         return [path for path in (self.path, self.source.path, self.target.path) if path]
 
     @model_validator(mode="after")
-    def _sides_are_files_or_fields(self) -> "ParallelInput":
-        files = [side.path for side in (self.source, self.target)]
-        fields = [side.field for side in (self.source, self.target)]
-        of_lines = self.path is None and all(files) and not any(fields) and self.format == "auto"
-        of_records = self.path is not None and not any(files) and all(fields)
-        if not (of_lines or of_records):
+    def _sides_are_files_fields_or_languages(self) -> "ParallelInput":
+        sides = (self.source, self.target)
+        files, fields = [side.path for side in sides], [side.field for side in sides]
+        of_lines = self.path is None and all(files) and not any(fields) and self.format in _OF_TWO_FILES
+        of_one = self.path is not None and not any(files)
+        of_records = of_one and all(fields) and self.format in _OF_RECORDS
+        of_languages = of_one and not any(fields) and self.format in _OF_LANGUAGES
+        if of_languages and not all(side.language for side in sides):
             raise ValueError(
-                'give two files of lines, source = { path = "a.en" } and target = { path = "a.de" }, or one file of '
-                'records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }'
+                f"path = {self.path!r:.80} holds several languages; give source.language and target.language, or "
+                "source.field and target.field if it holds records"
+            )
+        if of_languages and len({folded(side.language or "") for side in sides}) == 1:
+            raise ValueError(f"both sides are in the language {self.source.language!r:.80}; two are needed")
+        if not (of_lines or of_records or of_languages):
+            raise ValueError(
+                'give two files of lines or verses, source = { path = "a.en" } and target = { path = "a.de" }; one '
+                'file of records, path = "a.tsv", with source = { field = "en" } and target = { field = "de" }; or a '
+                'TMX file or Moses zip, path = "a.tmx", with source = { language = "en" } and target = { language = '
+                f'"de" }}{self._format_hint()}'
             )
         return self
+
+    def _format_hint(self) -> str:
+        """What else may be wrong."""
+        return "" if self.format == "auto" else f"; format = {self.format!r} must be that of these"
 
     @model_validator(mode="after")
     def _both_languages_or_none(self) -> "ParallelInput":
@@ -85,6 +109,8 @@ class SentencePair:
     target: str
     place: str
     languages: tuple[str | None, str | None] = (None, None)
+    lacks: str = ""
+    """`source` or `target`, where the file has nothing at all for that side; its text is "" then."""
 
 
 def parallel_files(inputs: Sequence[ParallelInput], base: Path) -> list[Path]:
@@ -93,59 +119,25 @@ def parallel_files(inputs: Sequence[ParallelInput], base: Path) -> list[Path]:
 
 
 def read_pairs(inputs: Sequence[ParallelInput], base: Path) -> Iterator[SentencePair]:
-    """The pairs of all inputs in order, those with an empty side, too: its caller counts them.
+    """The pairs of all inputs in order, those with an empty or a missing side, too: its caller counts them.
 
     Raises:
         UserError: a file is missing, not UTF-8 or broken; two files have different numbers of lines; a record does
-            not have both sides.
+            not have both sides; XML that is not well-formed or brings entities; a language that a file does not have.
     """
     for entry in inputs:
         languages = (entry.source.language, entry.target.language)
-        read = _read_lines if entry.path is None else _read_records
-        for source, target, place in read(entry, base):
-            yield SentencePair(source.strip(), target.strip(), place, languages)
+        for source, target, place in read_pair_files(_found(entry, base)):
+            lacks = "source" if source is None else "target" if target is None else ""
+            yield SentencePair((source or "").strip(), (target or "").strip(), place, languages, lacks)
 
 
-def _read_lines(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, str]]:
-    """Both files line by line."""
-    assert entry.source.path is not None
-    assert entry.target.path is not None
-    paths = [base / entry.source.path, base / entry.target.path]
-    for number, (source, target) in read_aligned(paths, entry.encoding_errors, _HINT):
-        yield source, target, f"{paths[0]}:{number}"
-
-
-def _read_records(entry: ParallelInput, base: Path) -> Iterator[tuple[str, str, str]]:
-    assert entry.path is not None
-    fields = [entry.source.field or "", entry.target.field or ""]
-    path = base / entry.path
-    chosen = record_format(format_of(entry.path)) if entry.format == "auto" else record_format(entry.format)
-    if chosen is None:
-        raise UserError(
-            f"{path}: its suffix is not one of records; .jsonl, .csv, .tsv and .parquet are (plain, .gz or .zst), or "
-            'set format, for example format = "jsonl"'
-        )
-    columns = tuple(dict.fromkeys(name for field in fields for name in (field, field.partition(".")[0])))
-    with open_bytes(path) as stream:
-        records = read_records(
-            stream, str(path), chosen, columns=columns, encoding_errors=entry.encoding_errors, hint=_HINT
-        )
-        for line, record in records:
-            place = f"{path}:{line}"
-            yield _text(record, fields[0], place), _text(record, fields[1], place), place
-
-
-def _text(record: Mapping[str, Any], field: str, place: str) -> str:
-    """A field of a record: its own name first, else the way through its tables. Nothing ("null") is an empty side."""
-    value: Any = record
-    for name in [field] if field in record else field.split("."):
-        if not isinstance(value, Mapping) or name not in value:
-            keys = ", ".join(map(str, value)) if isinstance(value, Mapping) else "no table"
-            raise UserError(f"{place}: no field {field!r}; it has: {keys[:80]}; set source.field and target.field")
-        value = value[name]
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        found = f"{type(value).__name__} {value!r}"
-        raise UserError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")
-    return value
+def _found(entry: ParallelInput, base: Path) -> Found:
+    """The files of an input with all that is needed to read them."""
+    paths = tuple(base / path for path in entry.paths)
+    fields = (entry.source.field or "", entry.target.field or "")
+    chosen = entry.format
+    if chosen == "auto":
+        chosen = chosen_format(paths, has_fields=any(fields))
+    languages = (entry.source.language or "", entry.target.language or "")
+    return Found(chosen, paths, fields, languages, entry.encoding_errors)

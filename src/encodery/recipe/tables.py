@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.config import Config
 from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.pair_filter import PairFilterTable
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
 from encodery.data.columns import Fields
@@ -51,6 +52,8 @@ class CorpusTable(Config):
     """Aligned sentences of two languages, for `tlm`."""
     valid_parallel: tuple[ParallelInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
     """Aligned sentences to measure on; `valid_fraction` of `parallel` if not given."""
+    clean_parallel: PairFilterTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Which of the aligned sentences are left out; without it, those with a side that is missing or empty."""
     clean: CleanTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """What is done to `inputs` before they are read; they are read as they are without it."""
 

@@ -143,7 +143,7 @@ def _read(corpus: CorpusTable, probe: bool = True) -> tuple[CorpusInput, ...]:
 def _text_settings(corpus: CorpusTable, *without: str) -> dict[str, Any]:
     """What a stage that reads text depends on; how it was cleaned is said by the key of `corpus`."""
     cleaned = ("inputs", "clean") if corpus.clean else ()
-    return _settings(corpus, "parallel", "valid_parallel", *cleaned, *without)
+    return _settings(corpus, "parallel", "valid_parallel", "clean_parallel", *cleaned, *without)
 
 
 def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
@@ -157,8 +157,10 @@ def _pretrain(run: Run, table: PretrainTable, text: Sequence[str]) -> Stage:
 
 
 def _parallel(run: Run, corpus: CorpusTable, parents: tuple[str, ...]) -> Stage:
-    settings = corpus.model_dump(mode="json", by_alias=True, include={"parallel", "valid_parallel", "valid_fraction"})
+    deciding = {"parallel", "valid_parallel", "valid_fraction", "clean_parallel"}
+    settings = corpus.model_dump(mode="json", by_alias=True, include=deciding)
     files = parallel_files((*corpus.parallel, *corpus.valid_parallel), run.base)
+    files += corpus.clean_parallel.files_read(run.base) if corpus.clean_parallel else []
     return Stage(PARALLEL, build_parallel, {"corpus": settings}, _fingerprints(files, run.base), parents)
 
 

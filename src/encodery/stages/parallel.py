@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from encodery.corpus.pair_filter import Dropped, PairFilter
 from encodery.corpus.parallel import SentencePair, read_pairs
 from encodery.data.pairs import Pairs, pair_label
 from encodery.data.shard_writer import write_shards
@@ -30,7 +31,8 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
     for split in ("train", "valid"):
         folder = into / split
         folder.mkdir()
-        encoded = EncodedPairs(tokenizer, _pairs(corpus, run.base, split))
+        wanted = PairFilter(corpus.clean_parallel, run.base)
+        encoded = EncodedPairs(tokenizer, wanted(_pairs(corpus, run.base, split)), wanted.dropped)
         documents, labels = tee(encoded)
         write_shards(
             (document for document, _ in documents),
@@ -40,21 +42,20 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
             max_sentence_tokens=None,
         )
         shards = Shards.open(folder)
+        dropped = wanted.dropped
         if not shards.num_documents:
             raise UserError(
-                f"corpus.parallel: no pair is in the {split} part; add text, name corpus.valid_parallel, or change "
-                f"corpus.valid_fraction = {corpus.valid_fraction}"
+                f"corpus.parallel: no pair is in the {split} part{_of_dropped(dropped)}; add text, name "
+                f"corpus.valid_parallel, or change corpus.valid_fraction = {corpus.valid_fraction}"
             )
         metrics[split] = {
             "pairs": len(Pairs(shards)),
-            "dropped_pairs": encoded.dropped,
+            "dropped_pairs": dropped.counts.total(),
+            "dropped": dropped.to_json(),
             "tokens": shards.num_tokens,
         }
-        if encoded.dropped:
-            run.note(
-                f"{PARALLEL}: {encoded.dropped:,} pair(s) of the {split} part left out, a side of each has no text; "
-                f"the first is {encoded.first_dropped}"
-            )
+        if dropped.counts:
+            run.note(f"{PARALLEL}: {split}: {len(Pairs(shards)):,} pairs{_of_dropped(dropped)}")
     return metrics
 
 
@@ -77,18 +78,25 @@ def _pairs(corpus: CorpusTable, base: Path, split: str) -> Iterator[SentencePair
     )
 
 
+def _of_dropped(dropped: Dropped) -> str:
+    """How many pairs were left out, for what, and where the first of each kind is."""
+    reasons = (
+        f"{number:,} {reason} (the first: {dropped.samples[reason][0]['place']})"
+        for reason, number in dropped.counts.most_common()
+    )
+    return f"; {dropped.counts.total():,} left out: {', '.join(reasons)}" if dropped.counts else ""
+
+
 class EncodedPairs:
     """Pairs as ids, with the name of their languages; many share one call of the tokenizer.
 
-    A pair without a token on a side is left out and counted.
+    A pair without a token on a side is left out and counted as empty.
     """
 
-    def __init__(self, tokenizer: Tokenizer, pairs: Iterator[SentencePair]) -> None:
-        self.dropped = 0
-        self.first_dropped = ""
-        """Where the first pair was that is left out."""
+    def __init__(self, tokenizer: Tokenizer, pairs: Iterator[SentencePair], dropped: Dropped) -> None:
         self._tokenizer = tokenizer
         self._pairs = pairs
+        self._dropped = dropped
 
     def __iter__(self) -> Iterator[tuple[list[np.ndarray], str]]:
         while chunk := list(islice(self._pairs, _PAIRS_AT_ONCE)):
@@ -97,5 +105,4 @@ class EncodedPairs:
                 if len(source) and len(target):
                     yield [source, target], pair_label(*pair.languages)
                 else:
-                    self.first_dropped = self.first_dropped or pair.place
-                    self.dropped += 1
+                    self._dropped.add("empty", pair)

@@ -44,7 +44,7 @@ def dropped(keys: list[list[int]]) -> list[int]:
         found.append(edges(table[order, band], order.astype(np.uint64)))
     with tempfile.TemporaryDirectory() as folder:
         (gone,) = later_copies(found, [len(keys)], Path(folder, "parents"))
-    return gone.tolist()
+    return [int(number) for number in gone]
 
 
 def test_equal_rows_estimate_how_much_two_texts_share() -> None:

@@ -67,7 +67,9 @@ def test_a_failed_task_is_named_when_the_others_are_done(make_phase: MakePhase) 
 
 def test_what_may_pass_is_tried_again(make_phase: MakePhase) -> None:
     phase = make_phase(3, breaks=(2,))
-    with pytest.raises(UserError, match=r"1 of 3 tasks failed \(2\); the first one says: ConnectionError: store of 2"):
+    with pytest.raises(
+        UserError, match=r"1 of 3 tasks failed \(2\); the first one says: ConnectionError: store of 2"
+    ):
         list(finished_tasks(phase, HERE))
     assert square_of(phase).tries(2) == 3
 

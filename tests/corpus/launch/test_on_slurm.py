@@ -66,9 +66,7 @@ def test_without_slurm_it_says_where_to_run(make_phase: MakePhase, monkeypatch: 
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError) as refused:
         list(finished_tasks(make_phase(2), CLUSTER))
-    assert str(refused.value) == (
-        "corpus.clean.launch: no sbatch here; run this on a machine that submits to Slurm"
-    )
+    assert str(refused.value) == ("corpus.clean.launch: no sbatch here; run this on a machine that submits to Slurm")
 
 
 def test_a_refused_job_is_told(make_phase: MakePhase, cluster: Path, tmp_path: Path) -> None:

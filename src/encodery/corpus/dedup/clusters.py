@@ -72,4 +72,5 @@ def _places(
 ) -> Int64[np.ndarray, "edges 2"]:
     """Documents counted through all parts."""
     parts = (documents >> _NUMBER_BITS).astype(np.int64)
-    return starts[parts] + documents.astype(np.uint32).astype(np.int64)
+    places: Int64[np.ndarray, "edges 2"] = starts[parts] + documents.astype(np.uint32).astype(np.int64)
+    return places

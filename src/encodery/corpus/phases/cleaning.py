@@ -39,16 +39,14 @@ class Cleaning:
         table = self.table
         groups = self.groups
         extracted = len(groups)
-        yield self._phase(EXTRACT, extracted, Extract(groups, early_steps(table, self.base), table.paragraphs))
+        early, late = early_steps(table, self.base), late_steps(table, self.base)  # what is wrong is said at once
+        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)
             num_ranges = len(ranges)
-            yield self._phase(
-                PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs)
-            )
-        steps = late_steps(table, self.base)
-        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, steps, table.near))
+            yield self._phase(PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs))
+        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near))
         self._free(EXTRACT, extracted, PAGES, HASHES)
         if table.near:
             ranges = self._ranges(FILTER, BANDS, extracted)

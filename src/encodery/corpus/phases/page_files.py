@@ -12,7 +12,11 @@ CHARACTERS_AT_ONCE = 1 << 21
 """What a step gets in one call, and what a batch of a file holds: much enough for vectors, little enough to hold."""
 _TEXTS = ("text", "source", "url", "date", "language")
 SCHEMA = pa.schema(
-    [*((name, pa.string()) for name in _TEXTS), ("scores", pa.map_(pa.string(), pa.float64())), ("number", pa.uint32())]
+    [
+        *((name, pa.string()) for name in _TEXTS),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("number", pa.uint32()),
+    ]
 )
 
 

@@ -9,7 +9,7 @@ MAX_DEPTH = 500
 """Elements within elements: browsers stop at 512; the time that main content takes grows with its square."""
 _MANY_TAGS = 4000
 """A page with fewer is never slow, however deep it is."""
-_TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
+_TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)(?:[^<>]{0,2000}(/)>)?", re.I)
 _WITHOUT_END = frozenset(
     re.findall(
         "[a-z]+",
@@ -54,8 +54,8 @@ def html_text(page: str, extractor: Extractor) -> str:
 def _depth(page: str) -> int:
     """How deep elements lie in each other, if those that are not closed hold all that follows."""
     depth = deepest = 0
-    for end, name in _TAGS.findall(page):
-        if name.lower() in _WITHOUT_END:
+    for end, name, closed in _TAGS.findall(page):
+        if closed or name.lower() in _WITHOUT_END:
             continue
         depth = max(depth - 1, 0) if end else depth + 1
         deepest = max(deepest, depth)

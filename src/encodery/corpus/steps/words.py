@@ -62,7 +62,7 @@ def _mostly_without_spaces(text: str) -> bool:
     return 2 * without > len(letters)
 
 
-def _sums(values: np.ndarray, bounds: Int64[np.ndarray, " texts+1"]) -> Int64[np.ndarray, " texts"]:
+def _sums(values: np.ndarray, bounds: Int64[np.ndarray, " bounds"]) -> Int64[np.ndarray, " texts"]:
     return np.diff(np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[bounds])
 
 
