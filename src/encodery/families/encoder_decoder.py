@@ -26,6 +26,8 @@ ARCHITECTURE = "EncoderDecoderModel"
 ENCODER, DECODER = "encoder", "decoder"
 TOKEN_KEYS = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
 """Keys beside the two tables that say how a translation begins and ends."""
+DECODING = "decoding"
+"""The setting of a folder that holds those of them that its `config.json` states."""
 
 
 @dataclass(frozen=True)
@@ -209,5 +211,5 @@ def translator_config_to_theirs(
         ENCODER: {**config_to_theirs(family, translator.config, ()), **kept},
         DECODER: {**config_to_theirs(decoding, translator.decoder_config, {decoding.decoder.head}), **kept},
         **token_ids,
-        **{key: settings[key] for key in TOKEN_KEYS if settings.get(key) is not None},
+        **settings.get(DECODING, {}),
     }
