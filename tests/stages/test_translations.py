@@ -50,7 +50,7 @@ valid_max_tokens = 500
 precision = "fp32"
 [finetune.both]
 train = { there = "train.{en,de}", back = "train.{de,en}" }
-dev = { en-de = "dev.{en,de}", de-en = "dev.{de,en}" }
+dev = { first = "dev.{en,de}", second = "dev.{de,en}" }
 test = "test.jsonl"
 task = { type = "translation", max_seqlen = 24, dropout = 0.0, label_smoothing = 0.05, generation = { num_beams = 2 } }
 epochs = 14
@@ -64,6 +64,7 @@ optimizer = { lr = 6e-3, warmup_steps = 5 }
 from = "scratch"
 train = "dev.tsv"
 test = "dev.tsv"
+max_train_samples = 5
 fields = { text = "english", translation = "german" }
 task = { type = "translation", source_language = "en", target_language = "de", max_seqlen = 24 }
 epochs = 1
@@ -190,6 +191,16 @@ def test_a_table_of_its_own_columns_says_its_languages(finished: Path) -> None:
     metrics = read_manifest(finished / "runs/words/finetune/scratch/1").metrics
     assert {"bleu", "chrf", "signature", "intervals"} <= metrics["test"].keys()
     assert read_json(finished / "runs/words/finetune/scratch/1/encodery.json")["directions"] == [["en", "de"]]
+
+
+def test_files_with_names_are_scored_apart(model: Path) -> None:
+    groups = read_manifest(model).metrics["dev"]["languages"]
+    assert {name: group["examples"] for name, group in groups.items()} == {"first": 13, "second": 13, "average": 26}
+
+
+def test_only_so_many_examples_are_learned_from(finished: Path) -> None:
+    card = (finished / "runs/words/finetune/scratch/1/README.md").read_text()
+    assert "en-de (5)" in card
 
 
 def test_data_on_the_card_are_both_files(model: Path) -> None:

@@ -209,7 +209,8 @@ def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
         UserError: as `read_records`; or a record is none of the task's.
     """
     files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
-    return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files).examples)]
+    most = table.max_train_samples if split == "train" else None
+    return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files, most).examples)]
 
 
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:

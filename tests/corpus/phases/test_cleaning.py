@@ -225,10 +225,10 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
     )
     small, large = tmp_path / "small", tmp_path / "large"
     small.mkdir()
+    folders = [str(crawl.base.parent), str(small), str(large)]
     mount = f"mount -t tmpfs -o size=100k none {small}"
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
-        + [sys.executable, "-c", script, str(crawl.base.parent), str(small), str(large)],
+        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh", sys.executable, "-c", script, *folders],
         capture_output=True,
         text=True,
         cwd=ROOT,

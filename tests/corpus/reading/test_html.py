@@ -34,6 +34,11 @@ def test_main_content() -> None:
     assert [word for word in left_out if word in " ".join(found)] == []
 
 
+def test_a_page_without_main_content_is_not_empty() -> None:
+    page = "<html><body><form><p>Only a word</p></form></body></html>"
+    assert lines(page) == lines(page, "full-text") == ["Only a word"]
+
+
 def test_full_text() -> None:
     found = " ".join(lines(PAGE, "full-text"))
     assert [word for word in ["Home", "A heading", "elsewhere", "rights"] if word not in found] == []

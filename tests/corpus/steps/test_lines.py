@@ -39,6 +39,23 @@ def test_each_reason_is_counted(tmp_path: Path) -> None:
     assert ledger.samples["lines/pattern"][0][1]["text"] == "Read more about it"
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("A title\nA long sentence, the first.\nshort one.\nMore articles\nRelated", 2),
+        ("A title\nHe said: “a long sentence, the first.”[1]\nRelated", 2),
+        ("这是一个足够长的句子，它讲的是新闻里的主要事情。\n相关文章", 1),
+        ("यह एक लंबा वाक्य है जो समाचार बताता है।\nऔर पढ़ें", 1),
+        ("no sentence here\nnor here", 2),
+        ("all of it are sentences that end so.", 1),
+    ],
+)
+def test_what_follows_the_last_sentence(tmp_path: Path, text: str, left: int) -> None:
+    (page,), ledger = run(tmp_path, text, tail_after=20)
+    assert page.text == "\n".join(text.split("\n")[:left])
+    assert ledger.counts["lines/tail", "paragraphs"] == text.count("\n") + 1 - left
+
+
 def test_dropped_pages_stay_as_they_are(tmp_path: Path) -> None:
     page = Page("x", "a:1", dropped="url/blocked")
     LinesStep(LinesConfig(min_characters=3), tmp_path)([page], Ledger())

@@ -14,7 +14,7 @@ _PLAIN = {
     **dict.fromkeys("´’", "'"),
     **dict.fromkeys("∶：", ":"),
     **dict.fromkeys("–━►", "-"),
-    **{
+
         "？": "?",
         "！": "!",
         "（": "(",
@@ -25,9 +25,9 @@ _PLAIN = {
         "〉": ">",
         "【": "[",
         "】": "]",
-        "％": "%",
-    },
-    **{"—": " - ", "．": ". ", "…": "..."},
+        "％": "%"
+    ,
+    "—": " - ", "．": ". ", "…": "...",
 }
 _LONG = {mark: plain for mark, plain in _PLAIN.items() if len(plain) > 1}
 _CONTROL = [code for code in (*range(32), *range(127, 160)) if code != ord("\n")]
