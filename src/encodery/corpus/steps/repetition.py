@@ -1,5 +1,5 @@
-"""Gopher's rules against repetition (Rae et al., 2021, "Scaling Language Models", appendix A.1.1, table A1), as FineWeb
-has them (datatrove 0.10, `GopherRepetitionFilter`), with words as `str.split()` finds them.
+"""Gopher's rules against repetition (Rae et al., 2021, "Scaling Language Models", appendix A.1.1, table A1), as
+FineWeb has them (datatrove 0.10, `GopherRepetitionFilter`), with words as `str.split()` finds them.
 
 A page's lines are its paragraphs: the table's rows for paragraphs have the same limits as those for lines.
 """
@@ -27,8 +27,8 @@ def _shares(limits: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class RepetitionConfig(Config):
-    """`[corpus.clean.repetition]`; the numbers are Gopher's. Runs of words are passed over in languages without spaces
-    between words."""
+    """`[corpus.clean.repetition]`; the numbers are Gopher's. Runs of words are passed over in languages without
+    spaces between words."""
 
     max_lines: float = Field(default=0.30, ge=0, le=1)
     """Share of lines that the document already had."""
