@@ -12,7 +12,6 @@ from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import finished_tasks
 from encodery.corpus.phases import Cleaning
-from encodery.stages.corpus_facts import left_behind, total
 
 TASK_BYTES = 1 << 24
 """Tasks small enough that two workers have the same work."""
@@ -31,9 +30,10 @@ def run(order: Order) -> Ran:
             pass
         disk[f"disk_mb.{phase.name}"] = sum(p.stat().st_size for p in work.rglob("*") if p.is_file()) / 1e6
     account = cleaning.collect(work / _KEPT)
-    read = total(left_behind(account.ledger, account.ledger.steps[0]))
+    counts, first = account.ledger.counts, f"left/{account.ledger.steps[0]}/"
+    read = sum(number for (name, unit), number in counts.items() if name.startswith(first) and unit == "characters")
     kept = sum(path.stat().st_size for path in (work / _KEPT).rglob("*") if path.is_file())
-    return Ran(account.seconds, {"read_characters": read["characters"], "kept_mb": kept / 1e6, **disk})
+    return Ran(account.seconds, {"read_characters": read, "kept_mb": kept / 1e6, **disk})
 
 
 def texts(work: Path) -> Iterator[str]:
