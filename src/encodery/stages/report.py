@@ -124,7 +124,10 @@ def _finetune_section(run: Run, name: str) -> Section:
         examples = mistakes(run.artifact(stages[0]) / PREDICTIONS, SHOWN_MISTAKES)
     return Section(
         f"Fine-tuning: {name}",
-        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over {described(table.train)}."],
+        [
+            f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over "
+            f"{described(table.train)}."
+        ],
         training_facts_of(first, logs[0]),
         [Chart(chart)],
         tables,
