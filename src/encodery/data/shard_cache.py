@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class ShardCache:
                 f"{array.address}: has {array.size:,} bytes, and the cache may hold {self.max_bytes:,}; raise "
                 "cache_bytes"
             )
-        with _explained(self.folder):
+        with _explained(array.address, self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._locked(array.sha256):
                 if not self._is_there(path, array):
@@ -198,12 +198,12 @@ def _copy(array: RemoteArray, file: BinaryIO) -> str:
     return digest.hexdigest() if count == array.size else ""
 
 
-def _opened(address: str) -> BinaryIO:
+def _opened(address: str) -> Any:
+    """A file of bytes, wherever it lies."""
     if not is_remote(address):
         return Path(address).open("rb")
     system, path = file_system(address)
-    opened: BinaryIO = system.open(path, "rb", block_size=_BLOCK_BYTES)
-    return opened
+    return system.open(path, "rb", block_size=_BLOCK_BYTES)
 
 
 def _is_local(error: OSError) -> bool:
@@ -212,14 +212,14 @@ def _is_local(error: OSError) -> bool:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _explained(address: str, folder: Path) -> Iterator[None]:
     """What the disk or the store does not let us do, in one line."""
     try:
         yield
     except OSError as error:
-        place = error.filename or folder
         reason = error.strerror or " ".join(str(error).split())
+        at = f", {error.filename}" if error.filename and str(error.filename) != address else ""
         raise UserError(
-            f"{place}: token shards cannot be fetched ({reason:.200}); check the address, or the room and the "
-            f"permissions of the cache {folder}"
+            f"{address}: cannot be fetched ({reason:.200}{at}); check the address, or the room and the permissions of "
+            f"the cache {folder}"
         ) from None
