@@ -12,6 +12,7 @@ import random
 import time
 from pathlib import Path
 
+import numpy as np
 import regex
 from near_duplicates import WORD, documents
 
@@ -22,11 +23,16 @@ from encodery.corpus.page import Page
 
 SETS = [
     *({"path": f"qa/xquad/xquad.{code}.json.gz", "fields": ["question"]} for code in ("en", "de", "zh", "ar", "hi")),
-    {"path": "qa/squad-v1.1/dev-v1.1.json.gz", "fields": ["context"]},
-    {"path": "nli/xnli/sw.test.tsv.gz"},
-    {"path": "nli/ocnli/dev.json.gz", "fields": ["sentence1", "sentence2"]},
-    {"path": "nli/sick/SICK_test_annotated.txt.gz", "format": "tsv", "fields": ["sentence_A", "sentence_B"]},
-    {"path": "classification/sst2/test.tsv.gz"},
+    {"path": "qa/squad-v1.1/dev-v1.1.json.gz", "name": "squad-contexts", "fields": ["context"]},
+    {"path": "nli/xnli/sw.test.tsv.gz", "name": "xnli-sw"},
+    {"path": "nli/ocnli/dev.json.gz", "name": "ocnli-zh", "fields": ["sentence1", "sentence2"]},
+    {
+        "path": "nli/sick/SICK_test_annotated.txt.gz",
+        "name": "sick",
+        "format": "tsv",
+        "fields": ["sentence_A", "sentence_B"],
+    },
+    {"path": "classification/sst2/test.tsv.gz", "name": "sst2"},
     {"path": "ner/masakhaner2/yor/test.txt.gz", "format": "conll", "name": "masakhaner2-yor"},
 ]
 CLEAN_MEGABYTES = 20
@@ -54,9 +60,10 @@ def planted(step: DecontaminateStep, data: Path, around: list[str], count: int, 
     for entry in step.config.against:
         found = sorted({text for text in entry.texts(data) if text.strip()})
         words = words_of(found)
-        counts = words.text_starts[1:] - words.text_starts[:-1]
-        alone = [words.alone[a:b].mean() > 0.5 if b > a else False for a, b in zip(*_bounds(words), strict=True)]
-        usable = [text for text, n, single in zip(found, counts, alone, strict=True) if n >= (12 if single else 8)]
+        counts = np.diff(words.text_starts)
+        alone = np.diff(np.concatenate([[0], np.cumsum(words.alone)])[words.text_starts])
+        needed = np.where(2 * alone > counts, 12, 8)
+        usable = [text for text, enough in zip(found, counts >= needed, strict=True) if enough]
         chosen = rng.sample(usable, min(count, len(usable)))
         rows: dict[str, list[str]] = {}
         for text in chosen:
@@ -65,11 +72,6 @@ def planted(step: DecontaminateStep, data: Path, around: list[str], count: int, 
                 rows.setdefault(kind, []).append(f"{before}\n{changed}. {after}")
         shares = " | ".join(f"{dropped(step, texts) / len(texts):.3f}" for texts in rows.values())
         print(f"| {entry.label} | {len(found)} | {len(usable)} | {shares} |")
-
-
-def _bounds(words: object) -> tuple[list[int], list[int]]:
-    starts = words.text_starts.tolist()  # type: ignore[attr-defined]
-    return starts[:-1], starts[1:]
 
 
 def main() -> None:
@@ -82,7 +84,8 @@ def main() -> None:
     start = time.process_time()
     step([Page("warm", "x")], Ledger())
     print(f"All texts of the sets read and indexed: {time.process_time() - start:.1f} s\n")
-    clean, size = [], 0
+    clean: list[Page] = []
+    size = 0
     for language, text in documents(options.data):
         if "articles" not in language and size < CLEAN_MEGABYTES * 1e6:
             clean.append(Page(text, f"{language}!{len(clean)}", language=language))

@@ -58,11 +58,11 @@ def documents(data: Path) -> Iterator[tuple[str, str]]:
                     assert file is not None
                     yield from ((f"{language}, novels", text) for text in pieces(file.read().decode()))
     for language in ("eng", "fra", "yor", "sna", "ibo", "run", "pcm"):
-        with gzip.open(data / f"classification/masakhanews/{language}/test.tsv.gz", "rt", newline="") as file:
-            yield from ((f"{language}, news", row["text"]) for row in csv.DictReader(file, delimiter="\t"))
+        with gzip.open(data / f"classification/masakhanews/{language}/test.tsv.gz", "rt", newline="") as table:
+            yield from ((f"{language}, news", row["text"]) for row in csv.DictReader(table, delimiter="\t"))
     for name in ("Ukranian-NT", "Gujarati-NT", "Swahili-NT", "Armenian-PART", "Estonian-PART"):
-        with gzip.open(data / f"parallel/bible/{name}.xml.gz", "rt", encoding="utf-8") as file:
-            verses = re.findall(r"<seg[^>]*verse[^>]*>([^<]*)<", file.read())
+        with gzip.open(data / f"parallel/bible/{name}.xml.gz", "rt", encoding="utf-8") as bible:
+            verses = re.findall(r"<seg[^>]*verse[^>]*>([^<]*)<", bible.read())
         yield from ((f"{name.split('-')[0]}, bible", text) for text in pieces("\n".join(map(str.strip, verses))))
     for language in ("zh", "ar", "hi"):
         content = json.loads(gzip.decompress((data / f"qa/xquad/xquad.{language}.json.gz").read_bytes()))

@@ -7,6 +7,10 @@ class UserError(Exception):
     exit_code = 2
 
 
+class DamageError(UserError):
+    """What a file holds cannot be read; its settings may be right, and other files, or the rest of it, readable."""
+
+
 class Interrupted(Exception):  # noqa: N818 (it is no error: the work is saved and the same command continues it)
     """The run was asked to stop (SIGTERM, Ctrl-C) and saved its state first. 75 is `EX_TEMPFAIL`: try again."""
 

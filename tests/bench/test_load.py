@@ -68,6 +68,7 @@ def test_different_predictions_are_not_compared(other: First) -> None:
     )
 
 
+@pytest.mark.slow  # four processes of real size; the figures are tested above
 def test_both_sides_start_load_and_agree(tiny: Path) -> None:
     ours, peer = (Side(engine, tiny, cold=True) for engine in ("encodery", "transformers"))
     outcome = alternate(ours, peer, Plan(rounds=1, repeats=0, block_seconds=0.0))

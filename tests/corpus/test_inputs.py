@@ -10,7 +10,8 @@ from encodery.corpus.inputs import CorpusInput, input_files
 from encodery.errors import UserError
 
 ALL = (
-    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .html, .htm, .xhtml, .xml of Wikipedia (plain, .gz, .zst or .bz2) "
+    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .html, .htm, .xhtml, "
+    ".xml of Wikipedia (plain, .gz, .zst or .bz2) "
     "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
 )
 

@@ -69,3 +69,17 @@ def test_under_autocast_products_are_short_and_sums_are_not() -> None:
     for found, target in zip(gradients, torch.autograd.grad(exact, (hidden, weight, bias)), strict=True):
         assert found.dtype == torch.float32
         assert (found - target).norm() / target.norm() < 0.03
+
+
+@pytest.mark.usefixtures("block")
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_smoothed_labels_are_those_of_the_plain_formula(smoothing: float) -> None:
+    hidden, weight, bias, labels = inputs()
+    loss, hits = linear_cross_entropy(hidden, weight, bias, labels, smoothing)
+    logits = F.linear(hidden, weight, bias)
+    expected = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+    torch.testing.assert_close(loss, expected, atol=1e-10, rtol=1e-10)
+    assert int(hits) == int((logits.argmax(1) == labels).sum())
+    wanted = torch.autograd.grad(3 * expected, (hidden, weight, bias))
+    for found, target in zip(torch.autograd.grad(3 * loss, (hidden, weight, bias)), wanted, strict=True):
+        torch.testing.assert_close(found, target, atol=1e-10, rtol=1e-10)

@@ -63,7 +63,8 @@ CASES: dict[str, Pair] = {
     ),
     "vector": ("fine", {"embedding": [0.5, -0.25, 0.125, 0.0, 1.0]}),
     "truncated": (TEXT, {"entities": [], "truncated": True}),
-    "unknown": ("fine", {"translation": "gut"}),
+    "translation": ({"text": "fine"}, {"translation": "gut", "score": 0.75}),
+    "unknown": ("fine", {"summary": "gut"}),
 }
 EXPECTED = {
     "entities": "[Ama Ata Aidoo PER 0.99] lived in [Accra LOC 0.50].",
@@ -78,7 +79,8 @@ EXPECTED = {
     "mask": f"The [MASK] shines.\n  sun {'█' * 12}{'░' * 12} 0.500",
     "vector": "fine\n  5 numbers: 0.500, -0.250, 0.125, 0.000, …",
     "truncated": "Ama Ata Aidoo lived in Accra.\n  no entities · the text was too long: some of it was left out",
-    "unknown": 'fine\n  {"translation": "gut"}',
+    "translation": "fine\ngut\n  0.750 a token",
+    "unknown": 'fine\n  {"summary": "gut"}',
 }
 
 

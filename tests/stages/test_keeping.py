@@ -101,6 +101,7 @@ def test_what_is_not_measured_is_refused_before_training(done: Path) -> None:
     )
 
 
+@pytest.mark.slow  # instants that are not random: tests/train/test_keeping.py
 def test_killed_at_random_instants(done: Path) -> None:
     shutil.rmtree(done / "runs" / "tiny" / "finetune")
     finish(done, *BEST)

@@ -37,10 +37,10 @@ dev = "questions.jsonl"
 test = "questions.jsonl"
 task = { type = "question-answering", max_seqlen = 61, n_best = 3 }
 tokens_per_step = 512
-epochs = 13
+epochs = 9
 precision = "fp32"
 evaluate_every = 50
-optimizer = { lr = 2e-3 }
+optimizer = { lr = 3e-3 }
 [finetune.choices]
 from = "scratch"
 train = "choices.jsonl"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_project
+
 KILLS = 10
 SHUTDOWN = 75
 WEIGHTS = "runs/tiny/pretrain/model.safetensors"
@@ -76,12 +78,13 @@ def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-@pytest.fixture
-def reference(project: Path) -> dict[str, str]:
-    """Hashes of the weights of an uninterrupted run, which goes into a folder of its own."""
-    finish(project, "--set", "output=reference")
-    folder = project / "reference" / "tiny"
-    return {name: digest(project / name.replace("runs/tiny", str(folder))) for name in (WEIGHTS, TASK_WEIGHTS)}
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Hashes of the weights of an uninterrupted run of the same project."""
+    folder = tmp_path_factory.mktemp("reference")
+    write_project(folder)
+    finish(folder)
+    return {name: digest(folder / name) for name in (WEIGHTS, TASK_WEIGHTS)}
 
 
 def test_killed_at_random_instants(project: Path, reference: dict[str, str]) -> None:

@@ -87,6 +87,7 @@ def test_the_best_values_give_the_score_that_was_told(searching: Path) -> None:
     assert json.loads((folder / "encodery.json").read_text())["metrics"]["dev"] == best["dev"]
 
 
+@pytest.mark.slow  # the next test has instants that are not random
 def test_killed_between_and_within_trials_it_is_the_same_search(searching: Path) -> None:
     expected = search(searching)
     (searching / "runs" / "tiny" / "search" / "manifest.json").unlink()

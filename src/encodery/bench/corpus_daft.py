@@ -4,12 +4,13 @@ Reading, MinHash, joins and groups are Daft's; extraction is resiliparse, langua
 other peer, in user functions. Of documents that share a band the first is kept, of paragraphs the first copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import daft
+import pyarrow.parquet as pq
 from daft import DataType, col
 from daft.functions import monotonically_increasing_id
 
@@ -109,3 +110,9 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Sequence[str
     whole = whole.select("document", "language", joined(col("lines")).alias("text"))
     whole.write_parquet(str(work / "kept"), partition_cols=["language"])
     return {}
+
+
+def texts(work: Path) -> Iterator[str]:
+    """The texts that are kept."""
+    for path in sorted((work / "kept").rglob("*.parquet")):
+        yield from pq.read_table(path, columns=["text"])["text"].to_pylist()

@@ -5,6 +5,8 @@ sandbox, languages `lid.176.ftz`: its own steps for these download models. Its f
 are its own, with a tokenizer of words that takes all languages. The order is that of FineWeb.
 """
 
+import gzip
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -132,7 +134,7 @@ def identifier(model: str) -> Any:
         return identify
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True).classify
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).classify
 
 
 def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str]) -> dict[str, float]:
@@ -175,3 +177,11 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str
         for step in stats.stats:
             seconds[step.name] += step.time_stats.total
     return {name.rpartition(": ")[2]: number for name, number in seconds.items()}
+
+
+def texts(work: Path) -> Iterator[str]:
+    """The texts that are kept."""
+    for path in sorted((work / "kept").rglob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)["text"]

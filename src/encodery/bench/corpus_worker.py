@@ -6,8 +6,10 @@ own.
 """
 
 import importlib
+import importlib.metadata
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -47,16 +49,26 @@ def run(order: Order) -> dict[str, Any]:
     sys.path.extend(order.packages)
     _pin(order.workers)
     module = importlib.import_module(MODULES[order.engine])
-    started, busy = time.perf_counter(), _cpu_seconds()
+    crawl, work = Path(order.crawl), Path(order.work)
+    started = time.perf_counter()
     if order.engine == "ours":
-        steps = module.run(Path(order.crawl), Path(order.work), order.workers, order.settings)
+        steps = module.run(crawl, work, order.workers, order.settings)
     else:
-        steps = module.run(Path(order.crawl), Path(order.work), order.workers, order.model, order.filters)
+        steps = module.run(crawl, work, order.workers, order.model, order.filters)
+    seconds = time.perf_counter() - started
+    lengths = [len(text) - text.count("\n") for text in module.texts(work)]
     return {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": _cpu_seconds() - busy,
-        "steps": steps,
+        "seconds": seconds,
+        "steps": {_plain(name): taken for name, taken in steps.items()},
+        "documents": len(lengths),
+        "characters": sum(lengths),
+        "version": "" if order.engine == "ours" else importlib.metadata.version(order.engine),
     }
+
+
+def _plain(name: str) -> str:
+    """A name without pictures."""
+    return re.sub(r"[^\w /-]+", "", name).strip()
 
 
 def _pin(workers: int) -> None:
@@ -64,12 +76,6 @@ def _pin(workers: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[:workers])
-
-
-def _cpu_seconds() -> float:
-    """Of this process and of all that it has waited for."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The same seed, size and data give the same bytes. Pages are half real ones (wher
 hold other text, and half invented ones; a part of them are copies, word by word or nearly.
 """
 
-import hashlib
 import uuid
 import zlib
 from collections import Counter
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from encodery.bench.crawl_pages import MadePage, Pages, real_frames
-from encodery.bench.crawl_text import sentences
+from encodery.bench.crawl_text import sentences, sources_hash
 from encodery.config import Config, read_json, write_json
 from encodery.errors import UserError
 
@@ -38,7 +37,7 @@ class Crawl(Config):
     format: int
     seed: int
     data: str
-    """A hash of what it was made from."""
+    """`sources_hash` of what it was made from."""
     files: list[CrawlFile]
     kinds: dict[str, int]
     """Pages by kind: `own`, `exact`, `near`."""
@@ -61,15 +60,14 @@ def make_crawl(folder: Path, html_bytes: int, data: Path | None, file_bytes: int
     Raises:
         UserError: the folder holds something else.
     """
-    known, frames = sentences(data), real_frames(data)
-    made_from = _hash(known, frames)
+    made_from = sources_hash(data)
     if (folder / _FACTS).is_file():
         crawl = Crawl.parse(read_json(folder / _FACTS), str(folder / _FACTS))
         if (crawl.format, crawl.seed, crawl.data) == (_FORMAT, SEED, made_from) and crawl.html_bytes >= html_bytes:
             return crawl
         raise UserError(f"{folder}: holds another crawl; remove it, or name another --folder")
     folder.mkdir(parents=True, exist_ok=True)
-    pages = Pages(SEED, known, frames)
+    pages = Pages(SEED, sentences(data), real_frames(data))
     files: list[CrawlFile] = []
     kinds: Counter[str] = Counter()
     languages: Counter[str] = Counter()
@@ -95,13 +93,6 @@ def make_crawl(folder: Path, html_bytes: int, data: Path | None, file_bytes: int
     )
     write_json(folder / _FACTS, crawl.model_dump())
     return crawl
-
-
-def _hash(known: dict[str, list[str]], frames: list[tuple[str, ...]]) -> str:
-    digest = hashlib.sha256()
-    for text in (*(line for language in sorted(known) for line in known[language]), *("".join(f) for f in frames)):
-        digest.update(text.encode() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def _records(page: MadePage) -> Iterator[bytes]:

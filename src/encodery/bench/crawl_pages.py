@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from encodery.bench.crawl_text import REAL_PAGES
+
 EXACT, NEAR = 0.08, 0.06
 """Shares of pages that are copies of earlier ones, and copies with some words changed."""
 CHANGED_WORDS = 0.02
@@ -24,7 +26,6 @@ _LARGEST = 60_000
 """Characters of a frame; larger pages are mostly scripts."""
 _FEWEST = 3
 _WITHOUT_SPACES = frozenset({"zh"})
-REAL_PAGES = "web/trafilatura-eval/html.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ class Pages:
         chance = random.Random(f"{self._seed} page {original}")
         language = chance.choices(self._languages, self._weights)[0]
         paragraphs = self._paragraphs(language, chance)
-        body = self._framed(paragraphs if kind != "near" else self._changed(paragraphs, number), language, chance)
+        body = self._framed(
+            paragraphs if kind != "near" else self._changed(paragraphs, language, number), language, chance
+        )
         day = number % 28 + 1
         url = f"https://site{number % _SITES}.example/{language}/{number}.html"
         return MadePage(number, url, f"2026-03-{day:02}T00:00:00Z", language, body, kind)
@@ -104,13 +107,16 @@ class Pages:
         space = "" if language in _WITHOUT_SPACES else " "
         return [space.join(chance.choices(known, k=chance.randint(2, 6))) for _ in range(number)]
 
-    def _changed(self, paragraphs: Sequence[str], number: int) -> list[str]:
+    def _changed(self, paragraphs: Sequence[str], language: str, number: int) -> list[str]:
+        """Some words are said twice, the first one always; characters where words are not set apart."""
         chance = random.Random(f"{self._seed} changes {number}")
-
-        def change(word: str) -> str:
-            return word[::-1] if chance.random() < CHANGED_WORDS else word
-
-        return [" ".join(map(change, paragraph.split(" "))) for paragraph in paragraphs]
+        space = "" if language in _WITHOUT_SPACES else " "
+        changed = []
+        for index, paragraph in enumerate(paragraphs):
+            words = paragraph.split(" ") if space else list(paragraph)
+            twice = [chance.random() < CHANGED_WORDS or index == place == 0 for place in range(len(words))]
+            changed.append(space.join(f"{w}{space}{w}" if t else w for w, t in zip(words, twice, strict=True)))
+        return changed
 
     def _framed(self, paragraphs: Sequence[str], language: str, chance: random.Random) -> str:
         written = [f"<p>{html.escape(paragraph)}</p>\n" for paragraph in paragraphs]

@@ -1,17 +1,21 @@
 """Sentences for the pages of a made crawl: those of the demo, and of the data for development where it is at hand."""
 
 import gzip
+import hashlib
 import json
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from encodery.demo.facts import LANGUAGES
 from encodery.demo.world import documents
 
 DEMO_WORDS = 20_000
+REAL_PAGES = "web/trafilatura-eval/html.tar.gz"
+"""Pages of real sites, in the folder of data for development."""
 LEAST = 200
 """Languages with fewer sentences are left out: their pages would all be alike."""
 _SHORTEST, _LONGEST = 30, 400
@@ -56,7 +60,7 @@ _SOURCES = (
 
 def sentences(data: Path | None) -> dict[str, list[str]]:
     """By language, in the same order everywhere; `data` is the folder of data for development."""
-    found = {language: _told(language) for language in LANGUAGES}
+    found = {language: [*_told(language)] for language in LANGUAGES}
     for source in _SOURCES if data else ():
         path = data / source.path if data else Path()
         if path.is_file():
@@ -64,8 +68,18 @@ def sentences(data: Path | None) -> dict[str, list[str]]:
     return {language: kept for language, lines in found.items() if len(kept := list(dict.fromkeys(lines))) >= LEAST}
 
 
-def _told(language: str) -> list[str]:
-    return [sentence for document in documents(language, words=DEMO_WORDS) for sentence in document]
+def sources_hash(data: Path | None) -> str:
+    """Of names and sizes of the files that crawls are made from; equal where crawls are."""
+    names = [*(source.path for source in _SOURCES), REAL_PAGES] if data else []
+    paths = [(name, data / name) for name in names] if data else []
+    sizes = [[name, path.stat().st_size] for name, path in paths if path.is_file()]
+    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
+
+
+@lru_cache
+def _told(language: str) -> tuple[str, ...]:
+    said = (sentence for document in documents(language, words=DEMO_WORDS) for sentence in document)
+    return tuple(sentence for sentence in said if len(sentence) >= _SHORTEST)
 
 
 def _pieces(path: Path, source: _Source) -> Iterator[str]:

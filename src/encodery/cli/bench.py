@@ -75,3 +75,20 @@ def bench_serve(
     from encodery.bench.serve import run_bench
 
     run_bench(quick=quick, only_json=json, cases=case or [], folder=folder, peers=peers)
+
+
+@bench.command("corpus")
+def bench_corpus(
+    quick: Annotated[bool, typer.Option(help="a smaller crawl, one round")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases: pipeline/datatrove, workers")] = None,
+    folder: Annotated[Path | None, typer.Option(help="keep the crawls here for the next time")] = None,
+    data: Annotated[Path | None, typer.Option(help="the data for development, for pages of real sites")] = None,
+    peers: Annotated[Path | None, typer.Option(help="the Python of another environment, which has Daft")] = None,
+    language_model: Annotated[Path | None, typer.Option(help="lid.176.ftz, for the peers")] = None,
+    size: Annotated[int | None, typer.Option(min=8, help="MB of HTML in the large crawl (1,024, quick 32)")] = None,
+) -> None:
+    """HTML to documents: MB/s of the whole pipeline, workers and memory, against datatrove and Daft."""
+    from encodery.bench.corpus import run_bench
+
+    run_bench(quick, json, case or [], folder, data, peers, language_model, size)

@@ -10,7 +10,17 @@ from encodery.corpus.dedup.decontaminate import DecontaminateConfig, evaluation_
 from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
 from encodery.corpus.inputs import InputFile
+from encodery.corpus.languages.choosing import FASTTEXT
 from encodery.corpus.launch.tables import LaunchTable, LocalLaunch
+from encodery.corpus.steps.c4 import C4Config
+from encodery.corpus.steps.fineweb import FineWebConfig
+from encodery.corpus.steps.gopher import GopherConfig
+from encodery.corpus.steps.language import LanguageConfig
+from encodery.corpus.steps.lines import LinesConfig
+from encodery.corpus.steps.personal import PersonalConfig
+from encodery.corpus.steps.repair import RepairConfig
+from encodery.corpus.steps.repetition import RepetitionConfig
+from encodery.corpus.steps.url import UrlConfig
 
 DOCUMENTS = "documents"
 """The folder of the artifact that holds the text: a folder for each language."""
@@ -26,12 +36,31 @@ Switch = BeforeValidator(_switched)
 
 
 class CleanTable(Config):
-    """`[corpus.clean]`: the steps in the order in which they are taken; `false` leaves one out."""
+    """`[corpus.clean]`: the steps in the order in which they are taken; `false` leaves one out, `true` takes it as it
+    is by default."""
 
+    url: Annotated[UrlConfig | None, Switch] = None
+    """Pages of unwanted addresses, by lists of the user's."""
+    repair: Annotated[RepairConfig | None, Switch] = RepairConfig()
+    """Text that was decoded wrongly."""
+    lines: Annotated[LinesConfig | None, Switch] = None
+    """Lines that are no text, by lists and patterns of the user's."""
     paragraphs: Annotated[ParagraphsConfig | None, Switch] = ParagraphsConfig()
     """Paragraphs that the input has more than once."""
+    language: Annotated[LanguageConfig | None, Switch] = LanguageConfig()
+    """The language of each document."""
+    repetition: Annotated[RepetitionConfig | None, Switch] = RepetitionConfig()
+    """Gopher's rules for documents that repeat themselves."""
+    gopher: Annotated[GopherConfig | None, Switch] = GopherConfig()
+    """Gopher's rules for documents."""
+    c4: Annotated[C4Config | None, Switch] = None
+    """C4's rules for lines and pages; made for English."""
+    fineweb: Annotated[FineWebConfig | None, Switch] = FineWebConfig()
+    """FineWeb's rules for documents."""
     decontaminate: DecontaminateConfig | None = None
     """Documents that hold parts of evaluation sets; they are named here, so there is no default."""
+    personal: Annotated[PersonalConfig | None, Switch] = None
+    """Addresses, numbers of accounts and telephones, replaced by words that say what stood there."""
     near: Annotated[NearConfig | None, Switch] = NearConfig()
     """Documents that are nearly the same."""
     format: OutputFormat = "jsonl.zst"
@@ -48,5 +77,13 @@ class CleanTable(Config):
 
 
 def files_read(table: CleanTable, base: Path) -> list[InputFile]:
-    """The files that steps read beside the inputs: word lists, evaluation sets, good text."""
-    return [*(evaluation_files(table.decontaminate, base) if table.decontaminate else [])]
+    """The files that steps read beside the inputs: word lists, evaluation sets, good text.
+
+    Raises:
+        UserError: an evaluation file is missing.
+    """
+    lists = [*(table.url.blocked if table.url else ()), *(table.lines.listed if table.lines else ())]
+    models = [table.language.model, table.language.second or ""] if table.language else []
+    lists += [model.removeprefix(FASTTEXT) for model in models if model.startswith(FASTTEXT)]
+    evaluation = evaluation_files(table.decontaminate, base) if table.decontaminate else []
+    return [*(base / path for path in lists), *evaluation]

@@ -64,7 +64,7 @@ class CorpusInput(Config):
     """The field or column of a record that names its language."""
     extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
     """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
-    is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/corpus.md)."""
+    is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/reading.md)."""
     license: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """Under what the text may be used; said in the card of the corpus."""
 

@@ -18,8 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import xxhash
-
 from encodery.corpus.spread import Sample, Spread, bin_of
 
 if TYPE_CHECKING:
@@ -171,6 +169,8 @@ class Ledger:
 
 def _hash(name: str, page: "Page", text: str) -> int:
     """The same wherever it is asked; a long text counts by its start."""
+    import xxhash  # only where pages are cleaned: text is read without it
+
     key = f"{name}\0{page.source}\0{text[:SAMPLE_CHARACTERS]}"
     return xxhash.xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
 

@@ -4,7 +4,7 @@ Memory is bounded by the longest document (plain text: 16 Mi characters), whatev
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from encodery.corpus.archives import opened_files
 from encodery.corpus.inputs import CorpusInput, Format, InputFile, files_of, input_files, record_format
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.reading.web import WEB_READERS
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 from encodery.files.records import read_records
 from encodery.files.streams import decompress, read_lines
 
@@ -45,7 +45,7 @@ def read_documents(inputs: Sequence[CorpusInput], base: Path) -> Iterator[Docume
 
     Raises:
         UserError: as `input_files`; while reading: invalid UTF-8, binary data, malformed records, a record without
-            the text field, a broken archive, and no document at all.
+            the text field, a broken archive or crawl file, and no document at all.
     """
     found = [(entry, files_of(entry, base)) for entry in inputs]
     return _read_all(found)
@@ -70,12 +70,31 @@ def _read_file(path: InputFile, entry: CorpusInput) -> Iterator[Document]:
             if (read := WEB_READERS.get(chosen)) is None:
                 yield from read_stream(decompress(stream, source), source, chosen, entry)
                 continue
-            for number, page in enumerate(read(stream, source, entry, Ledger()), start=1):
+            ledger = Ledger()
+            for number, page in enumerate(read(stream, source, entry, ledger), start=1):
+                _without_damage(ledger)
                 yield Document(page.text, page.source, number, page.language)
+            _without_damage(ledger)
 
 
-def read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput) -> Iterator[Document]:
-    """The documents of one file of text or records, decompressed; raises as `read_documents` does."""
+def _without_damage(ledger: Ledger) -> None:
+    for place, reason in ledger.damage[:1]:
+        hint = "fetch the file again, or add [corpus.clean], which counts damage and reads on"
+        raise DamageError(f"{place}: {reason}; {hint}")
+
+
+def read_stream(
+    stream: io.BufferedReader,
+    source: str,
+    chosen: Format,
+    entry: CorpusInput,
+    damaged: Callable[[DamageError], None] | None = None,
+) -> Iterator[Document]:
+    """The documents of one file of text or records, decompressed; raises as `read_documents` does.
+
+    Args:
+        damaged: see `read_records`.
+    """
     if chosen == "txt":
         lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT)
         if entry.language_field is not None:
@@ -92,6 +111,7 @@ def read_stream(stream: io.BufferedReader, source: str, chosen: Format, entry: C
         columns=tuple(wanted),
         encoding_errors=entry.encoding_errors,
         hint=_ENCODING_HINT,
+        damaged=damaged,
     )
     for line, record in records:
         text = _string(record, entry.text_field, "text_field", f"{source}:{line}")

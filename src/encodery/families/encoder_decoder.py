@@ -26,6 +26,8 @@ ARCHITECTURE = "EncoderDecoderModel"
 ENCODER, DECODER = "encoder", "decoder"
 TOKEN_KEYS = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
 """Keys beside the two tables that say how a translation begins and ends."""
+DECODING = "decoding"
+"""The setting of a folder that holds those of them that its `config.json` states."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ def decoder_family(family: Family) -> Family:
         fixed={**family.fixed, **own.fixed},
         architectures={frozenset({own.head}): own.architecture},
     )
+
+
+def opens_in_transformers(family: Family) -> bool:
+    """Whether `transformers` opens an encoder of the family with its decoder."""
+    return family.decoder is not None and family.decoder.in_transformers
 
 
 def build_translator(family: Family, config: EncoderConfig, decoder_config: EncoderConfig) -> Translator:
@@ -204,5 +211,5 @@ def translator_config_to_theirs(
         ENCODER: {**config_to_theirs(family, translator.config, ()), **kept},
         DECODER: {**config_to_theirs(decoding, translator.decoder_config, {decoding.decoder.head}), **kept},
         **token_ids,
-        **{key: settings[key] for key in TOKEN_KEYS if settings.get(key) is not None},
+        **settings.get(DECODING, {}),
     }

@@ -66,6 +66,8 @@ class DecoderSide:
     """The class of the decoder with its head over the vocabulary."""
     head: str = "mlm"
     """That head."""
+    in_transformers: bool = True
+    """Whether `transformers` opens an encoder with this decoder."""
 
 
 @dataclass(frozen=True)

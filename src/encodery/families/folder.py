@@ -19,6 +19,7 @@ from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.encoder_decoder import (
+    DECODING,
     ENCODER,
     TOKEN_KEYS,
     find_pair,
@@ -154,7 +155,7 @@ def _load_translator(
     for config in pair.sizes:
         _check_tokenizer(path, tokenizer, config.vocab_size)
     settings = _settings(pair.family, pair.encoder, side(config_json, ENCODER, source), source)
-    settings |= {key: config_json[key] for key in TOKEN_KEYS if key in config_json}
+    settings[DECODING] = {key: config_json[key] for key in TOKEN_KEYS if config_json.get(key) is not None}
     return ModelFolder(pair.family, model, tokenizer, info=info, settings=settings)
 
 
@@ -365,10 +366,7 @@ def save_folder(path: Path, folder: ModelFolder) -> None:
     """Write every file of a model folder into an existing directory (the caller publishes it)."""
     save_description(path, folder)
     family, model = folder.family, folder.model
-    if isinstance(model, Translator):
-        state = translator_to_theirs(family, model)
-    else:
-        state = state_to_theirs(family, model)
+    state = translator_to_theirs(family, model) if isinstance(model, Translator) else state_to_theirs(family, model)
     save_file(state, path / WEIGHTS, metadata={"format": "pt"})
 
 

@@ -37,6 +37,7 @@ _DECODER = DecoderSide(
     },
     fixed={"is_encoder": False, "causal": True},
     architecture="XLMWithLMHeadModel",
+    in_transformers=False,
 )
 """The names of XLM's own code; `transformers` has the encoder only, and refuses a decoder by its `is_encoder`."""
 

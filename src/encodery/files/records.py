@@ -2,10 +2,10 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 from encodery.files.streams import EncodingErrors, read_lines, reading
 from encodery.files.tables import read_table
 
@@ -30,12 +30,14 @@ def read_records(
     columns: tuple[str, ...] = (),
     encoding_errors: EncodingErrors = "strict",
     hint: str = "convert the file to UTF-8",
+    damaged: Callable[[DamageError], None] | None = None,
 ) -> Iterator[tuple[int, Record]]:
     """The records of a stream, each with the line (in Parquet: the row) it starts on.
 
     Args:
         columns: all that the caller will look at, when known: Parquet then reads nothing else.
         encoding_errors, hint: see `streams.read_lines`.
+        damaged: told of each line of JSON Lines that is no record, which is then passed over.
 
     Raises:
         UserError: malformed JSON, a row that does not fit its header, a broken Parquet file, text that is not UTF-8.
@@ -44,16 +46,27 @@ def read_records(
         return _read_parquet(stream, name, columns)
     lines = read_lines(stream, name, encoding_errors, hint)
     if file_format == "jsonl":
-        return _read_json_lines(lines, name, encoding_errors)
+        return _read_json_lines(lines, name, encoding_errors, damaged)
     return read_table(lines, name, "," if file_format == "csv" else "\t")
 
 
 def _read_json_lines(
-    lines: Iterator[str], name: str, encoding_errors: EncodingErrors
+    lines: Iterator[str],
+    name: str,
+    encoding_errors: EncodingErrors,
+    damaged: Callable[[DamageError], None] | None,
 ) -> Iterator[tuple[int, Record]]:
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, json_record(line, f"{name}:{number}", encoding_errors)
+        if not line.strip():
+            continue
+        try:
+            record = json_record(line, f"{name}:{number}", encoding_errors)
+        except DamageError as error:
+            if damaged is None:
+                raise
+            damaged(error)
+        else:
+            yield number, record
 
 
 def json_record(line: str, location: str, encoding_errors: EncodingErrors = "strict") -> Record:
@@ -66,12 +79,12 @@ def json_record(line: str, location: str, encoding_errors: EncodingErrors = "str
         record = json.loads(line)
     except json.JSONDecodeError as error:
         where = f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
-        raise UserError(f"{location}: not JSON ({where}); write one JSON object per line") from None
+        raise DamageError(f"{location}: not JSON ({where}); write one JSON object per line") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{location}: not JSON that can be read (too deep, or too long a number)") from None
+        raise DamageError(f"{location}: not JSON that can be read (too deep, or too long a number)") from None
     if not isinstance(record, dict):
         kind = {list: "an array", str: "a string", type(None): "null"}.get(type(record), "a single value")
-        raise UserError(f"{location}: {kind} where an object is expected; write one JSON object per line")
+        raise DamageError(f"{location}: {kind} where an object is expected; write one JSON object per line")
     if "\\ud" in line or "\\uD" in line:
         return without_half_pairs(record, location, encoding_errors)  # type: ignore[no-any-return]
     return record
@@ -89,7 +102,7 @@ def without_half_pairs(record: Any, location: str, encoding_errors: EncodingErro
     except UnicodeEncodeError as error:
         if encoding_errors == "strict":
             half = f"\\u{ord(text[error.start]):04x}"
-            raise UserError(f"{location}: {half} is half a character (surrogate); repair the record") from None
+            raise DamageError(f"{location}: {half} is half a character (surrogate); repair the record") from None
         return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return record
 
@@ -120,7 +133,7 @@ def _read_parquet(stream: io.BufferedReader, name: str, columns: tuple[str, ...]
                 row += 1
                 yield row, record
     except UnicodeDecodeError:
-        raise UserError(f"{name}: invalid UTF-8 in one of the rows from {row + 1} on; write it again") from None
+        raise DamageError(f"{name}: invalid UTF-8 in one of the rows from {row + 1} on; write it again") from None
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).split("\n")[0].rstrip(".")
-        raise UserError(f"{name}: broken Parquet file ({reason}); fetch or write it again") from None
+        raise DamageError(f"{name}: broken Parquet file ({reason}); fetch or write it again") from None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 
 EncodingErrors = Literal["strict", "replace"]
 
@@ -22,22 +22,27 @@ COMPRESSIONS = (".gz", ".zst", ".bz2")
 MAX_LINE_BYTES = 64 << 20
 BINARY_HINT = "Encodery reads text in UTF-8"
 _BUFFER_BYTES = 1 << 16
+_BROKEN_BZIP2 = "Invalid data stream"
+"""How the library says it, by an error that files which cannot be read raise as well."""
 # A compressed block of zstd may expand thousands of times, so it is handed over in small pieces.
 _ZSTD_PIECE_BYTES = 1 << 13
 
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn what goes wrong while `name` is read (missing, forbidden, truncated, corrupt) into a UserError."""
+    """Turn what goes wrong while `name` is read (missing, forbidden, truncated, corrupt) into a UserError; a
+    DamageError, if it is the file itself that is broken."""
     try:
         yield
     except FileNotFoundError:
         raise UserError(f"{name}: no such file") from None
     except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise UserError(f"{name}: broken archive ({_reason(error)}); fetch or pack it again") from None
+        raise DamageError(f"{name}: broken archive ({_reason(error)}); fetch or pack it again") from None
     except EOFError:
-        raise UserError(f"{name}: broken archive (it ends too early); fetch or pack it again") from None
+        raise DamageError(f"{name}: broken archive (it ends too early); fetch or pack it again") from None
     except OSError as error:
+        if str(error) == _BROKEN_BZIP2:
+            raise DamageError(f"{name}: broken archive (invalid bzip2 data); fetch or pack it again") from None
         raise UserError(f"{name}: cannot be read ({error.strerror or _reason(error)})") from None
 
 
@@ -83,7 +88,7 @@ def decompress(stream: Any, name: str) -> io.BufferedReader:
     if name.lower().endswith(".zst"):
         return io.BufferedReader(_ZstdReader(stream, name), _BUFFER_BYTES)
     if name.lower().endswith(".bz2"):
-        return io.BufferedReader(bz2.BZ2File(stream), _BUFFER_BYTES)  # type: ignore[arg-type]  # a reader is enough
+        return io.BufferedReader(bz2.BZ2File(stream), _BUFFER_BYTES)
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, _BUFFER_BYTES)
 
 
@@ -152,16 +157,16 @@ def read_lines(
         while raw := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
             if len(raw) > MAX_LINE_BYTES:
-                raise UserError(f"{name}:{number}: a line over {MAX_LINE_BYTES >> 20} MiB; break it up")
+                raise DamageError(f"{name}:{number}: a line over {MAX_LINE_BYTES >> 20} MiB; break it up")
             try:
                 line = raw.decode("utf-8", encoding_errors)
             except UnicodeDecodeError as error:
                 bad = raw[error.start : error.end].hex(" ")
-                raise UserError(
+                raise DamageError(
                     f"{name}:{number}: invalid UTF-8 at byte {offset + error.start}: {bad}; {hint}"
                 ) from None
             if "\0" in line:
-                raise UserError(
+                raise DamageError(
                     f"{name}:{number}: NUL byte at byte {offset + raw.index(0)}: binary data; {BINARY_HINT}"
                 )
             offset += len(raw)
@@ -171,8 +176,8 @@ def read_lines(
 def _check_text(start: bytes, name: str) -> None:
     """Reject UTF-16 and binary files by their first bytes: "invalid UTF-8" would point the wrong way."""
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UserError(f"{name}: the file is in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)")
+        raise DamageError(f"{name}: the file is in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)")
     if b"\0" in start:
         position = start.index(0)
         line = start.count(b"\n", 0, position) + 1
-        raise UserError(f"{name}:{line}: NUL byte at byte {position}: binary data; {BINARY_HINT}")
+        raise DamageError(f"{name}:{line}: NUL byte at byte {position}: binary data; {BINARY_HINT}")

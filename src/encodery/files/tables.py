@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 from encodery.files.streams import MAX_LINE_BYTES
 
 Row = tuple[int, list[str]]
@@ -58,7 +58,7 @@ def _read_csv(lines: Iterator[str], name: str) -> Iterator[Row]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise UserError(f"{name}:{start}: broken CSV ({error}); {_QUOTING_HINT}") from None
+            raise DamageError(f"{name}:{start}: broken CSV ({error}); {_QUOTING_HINT}") from None
         if row is None:
             return
         if row:
@@ -89,7 +89,7 @@ def _read_tsv(lines: Iterator[str], name: str) -> Iterator[Row]:
         length = len(line)
         while part is not None:
             if current is None or length > MAX_LINE_BYTES or _QUOTED.match(current[1]) is None:
-                raise UserError(f"{name}:{start}: a field opens with a quote that is not closed; {_QUOTING_HINT}")
+                raise DamageError(f"{name}:{start}: a field opens with a quote that is not closed; {_QUOTING_HINT}")
             more, part = _split(current[1], part)
             cells += more
             length += len(current[1])

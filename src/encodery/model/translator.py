@@ -30,9 +30,10 @@ class Translator(Model):
             )
         super().__init__(config, {})
         self.decoder_config = decoder_config
+        del self.heads  # to stand behind the decoder, so that the words they share bear the decoder's name
         self.decoder = Decoder(decoder_config)
         self.shapes = {HEAD: shape}
-        self.heads[HEAD] = MaskedLMHead(decoder_config, shape, self.decoder.embeddings.word)
+        self.heads = nn.ModuleDict({HEAD: MaskedLMHead(decoder_config, shape, self.decoder.embeddings.word)})
 
     @property
     def head(self) -> MaskedLMHead:

@@ -127,12 +127,7 @@ class Recipe(Config):
                 f"tokenizer.alpha = {self.tokenizer.alpha} balances languages, but corpus.inputs name none; give "
                 "each input a language or a language_field"
             )
-        if (
-            self.pretrain
-            and self.corpus
-            and self.pretrain.alpha != AS_IT_IS
-            and not self.corpus.names_languages
-        ):
+        if self.pretrain and self.corpus and self.pretrain.alpha != AS_IT_IS and not self.corpus.names_languages:
             raise ValueError(
                 f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name "
                 "none; give each input a language or a language_field"

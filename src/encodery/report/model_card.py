@@ -37,6 +37,10 @@ _SNIPPETS = {
         'model.predict([{{"text": "It rains.", "choices": ["The street is wet.", "The street is dry."]}}])',
         "from transformers import AutoModelForMultipleChoice\n\nAutoModelForMultipleChoice.from_pretrained({path})",
     ),
+    "translation": (
+        'model.predict([{{"text": "A fine day.", "source_language": {source}, "target_language": {target}}}])',
+        "from transformers import EncoderDecoderModel\n\nEncoderDecoderModel.from_pretrained({path})",
+    ),
 }
 _PAIR_SNIPPETS = (
     'model.predict([{{"text": "It rains.", "text_pair": "The street is wet."}}])',
@@ -73,6 +77,10 @@ class ModelCard:
     command: str = ""
     """What makes the model again."""
     takes_pairs: bool = False
+    directions: Sequence[tuple[str, str]] = ()
+    """From which language to which it translates."""
+    in_transformers: bool = True
+    """Whether `transformers` opens the folder."""
     mask_token: str = "[MASK]"
     base_model: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +94,7 @@ def model_card(card: ModelCard) -> str:
         _text(card.description),
         _table("Model", ("", ""), [("family", card.family), *_rows(card.sizes)]),
         _section("Labels", ", ".join(map(_code, card.labels))),
+        _section("Directions", ", ".join(f"{_text(source)} → {_text(target)}" for source, target in card.directions)),
         _section("Training data", "\n".join(f"- {_text(source)}" for source in card.training_data)),
         _table("Training", ("", ""), _rows(card.training)),
         _section("Training again", f"```console\n{' '.join(card.command.split())}\n```" if card.command else ""),
@@ -120,7 +129,7 @@ def _front_matter(card: ModelCard) -> str:
 
 
 def _usage(card: ModelCard) -> str:
-    """The same first call with Encodery and with the other library."""
+    """The same first call with Encodery and, where it can, with the other library."""
     ours, theirs = (
         _PAIR_SNIPPETS
         if card.takes_pairs and card.pipeline_tag == "text-classification"
@@ -128,9 +137,11 @@ def _usage(card: ModelCard) -> str:
     )
     path = _quoted(card.name)
     mask = _quoted(card.mask_token)[1:-1]
-    load = f"model = encodery.load({path})\n{ours.format(path=path, mask=mask)}"
-    call = theirs.format(path=path, mask=mask)
-    blocks = (f"import encodery\n\n{load}", call)
+    source, target = map(_quoted, card.directions[0] if card.directions else ("", ""))
+    named = {"path": path, "mask": mask, "source": source, "target": target}
+    blocks = [f"import encodery\n\nmodel = encodery.load({path})\n{ours.format(**named)}"]
+    if card.in_transformers:
+        blocks.append(theirs.format(**named))
     return "\n\nor\n\n".join(f"```python\n{block}\n```" for block in blocks)
 
 

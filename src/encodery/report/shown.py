@@ -48,7 +48,7 @@ class Shown:
     before: str = ""
     """A question about the text."""
     after: str = ""
-    """The second text of a pair."""
+    """The second text of a pair, or the translation."""
     bars: Sequence[Bar] = ()
     words: str = ""
 
@@ -75,7 +75,7 @@ def show(record: str | Mapping[str, Any], prediction: Mapping[str, Any]) -> Show
         text=str(text),
         spans=[span for span in _spans(prediction) if 0 <= span.start < span.end <= len(str(text))],
         before=str(values.get("question") or ""),
-        after=str(values.get("text_pair") or ""),
+        after=str(prediction.get("translation") or values.get("text_pair") or ""),
         bars=sorted(_bars(values, prediction), key=lambda bar: -bar.score)[:MOST_BARS],
         words=" · ".join(filter(None, words)),
     )
@@ -112,6 +112,8 @@ def _words(prediction: Mapping[str, Any]) -> str:
         vector = prediction["embedding"]
         first = ", ".join(f"{number:.3f}" for number in vector[:NUMBERS])
         return f"{len(vector)} numbers: {first}{', …' if len(vector) > NUMBERS else ''}"
+    if "translation" in prediction:
+        return f"{prediction.get('score', 0.0):.3f} a token" if prediction["translation"] else "empty"
     label = prediction.get("label")
     if isinstance(label, float):
         return f"{label:.3f}"

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from encodery import batch as packed
 from encodery.batch import pack
+from encodery.data.translations import TranslationFields
 from encodery.deploy.bundle import is_bundle, load_bundle
 from encodery.deploy.packed_engine import PackedEngine
 from encodery.deploy.torch_engine import TorchEngine
@@ -229,6 +230,15 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
     return None
 
 
+def _hint(task: Task, unknown: Sequence[str]) -> str:
+    """Where a translation was asked of another task, what translates."""
+    if not {*TranslationFields.keys()}.issuperset(unknown):
+        return ""
+    return (
+        f'; this model does {task.name} and has no decoder; a model trained by task.type = "translation" translates'
+    )
+
+
 def _translation(folder: ModelFolder, path: Path, reading: Reading, languages: Languages) -> Translation:
     source = f"{path}/encodery.json"
     generation = GenerationConfig.parse(folder.info.get("generation", {}), f"{source}: generation")
@@ -249,5 +259,5 @@ def to_example(task: Task, record: str | Mapping[str, Any], source: str) -> Any:
     values = {"text": record} if isinstance(record, str) else dict(record)
     allowed = task.fields.keys()
     if unknown := sorted(values.keys() - allowed):
-        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}")
+        raise UserError(f"{source}: unknown key {unknown[0]!r}; allowed: {', '.join(allowed)}{_hint(task, unknown)}")
     return task.read(source, values, None)

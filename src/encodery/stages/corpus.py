@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from encodery.corpus.phases import Cleaning
 
 LEDGER = "ledger.json"
-PACKAGES = ("datatrove", "fastwarc", "resiliparse", "ftfy", "py3langid", "fasttext-predict", "kenlm", "numpy", "pyarrow")
+PACKAGES = (
+    "datatrove",
+    "fastwarc",
+    "resiliparse",
+    "ftfy",
+    "py3langid",
+    "fasttext-predict",
+    "kenlm",
+    "numpy",
+    "pyarrow",
+)
 """What the text that comes out depends on beside this one."""
 LARGEST = 10
 
@@ -79,7 +89,9 @@ def _sizes(ledger: "Ledger") -> dict[str, Any]:
     return {
         **{unit: held[unit] for unit in UNITS},
         "languages": len(languages),
-        "largest": {language or "unknown": f"{units['characters']:,} characters" for language, units in largest.items()},
+        "largest": {
+            language or "unknown": f"{units['characters']:,} characters" for language, units in largest.items()
+        },
         "lost": {
             reason.name: ", ".join(f"{number:,} {unit}" for unit, number in reason.units.items())
             for reason in reasons(ledger)
@@ -97,7 +109,9 @@ def _facts(run: Run, corpus: CorpusTable, clean: CleanTable, into: Path) -> Any:
         name=run.recipe.name,
         sources=[_source(entry, run.base) for entry in corpus.inputs],
         settings=_settings(clean),
-        files={str(path.relative_to(into)): FileRecord(sha256=sha256(path), size=path.stat().st_size) for path in paths},
+        files={
+            str(path.relative_to(into)): FileRecord(sha256=sha256(path), size=path.stat().st_size) for path in paths
+        },
         versions={package: version(package) for package in PACKAGES},
     )
 

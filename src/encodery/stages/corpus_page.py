@@ -103,7 +103,7 @@ def _reasons(ledger: Ledger) -> Section | None:
     rows = [
         (
             r.name,
-            *(f"{r.units.get(u, 0):,}" for u in units),
+            *(_number(r.units.get(u, 0)) for u in units),
             share(r.units.get("characters", 0), read.get("characters", 0)),
         )
         for r in found

@@ -12,8 +12,10 @@ import numpy as np
 from encodery.data.epochs import Epochs
 from encodery.data.splits import SPLITS, described, files_by_name
 from encodery.errors import UserError
+from encodery.families.encoder_decoder import opens_in_transformers
 from encodery.families.folder import ModelFolder
 from encodery.model.heads import Model
+from encodery.model.translator import Translator
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
@@ -26,6 +28,7 @@ from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
 from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
+from encodery.tasks.directions import Directions
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
 from encodery.tasks.windows import Encoded, Reading
@@ -191,6 +194,8 @@ def save(job: Job, metrics: dict[str, Any], into: Path, work: Path) -> None:
         labels=labels,
         takes_pairs=any(task.record(example).get("text_pair") for example in job.examples["train"]),
         base_model=table.source if table.source not in (*BASES, SCRATCH) else "",
+        directions=job.learned.pairs if isinstance(job.learned, Directions) else (),
+        in_transformers=not isinstance(start.model, Translator) or opens_in_transformers(start.family),
     )
     save_model(into, work, folder, metrics, card)
     if isinstance(task, Saved):
@@ -204,7 +209,8 @@ def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
         UserError: as `read_records`; or a record is none of the task's.
     """
     files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
-    return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files).examples)]
+    most = table.max_train_samples if split == "train" else None
+    return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files, most).examples)]
 
 
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:

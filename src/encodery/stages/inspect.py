@@ -16,6 +16,7 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import check_folder, refuse_links
 from encodery.families.weights import WEIGHTS, WeightFiles
+from encodery.stages.corpus_screen import LEDGER, corpus_screen, read_ledger
 from encodery.stages.engine import RUN_FILE
 from encodery.text.folder import has_tokenizer
 from encodery.text.tokenizer import Tokenizer
@@ -42,7 +43,10 @@ def describe(path: Path) -> Group:
     """
     parts: list[tuple[str, Mapping[str, Any]]] = []
     if (path / MANIFEST).is_file():
-        parts.append(("artifact (every file matches its recorded hash)", _artifact(path)))
+        is_corpus = (path / LEDGER).is_file()
+        parts.append(("artifact (every file matches its recorded hash)", _artifact(path, not is_corpus)))
+        if is_corpus:
+            return Group(_table(*parts[0]), "", corpus_screen(read_ledger(path / LEDGER)))
     tokenizer = Tokenizer.load(path) if has_tokenizer(path) else None
     if is_bundle(path):
         parts.append(("bundle", _bundle(path)))
@@ -61,7 +65,7 @@ def _stages(path: Path) -> Iterator[Path]:
     return (manifest for manifest in sorted(path.rglob(MANIFEST)) if ".work" not in manifest.parts)
 
 
-def _artifact(path: Path) -> dict[str, Any]:
+def _artifact(path: Path, with_metrics: bool = True) -> dict[str, Any]:
     manifest = verify(path)
     size = sum(record.size for record in manifest.files.values())
     return {
@@ -71,7 +75,7 @@ def _artifact(path: Path) -> dict[str, Any]:
         "created": manifest.created,
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "files": f"{len(manifest.files)}, {size:,} bytes",
-        **dict(_flat(manifest.metrics)),
+        **(dict(_flat(manifest.metrics)) if with_metrics else {}),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from encodery.report.page import Example
 from encodery.tasks.class_errors import error_of, in_words
 from encodery.tasks.metrics import AnswerRules, compare_answers
+from encodery.tasks.metrics.translation import sentence_errors
 
 AROUND = 120
 """Characters of a text that are shown before and behind an answer."""
@@ -96,6 +97,16 @@ def wrong_choices(records: Records, most: int) -> list[Example]:
     ]
 
 
+def worst_translations(records: Records, most: int) -> list[Example]:
+    """Those that are furthest from the right one, by the chrF of the sentence."""
+    errors = sentence_errors([r["translation"] for r in records], [r["true"] for r in records])
+    order = sorted(range(len(records)), key=lambda place: -errors[place])
+    return [
+        Example(r["text"], r["translation"], r["true"], note=f"{r['source_language']} → {r['target_language']}")
+        for r in (records[place] for place in order[:most] if errors[place])
+    ]
+
+
 def _misjudged_pairs(records: Records, most: int) -> Records:
     """The pairs whose place by similarity is furthest from their place by the true numbers; where these are not
     known, the least similar ones."""
@@ -130,5 +141,6 @@ _BY_KEY: Mapping[str, Callable[[Records, int], list[Example]]] = {
     "choices": wrong_choices,
     "similarity": wrong_pairs,
     "entities": wrong_entities,
+    "translation": worst_translations,
 }
 """By what the predictions of a task hold; labels if it is none of these."""

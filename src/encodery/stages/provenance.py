@@ -45,7 +45,8 @@ def limits_of(task: Trainable, train: Sequence[Any], encoded: Sequence[Encoded])
     limits = [
         f"Lengths seen: half of the texts up to {middle:,} tokens, 95 % up to {most:,}, the longest {max(lengths):,}."
     ]
-    languages = Counter(example.language for example in train if example.language)
+    spoken = [getattr(example, "direction", None) or example.language for example in train]
+    languages = Counter(filter(None, spoken))
     if languages:
         named = ", ".join(f"{name} ({count:,})" for name, count in languages.most_common())
         limits.append(

@@ -39,6 +39,7 @@ SCORES = {
     "f1": "F1",
     "spearman_cosine": "Spearman correlation",
     "mrr": "mean reciprocal rank",
+    "bleu": "BLEU",
 }
 """What a report shows first of a fine-tuned model: the one of these that its task has, and what it is called."""
 
@@ -169,18 +170,23 @@ def _finetune_results(run: Run) -> list[Fact]:
         score, scores = scores_of(run, name)
         if scores:
             note = f"{score}{_trust(run, name, score, scores)}, {len(scores)} seed(s)"
-            facts.append(Fact(name, f"{statistics.mean(scores):.1%}", note))
+            facts.append(Fact(name, in_figures(score, statistics.mean(scores)), note))
     return facts
 
 
 def _trust(run: Run, name: str, score: str, scores: Sequence[float]) -> str:
     """The deviation over several seeds; of one, the interval over examples."""
     if len(scores) > 1:
-        return f" ± {spread([{score: value} for value in scores])[score]['std']:.1%}"
+        return f" ± {in_figures(score, spread([{score: value} for value in scores])[score]['std'])}"
     split = score.split()[0]
     metrics = metrics_of(run, f"finetune.{name}.{run.recipe.finetune[name].seeds[0]}")[split]
     ends = next((ends for key, ends in metrics.get("intervals", {}).items() if metrics[key] == scores[0]), None)
-    return f", {ends[0]:.1%} to {ends[1]:.1%}" if ends else ""
+    return f", {in_figures(score, ends[0])} to {in_figures(score, ends[1])}" if ends else ""
+
+
+def in_figures(score: str, value: float) -> str:
+    """A score as people write it: a share in percent, BLEU as it is, of 100."""
+    return f"{value:.1f}" if score.endswith(SCORES["bleu"]) else f"{value:.1%}"
 
 
 def _comparison(run: Run) -> list[Section]:

@@ -16,8 +16,43 @@ from encodery.corpus.phases import Cleaning
 
 HERE = LocalLaunch(workers=1)
 WORDS = {
-    "en": "the river runs past an old mill where bread is baked every morning by two patient sisters".split(),
-    "de": "der fluss fließt an einer alten mühle vorbei wo jeden morgen zwei geduldige schwestern brot backen".split(),
+    "en": [
+        "the",
+        "river",
+        "runs",
+        "past",
+        "an",
+        "old",
+        "mill",
+        "where",
+        "bread",
+        "is",
+        "baked",
+        "every",
+        "morning",
+        "by",
+        "two",
+        "patient",
+        "sisters",
+    ],
+    "de": [
+        "der",
+        "fluss",
+        "fließt",
+        "an",
+        "einer",
+        "alten",
+        "mühle",
+        "vorbei",
+        "wo",
+        "jeden",
+        "morgen",
+        "zwei",
+        "geduldige",
+        "schwestern",
+        "brot",
+        "backen",
+    ],
 }
 MENU = "Home | About us | Contact | Imprint | Follow us everywhere"
 
@@ -49,7 +84,9 @@ def write_crawl(folder: Path, documents: int = 13) -> list[CorpusInput]:
     ]
 
 
-TABLE = CleanTable(task_bytes=1000)
+JUDGING = ("repair", "language", "repetition", "gopher", "fineweb")
+TABLE = CleanTable.model_validate({"task_bytes": 1000, **dict.fromkeys(JUDGING, False)})
+"""The phases without the steps that judge."""
 
 
 class Crawl:
@@ -65,7 +102,8 @@ class Crawl:
     def run(self, folder: Path, launch: LaunchTable = HERE, table: CleanTable = TABLE) -> dict[str, int]:
         """Run all phases in a folder; how many tasks each of them did."""
         return {
-            phase.name: sum(1 for _ in finished_tasks(phase, launch)) for phase in self.cleaning(folder, table).phases()
+            phase.name: sum(1 for _ in finished_tasks(phase, launch))
+            for phase in self.cleaning(folder, table).phases()
         }
 
     def result(self, folder: Path, table: CleanTable = TABLE) -> dict[str, str]:

@@ -16,9 +16,11 @@ import pytest
 import zstandard
 
 from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
 from encodery.corpus.launch import LocalLaunch, RayLaunch, finished_tasks
 from encodery.corpus.ledger import Ledger
+from encodery.corpus.steps.c4 import C4Config
 from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
@@ -59,7 +61,9 @@ def test_what_is_lost_is_counted(crawl: Crawl, tmp_path: Path) -> None:
     assert read == 3 * 13 + 3 + 13
     assert counts["paragraphs/all repeated", "documents"] == 1
     menus = read - 1 - 1
-    assert counts["paragraphs/repeated", "paragraphs"] == menus, "of all but the first, and of the copy, which is gone"
+    assert counts["paragraphs/repeated", "paragraphs"] == menus, (
+        "of all but the first, and of the copy, which is gone"
+    )
     assert counts["paragraphs/repeated", "characters"] == menus * len(MENU)
     assert counts["near/copy", "documents"] == 1
     assert ledger.steps == ["read", "paragraphs", "near"]
@@ -121,7 +125,10 @@ def test_killed_at_ten_random_moments_it_ends_the_same(
     folder = str(crawl.base.parent)
     for _ in range(10):
         whole = subprocess.Popen(
-            [sys.executable, "-c", WHOLE, folder, str(tmp_path)], cwd=ROOT, env=os.environ | _ours(), start_new_session=True
+            [sys.executable, "-c", WHOLE, folder, str(tmp_path)],
+            cwd=ROOT,
+            env=os.environ | _ours(),
+            start_new_session=True,
         )
         time.sleep(chance.uniform(0.3, 4.0))
         os.killpg(whole.pid, signal.SIGKILL)
@@ -163,7 +170,7 @@ def test_groups_of_files_change_nothing_but_where_files_of_a_language_end(crawl:
     for task_bytes in (1, 1 << 30):
         folder = tmp_path / str(task_bytes)
         folder.mkdir()
-        table = CleanTable(task_bytes=task_bytes)
+        table = TABLE.model_copy(update={"task_bytes": task_bytes})
         assert crawl.run(folder, table=table)["extract"] == (4 if task_bytes == 1 else 1)
         crawl.result(folder, table)
         texts.append([documents(folder / "into", language) for language in ("de", "en")])
@@ -171,7 +178,7 @@ def test_groups_of_files_change_nothing_but_where_files_of_a_language_end(crawl:
 
 
 def test_all_copies_of_a_paragraph_go_as_in_ccnet(crawl: Crawl, tmp_path: Path) -> None:
-    table = CleanTable(task_bytes=1000, paragraphs=ParagraphsConfig(keep="none"), near=None)
+    table = TABLE.model_copy(update={"paragraphs": ParagraphsConfig(keep="none"), "near": None})
     crawl.run(tmp_path, table=table)
     crawl.result(tmp_path, table)
     texts = [page["text"] for page in documents(tmp_path / "into", "en")]
@@ -181,7 +188,7 @@ def test_all_copies_of_a_paragraph_go_as_in_ccnet(crawl: Crawl, tmp_path: Path) 
 
 
 def test_steps_can_be_left_out(crawl: Crawl, tmp_path: Path) -> None:
-    table = CleanTable(task_bytes=1000, paragraphs=None, near=None)
+    table = TABLE.model_copy(update={"paragraphs": None, "near": None})
     assert list(crawl.run(tmp_path, table=table)) == ["extract", "filter", "write"]
     crawl.result(tmp_path, table)
     assert len(documents(tmp_path / "into", "en")) == 3 * 13 + 3
@@ -190,9 +197,13 @@ def test_steps_can_be_left_out(crawl: Crawl, tmp_path: Path) -> None:
 def test_parquet(crawl: Crawl, tmp_path: Path) -> None:
     from pyarrow import parquet
 
-    table = CleanTable(task_bytes=1000, format="parquet")
+    table = TABLE.model_copy(update={"format": "parquet"})
     crawl.run(tmp_path, table=table)
-    assert list(crawl.result(tmp_path, table)) == ["documents/de/00000.parquet", "documents/en/00000.parquet", "ledger"]
+    assert list(crawl.result(tmp_path, table)) == [
+        "documents/de/00000.parquet",
+        "documents/en/00000.parquet",
+        "ledger",
+    ]
     rows = parquet.read_table(tmp_path / "into" / "documents" / "de" / "00000.parquet").to_pylist()
     assert [row["text"] for row in rows] == [document("de", index) for index in range(13)]
     assert {row["language"] for row in rows} == {"de"}
@@ -214,10 +225,10 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
     )
     small, large = tmp_path / "small", tmp_path / "large"
     small.mkdir()
+    folders = [str(crawl.base.parent), str(small), str(large)]
     mount = f"mount -t tmpfs -o size=100k none {small}"
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh"]
-        + [sys.executable, "-c", script, str(crawl.base.parent), str(small), str(large)],
+        ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$@"', "sh", sys.executable, "-c", script, *folders],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -243,5 +254,11 @@ def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Craw
     assert bad.run(tmp_path / "work")["extract"] == 1
 
 
-def test_the_table_is_the_default() -> None:
-    assert CleanTable.parse({}, "r.toml").deciding() | {"task_bytes": 1000} == TABLE.deciding()
+def test_steps_are_switched_by_a_word() -> None:
+    table = CleanTable.parse({"near": True, "c4": True, "gopher": False}, "r.toml")
+    assert table.near == NearConfig()
+    assert table.c4 == C4Config()
+    assert table.gopher is None
+    assert "launch" not in table.deciding()
+    with pytest.raises(UserError, match=r"r.toml: near = 3: input should be a table"):
+        CleanTable.parse({"near": 3}, "r.toml")

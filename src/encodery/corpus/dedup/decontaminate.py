@@ -26,11 +26,12 @@ class DecontaminateConfig(Config):
     """Evaluation sets that the corpus must not hold, and what is done where it does."""
 
     against: tuple[EvaluationFile, ...] = Field(min_length=1)
-    drop: Literal["document", "paragraph"] = Field("document", description="what goes where a run of words is shared")
-    words: int = Field(
-        13, ge=1, description="in a run; 1.5 times as many characters in scripts without spaces between words"
-    )
-    shortest: int = Field(8, ge=1, description="texts of fewer words are not looked for; they are anywhere by chance")
+    drop: Literal["document", "paragraph"] = "document"
+    """What goes where a run of words is shared."""
+    words: int = Field(default=13, ge=1)
+    """In a run; 1.5 times as many characters in scripts without spaces between words."""
+    shortest: int = Field(default=8, ge=1)
+    """Texts of fewer words are not looked for: they are anywhere by chance."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "DecontaminateConfig":

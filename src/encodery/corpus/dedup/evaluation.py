@@ -21,18 +21,15 @@ class EvaluationFile(Config):
     """One evaluation set: a file (plain, .gz or .zst)."""
 
     path: str = Field(min_length=1)
-    name: str | None = Field(
-        None, pattern=r"^[^/\n]{1,80}$", description="what reports call it; default: the name of the file"
-    )
-    format: Literal["auto", "txt", "json", "jsonl", "csv", "tsv", "parquet", "conll"] = Field(
-        "auto",
-        description='"auto" goes by the suffix; "txt": a text a line; "json": one value, such as SQuAD files are; '
-        '"conll": a token a line, blank lines between sentences',
-    )
-    fields: tuple[str, ...] = Field(
-        (), description="names of fields, at any depth, whose strings count; none: every string counts"
-    )
-    column: int = Field(0, ge=0, description='where "conll" has the token; columns are counted from 0')
+    name: str | None = Field(default=None, pattern=r"^[^/\n]{1,80}$")
+    """What reports call it; without, the name of the file."""
+    format: Literal["auto", "txt", "json", "jsonl", "csv", "tsv", "parquet", "conll"] = "auto"
+    """`auto` goes by the suffix. `txt`: a text a line; `json`: one value, such as SQuAD files are; `conll`: a token a
+    line, blank lines between sentences."""
+    fields: tuple[str, ...] = ()
+    """Names of fields, at any depth, whose strings count; without, every string counts."""
+    column: int = Field(default=0, ge=0)
+    """Where `conll` has the token; columns are counted from 0."""
 
     @property
     def label(self) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt32, UInt64
 from pydantic import Field
-from xxhash import xxh3_64_intdigest
 
 from encodery.config import Config
 from encodery.corpus.dedup.blocks import blocks
@@ -27,11 +26,15 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 class NearConfig(Config):
     """How documents are compared."""
 
-    words: int = Field(5, ge=1, description="words in a run; documents are compared by the runs that they share")
-    bands: int = Field(14, ge=1, le=256, description="documents that agree in one band are the same")
-    rows: int = Field(8, ge=1, le=256, description="hashes in a band; more make it stricter")
-    urls: bool = Field(False, description="documents of one address are the same, too, whatever they say")
-    seed: int = Field(1, ge=0, lt=2**32)
+    words: int = Field(default=5, ge=1)
+    """In a run; documents are compared by the runs of words that they share."""
+    bands: int = Field(default=14, ge=1, le=256)
+    """Documents that agree in one band are the same."""
+    rows: int = Field(default=8, ge=1, le=256)
+    """Hashes in a band; more make it stricter."""
+    urls: bool = False
+    """Documents of one address are the same, too, whatever they say."""
+    seed: int = Field(default=1, ge=0, lt=2**32)
 
 
 class Signer:
@@ -80,6 +83,8 @@ class Signer:
 def url_keys(urls: Sequence[str]) -> UInt64[np.ndarray, " urls"]:
     """Keys of addresses, without the part behind `#`: that is a place in the page."""
     pages = (url.partition("#")[0].encode("utf-8", "surrogatepass") for url in urls)
+    from xxhash import xxh3_64_intdigest
+
     return np.array([xxh3_64_intdigest(page) if page else NOTHING for page in pages], np.uint64)
 
 
@@ -94,4 +99,5 @@ def edges(
     starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] ^ np.uint64(1)))
     counts = np.diff(starts, append=len(keys))
     pairs = np.stack([np.repeat(documents[starts], counts), documents], axis=1)
-    return pairs[(pairs[:, 0] != pairs[:, 1]) & (keys != NOTHING)]
+    joined: UInt64[np.ndarray, "edges 2"] = pairs[(pairs[:, 0] != pairs[:, 1]) & (keys != NOTHING)]
+    return joined

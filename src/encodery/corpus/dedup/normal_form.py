@@ -5,7 +5,6 @@ A paragraph is stripped, lowercased, its digits become 0, and a fixed list of Un
 characters are taken out; accents and ASCII punctuation stay. The hash is the first eight bytes of SHA-1 of the UTF-8.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -22,7 +21,8 @@ PUNCTUATION = "，。、„”“«»」「《》´∶：？！（）；–—�
 _CONTROL = [*range(32), *range(127, 160)]
 _LINE_FEED = ord("\n")
 _TAKEN_OUT = 0xFFFFFFFF
-_NOT_BY_TABLE = re.compile("[Σİ]")
+_DIGEST_BYTES = 20
+_NOT_BY_TABLE = "Σİ"
 """Their small letters depend on the neighbours, or are two."""
 _ASCII_DIGITS = bytes.maketrans(b"0123456789", b"0000000000")
 _ASCII_CONTROL = bytes(code for code in _CONTROL if code < 128 and code != _LINE_FEED)
@@ -31,9 +31,10 @@ _ASCII_CONTROL = bytes(code for code in _CONTROL if code < 128 and code != _LINE
 def paragraph_hashes(paragraphs: Sequence[str]) -> UInt64[np.ndarray, " paragraphs"]:
     """The hashes that CCNet has of paragraphs, none of which has a line feed in it."""
     digests = [
-        sha1(form, usedforsecurity=False).digest()[:8] for block in blocks(paragraphs) for form in normal_forms(block)
+        sha1(form, usedforsecurity=False).digest() for block in blocks(paragraphs) for form in normal_forms(block)
     ]
-    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    table = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST_BYTES)
+    return table[:, :8].copy().view("<u8")[:, 0].astype(np.uint64)
 
 
 def normal_forms(paragraphs: Sequence[str]) -> list[bytes]:
@@ -41,11 +42,11 @@ def normal_forms(paragraphs: Sequence[str]) -> list[bytes]:
     text = "\n".join([paragraph.strip() for paragraph in paragraphs])
     if text.isascii():
         return text.encode().lower().translate(_ASCII_DIGITS, _ASCII_CONTROL).split(b"\n")
-    if _NOT_BY_TABLE.search(text):
+    if any(letter in text for letter in _NOT_BY_TABLE):
         text = text.lower()
     # Half pairs of surrogates, which UTF-8 has not, pass as they are: two equal paragraphs stay equal.
     codes = _form_of_code().take(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4"))
-    left = codes[codes != _TAKEN_OUT].tobytes().decode("utf-32-le", "surrogatepass")
+    left = str(codes[codes != _TAKEN_OUT], "utf-32-le", "surrogatepass")
     return left.encode("utf-8", "surrogatepass").split(b"\n")
 
 

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, UInt64
-from pydantic import Field
 
 from encodery.config import Config
 from encodery.corpus.dedup.normal_form import paragraph_hashes
@@ -15,11 +14,9 @@ __all__ = ["ParagraphsConfig", "alone", "paragraph_hashes", "repeated"]
 class ParagraphsConfig(Config):
     """Which copies of a paragraph stay."""
 
-    keep: Literal["first", "none"] = Field(
-        "first",
-        description='"first": the first of the whole input stays; "none": as CCNet, a paragraph that several '
-        "documents have goes from all of them, and of one that a single document repeats the first stays",
-    )
+    keep: Literal["first", "none"] = "first"
+    """`first`: the first of the whole input. `none`: as CCNet, a paragraph that several documents have goes from all
+    of them, and of one that a single document repeats the first stays."""
 
 
 def repeated(

@@ -125,7 +125,8 @@ def _runs(
 ) -> UInt64[np.ndarray, " runs"]:
     """Polynomial hashes of runs [first, behind), wherever they are: a run's sum, brought back to place 0."""
     inverse = pow(int(base), -1, 1 << 64)
-    return (sums[behind] - sums[first]) * _powers(inverse, len(sums))[first]
+    runs: UInt64[np.ndarray, " runs"] = (sums[behind] - sums[first]) * _powers(inverse, len(sums))[first]
+    return runs
 
 
 _known_powers: dict[int, UInt64[np.ndarray, " n"]] = {}
@@ -146,7 +147,8 @@ def mixed(hashes: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
     """Every bit of the result depends on all bits (the finisher of splitmix64, Steele et al., 2014)."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    hashes ^= hashes >> np.uint64(31)
+    return hashes
 
 
 @cache

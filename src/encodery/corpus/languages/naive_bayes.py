@@ -108,7 +108,7 @@ class NaiveBayes:
 
     def _counted(
         self, features: Int32[np.ndarray, " bytes"], lengths: Int64[np.ndarray, " texts"]
-    ) -> tuple[Int32[np.ndarray, " found"], Int64[np.ndarray, " found"], Int64[np.ndarray, " texts+1"]]:
+    ) -> tuple[Int32[np.ndarray, " found"], Int64[np.ndarray, " found"], Int64[np.ndarray, " bounds"]]:
         """The distinct features of each text in the order in which they are met, how often, and where texts begin."""
         places = np.arange(len(features), dtype=np.int32)
         first_met = np.empty_like(features)

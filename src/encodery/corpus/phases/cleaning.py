@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
-from encodery.corpus.launch import Phase, task_folder
+from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
-from encodery.corpus.phases.filtering import BANDS, FILTER, Filter
+from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.groups import groups_of, sources_of
-from encodery.corpus.phases.near import CLUSTERS, NEAR, Clusters, Near
+from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
@@ -39,16 +39,14 @@ class Cleaning:
         table = self.table
         groups = self.groups
         extracted = len(groups)
-        yield self._phase(EXTRACT, extracted, Extract(groups, early_steps(table, self.base), table.paragraphs))
+        early, late = early_steps(table, self.base), late_steps(table, self.base)  # what is wrong is said at once
+        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)
             num_ranges = len(ranges)
-            yield self._phase(
-                PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs)
-            )
-        steps = late_steps(table, self.base)
-        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, steps, table.near))
+            yield self._phase(PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs))
+        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near))
         self._free(EXTRACT, extracted, PAGES, HASHES)
         if table.near:
             ranges = self._ranges(FILTER, BANDS, extracted)
@@ -75,7 +73,7 @@ class Cleaning:
             os.link(file, target)
         return account
 
-    def _phase(self, name: str, tasks: int, work: Callable[[int, Path], None]) -> Phase:
+    def _phase(self, name: str, tasks: int, work: Work) -> Phase:
         return Phase(name, tasks, work, self.folder)
 
     def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:

@@ -67,8 +67,9 @@ class Extract:
 
 
 class ParagraphHashes:
-    """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once, and
-    one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into memory."""
+    """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once,
+    and one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into
+    memory."""
 
     def __init__(self, folder: Path, config: ParagraphsConfig) -> None:
         self._config = config

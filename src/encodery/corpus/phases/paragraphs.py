@@ -54,6 +54,7 @@ def dropped_paragraphs(folder: Path, task: int, num_extracted: int, num_ranges: 
     """The numbers of a task's paragraphs that go, sorted: those that repeat within it, and over the input."""
     own = read_verdicts(task_folder(folder, EXTRACT, task) / DROPS, 0, 1)
     others = (
-        read_verdicts(task_folder(folder, PARAGRAPHS, part) / DROPS, task, num_extracted) for part in range(num_ranges)
+        read_verdicts(task_folder(folder, PARAGRAPHS, part) / DROPS, task, num_extracted)
+        for part in range(num_ranges)
     )
     return np.unique(np.concatenate([own, *others]))

@@ -8,5 +8,5 @@ from encodery.corpus.dedup.paragraphs import paragraph_hashes
 from encodery.corpus.phases.page_files import texts_of
 
 texts_of(["word"])
-paragraph_hashes(["word"])
-Signer(NearConfig())(["word"])
+paragraph_hashes(["wörd"])
+Signer(NearConfig()).bands(["wörd"])

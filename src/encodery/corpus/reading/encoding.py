@@ -1,11 +1,10 @@
 """Bytes of a web page to text, in the encoding that the page or its header says."""
 
-from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
-
 _WIDER = {"shift_jis": "cp932", "euc_kr": "cp949", "gbk": "gb18030", "big5": "big5hkscs", "iso8859-11": "cp874"}
 """What browsers read under these names (https://encoding.spec.whatwg.org), by its name in Python."""
 _WRONG = 0.02
 """With so large a share of characters that cannot be decoded the encoding is not the one that was said."""
+_COMPARED_BYTES = 1 << 14
 _REPLACED = "\ufffd"
 
 
@@ -19,11 +18,18 @@ def decode(data: bytes, charset: str = "") -> str:
     if (text := _utf8(data)) is not None:
         return text
     is_marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    # here: plain text is read without this package
+    from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
     said = "" if is_marked else map_encoding_to_html5(charset, False)
-    text = _decoded(data, said or detect_encoding(data, from_html_meta=True))
+    text = _decoded(data, said or detect_encoding(data, _COMPARED_BYTES, from_html_meta=True))
     if text.count(_REPLACED) <= _WRONG * len(text):
         return text
-    return min(text, _decoded(data, detect_encoding(data)), key=lambda text: text.count(_REPLACED) / len(text))
+    return min(
+        text,
+        _decoded(data, detect_encoding(data, _COMPARED_BYTES)),
+        key=lambda text: text.count(_REPLACED) / len(text),
+    )
 
 
 def _utf8(data: bytes) -> str | None:

@@ -9,7 +9,7 @@ MAX_DEPTH = 500
 """Elements within elements: browsers stop at 512; the time that main content takes grows with its square."""
 _MANY_TAGS = 4000
 """A page with fewer is never slow, however deep it is."""
-_TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.I)
+_TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)(?:[^<>]{0,2000}(/)>)?", re.I)
 _WITHOUT_END = frozenset(
     re.findall(
         "[a-z]+",
@@ -25,7 +25,8 @@ class TooDeepError(ValueError):
 
 
 def html_text(page: str, extractor: Extractor) -> str:
-    """The text of a page, a line for each block.
+    """The text of a page, a line for each block. A page without main content, as of a few words only, is taken as
+    `full-text` takes it.
 
     Raises:
         TooDeepError: it is nested so deep that it would take minutes.
@@ -35,18 +36,24 @@ def html_text(page: str, extractor: Extractor) -> str:
         raise TooDeepError(f"elements are nested deeper than {MAX_DEPTH}")
     if extractor == "trafilatura":
         return _trafilatura(page)
+    text = _resiliparse(page, main_content=True) if extractor == "main-content" else ""
+    return text if text.strip() else _resiliparse(page, main_content=False)
+
+
+def _resiliparse(page: str, main_content: bool) -> str:
+    """With the settings that were best on annotated pages (benchmarks/extraction.py)."""
     from resiliparse.extract.html2text import extract_plain_text
 
     text: str = extract_plain_text(
         page,
-        main_content=extractor == "main-content",
+        main_content=main_content,
         alt_texts=False,
         links=False,
         list_bullets=False,
         comments=False,
         form_fields=False,
         noscript=False,
-        skip_elements=_NO_CONTENT if extractor == "main-content" else None,
+        skip_elements=_NO_CONTENT if main_content else None,
     )
     return text
 
@@ -54,8 +61,8 @@ def html_text(page: str, extractor: Extractor) -> str:
 def _depth(page: str) -> int:
     """How deep elements lie in each other, if those that are not closed hold all that follows."""
     depth = deepest = 0
-    for end, name in _TAGS.findall(page):
-        if name.lower() in _WITHOUT_END:
+    for end, name, closed in _TAGS.findall(page):
+        if closed or name.lower() in _WITHOUT_END:
             continue
         depth = max(depth - 1, 0) if end else depth + 1
         deepest = max(deepest, depth)

@@ -2,6 +2,7 @@
 
 import io
 import re
+import zlib
 from typing import Any, Literal, NamedTuple
 
 from encodery.corpus.reading.warc import Record, fields
@@ -10,6 +11,8 @@ from encodery.corpus.sniffing import sniff
 MAX_PAGE_BYTES = 8 << 20
 """What a page holds behind this is left out."""
 _READ_BYTES = 1 << 16
+_LOOKED_AT = 1 << 10
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;\"',]+)", re.I)
 _HTML = ("text/html", "application/xhtml+xml")
@@ -57,6 +60,8 @@ def _payload(status: int, content_type: str, data: bytes) -> Payload:
     kind: Kind | None = "html" if mime in _HTML else "text" if mime == "text/plain" else None
     if kind is None and mime in _UNKNOWN and sniff(data[:_READ_BYTES]) == "html":
         kind = "html"
+    if kind and _is_binary(data[:_LOOKED_AT]):
+        kind = None
     charset = _CHARSET.search(content_type)
     return Payload(status, kind, charset[1] if charset else "", data[:MAX_PAGE_BYTES])
 
@@ -71,6 +76,12 @@ def _decoded(body: bytes, codings: list[str]) -> bytes:
     return body
 
 
+def _is_binary(start: bytes) -> bool:
+    """Whether these bytes are no text, as of a coding that could not be taken off."""
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    return controls > len(start) / 20 and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
 def _coding_reader(coding: str) -> Any:
     from fastwarc import stream_io
 
@@ -78,11 +89,28 @@ def _coding_reader(coding: str) -> Any:
         "chunked": stream_io.ChunkedReader,
         "gzip": stream_io.GzipReader,
         "x-gzip": stream_io.GzipReader,
-        "deflate": stream_io.GzipReader,
+        "deflate": _Deflate,
         "br": stream_io.BrotliReader,
         "zstd": stream_io.ZstdReader,
     }
     return readers.get(coding)
+
+
+class _Deflate:
+    """What `deflate` means: zlib's form, or, as some servers understand it, the bare one."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        start = stream.getvalue()[:2]
+        is_zlib = len(start) == 2 and start[0] & 15 == 8 and int.from_bytes(start, "big") % 31 == 0
+        self._inflater = zlib.decompressobj(15 if is_zlib else -15)
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; none at the end, or where they cannot be read."""
+        try:
+            return self._inflater.decompress(self._inflater.unconsumed_tail or self._stream.read(size), size)
+        except zlib.error:
+            return b""
 
 
 def _read(opener: Any, body: bytes) -> bytes:

@@ -1,15 +1,17 @@
 """From one input file of any format to pages: what the crawl pipeline begins with."""
 
+import io
 from collections.abc import Iterator
 from contextlib import closing
 
 from encodery.corpus.archives import opened_files
-from encodery.corpus.inputs import CorpusInput, InputFile
+from encodery.corpus.inputs import CorpusInput, Format, InputFile
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import read_stream
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.web import WEB_READERS
+from encodery.errors import DamageError
 from encodery.files.streams import decompress
 
 
@@ -20,14 +22,34 @@ def read_pages(file: InputFile, entry: CorpusInput, ledger: Ledger) -> Iterator[
     possible. Memory is bounded by the largest record (32 MiB), whatever the file holds.
 
     Raises:
-        UserError: the file is missing, or what the input says of it is wrong (`text_field`, `encoding_errors`, ...).
+        UserError: the file cannot be opened or read, or what the input says of it is wrong (`text_field`, ...).
     """
-    with closing(opened_files(file, entry)) as opened:
-        for source, stream, chosen in opened:
-            read = WEB_READERS.get(chosen)
-            if read is not None:
-                yield from read(stream, source, entry, ledger)
-                continue
-            for document in read_stream(decompress(stream, source), source, chosen, entry):
-                place = f"{document.source}:{document.line}"
-                yield Page(paragraphs(document.text), place, language=document.language)
+    try:
+        with closing(opened_files(file, entry)) as opened:
+            for source, stream, chosen in opened:
+                yield from _pages(stream, source, chosen, entry, ledger)
+    except DamageError as error:  # of an archive
+        _note(error, ledger)
+
+
+def _pages(
+    stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput, ledger: Ledger
+) -> Iterator[Page]:
+    """The pages of a file or of a member of an archive."""
+    try:
+        if (read := WEB_READERS.get(chosen)) is not None:
+            yield from read(stream, source, entry, ledger)
+            return
+        documents = read_stream(
+            decompress(stream, source), source, chosen, entry, damaged=lambda error: _note(error, ledger)
+        )
+        for document in documents:
+            place = f"{document.source}:{document.line}"
+            yield Page(paragraphs(document.text), place, language=document.language)
+    except DamageError as error:
+        _note(error, ledger)
+
+
+def _note(error: DamageError, ledger: Ledger) -> None:
+    place, _, reason = str(error).partition(": ")
+    ledger.damage.append((place, reason))

@@ -103,6 +103,8 @@ def _header_bytes(flow: Flow) -> int:
     while (end := _HEADER_END.search(flow.data, flow.at, flow.at + MAX_HEADER_BYTES)) is None:
         if len(flow.data) - flow.at >= MAX_HEADER_BYTES or not flow.more():
             raise _BrokenRecordError("a header without an end")
+    if flow.data.find(_NEXT, flow.at, end.start()) >= 0:
+        raise _BrokenRecordError("a header without an end")
     return end.end() - flow.at
 
 

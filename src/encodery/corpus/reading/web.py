@@ -21,7 +21,7 @@ def read_crawl(stream: io.BufferedReader, source: str, entry: CorpusInput, ledge
     """The pages of a WARC or WET file that have text: responses with status 2xx, saved pages, extracted text."""
 
     def report(place: str, reason: str) -> None:
-        ledger.damage.append((f"{source}!{place}", reason))
+        ledger.damaged(f"{source}!{place}", reason)
 
     with reading(source):
         for record in read_records(stream, source, report):

@@ -43,7 +43,7 @@ def read_dump(stream: io.BufferedReader, source: str, entry: CorpusInput, ledger
     and counted. Language and address are those of the site, unless the input gives a language."""
 
     def report(place: str, reason: str) -> None:
-        ledger.damage.append((f"{source}!{place}", reason))
+        ledger.damaged(f"{source}!{place}", reason)
 
     with reading(source):
         flow = Flow(pieces(stream, source, lambda offset, reason: report(str(offset), reason)))

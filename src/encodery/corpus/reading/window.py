@@ -34,7 +34,7 @@ class Window:
 
     def forget(self, offset: int) -> None:
         """Nothing before `offset` is asked for again."""
-        if (gone := offset - self._start) >= CHUNK_BYTES:
+        if (gone := min(offset - self._start, len(self._data))) >= CHUNK_BYTES:
             del self._data[:gone]
             self._start += gone
 
@@ -84,3 +84,6 @@ class Rest:
     def seek(self, offset: int, whence: int = 0) -> int:
         """Stay: it is only asked where it is."""
         return self._at
+
+    def close(self) -> None:
+        """Nothing: the stream is its owner's."""

@@ -12,6 +12,11 @@ from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.files.streams import open_bytes, read_lines
 
+_STOPS = tuple(".!?…:。！？｡।॥۔؟።።။។៖")
+"""How sentences end, in scripts that write it."""
+_CLOSING = "\"'”’»«“()[]『』「」（）*0123456789"
+"""What may stand behind it: quotes, brackets, marks of notes."""
+
 
 def check_pattern(pattern: str) -> str:
     """A regular expression of the user's, as it is given.
@@ -43,10 +48,15 @@ class LinesConfig(Config):
     """Regular expressions; lines in which one is found are cut."""
     min_characters: NonNegativeInt = 0
     """Shorter lines are cut."""
+    tail_after: NonNegativeInt = 0
+    """Lines behind the last that has so many characters and ends as a sentence are cut: what extraction leaves of
+    links to other articles (80 is best on annotated pages, docs/reading.md). 0: none. A text without such a line is
+    left alone."""
 
 
 class LinesStep:
-    """Cuts lines as `lines/listed`, `lines/pattern`, `lines/short`; a page without any left is `lines/empty`."""
+    """Cuts lines as `lines/listed`, `lines/pattern`, `lines/short` and `lines/tail`; a page without any left is
+    `lines/empty`."""
 
     name = "lines"
 
@@ -61,6 +71,7 @@ class LinesStep:
         self._listed = frozenset(line.casefold() for path in config.listed for line in listed_lines(base / path))
         self._pattern = any_of(config.patterns)
         self._min_characters = config.min_characters
+        self._tail_after = config.tail_after
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Cut the lines of the pages that are not dropped."""
@@ -70,7 +81,8 @@ class LinesStep:
 
     def _cut(self, page: Page, ledger: Ledger) -> None:
         lines = page.paragraphs
-        reasons = [self._reason(line) for line in lines]
+        end = self._end(lines)
+        reasons = [self._reason(line) for line in lines[:end]] + ["lines/tail"] * (len(lines) - end)
         if not any(reasons):
             return
         for reason in sorted({reason for reason in reasons if reason}):
@@ -78,6 +90,17 @@ class LinesStep:
         page.text = "\n".join(line for line, why in zip(lines, reasons, strict=True) if not why)
         if not page.text:
             ledger.drop(page, "lines/empty")
+
+    def _end(self, lines: Sequence[str]) -> int:
+        """Where the tail begins."""
+        if not self._tail_after:
+            return len(lines)
+        sentences = (
+            number
+            for number in range(len(lines), 0, -1)
+            if len(lines[number - 1]) >= self._tail_after and lines[number - 1].rstrip(_CLOSING).endswith(_STOPS)
+        )
+        return next(sentences, len(lines))
 
     def _reason(self, line: str) -> str:
         """Why a line is cut; nothing if it stays."""

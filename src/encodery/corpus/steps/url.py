@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-import xxhash
 
 from encodery.config import Config
 from encodery.corpus.ledger import Ledger
@@ -61,7 +60,9 @@ class UrlStep:
 
 
 def _hash(entry: str) -> int:
-    return xxhash.xxh3_64_intdigest(entry)
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(entry.encode("utf-8", "replace"))
 
 
 def _plain(entry: str) -> str:

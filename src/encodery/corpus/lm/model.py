@@ -1,0 +1,64 @@
+"""A trained language model in its folder, and the perplexity of a text by it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from encodery.corpus.lm.normal_form import normal_form
+from encodery.errors import UserError
+
+PIECES = "pieces.model"
+NGRAMS = "ngrams.arpa"
+COMPILED = "ngrams.binary"
+"""The same for `kenlm` to map into memory, where its `build_binary` was at hand."""
+
+
+class LanguageModel:
+    """Pieces (SentencePiece) and an n-gram model of them (kenlm)."""
+
+    def __init__(self, folder: Path) -> None:
+        compiled = folder / COMPILED
+        self._ngrams = _kenlm_model(compiled if compiled.exists() else folder / NGRAMS)
+        self._pieces = Pieces((folder / PIECES).read_bytes())
+
+    def perplexities(self, texts: Sequence[str]) -> list[float]:
+        """As CCNet: 10 to the power of minus the sum of log10 probabilities of lines, by the number of their pieces and
+        ends; to one digit."""
+        lines = [normal_form(text).split("\n") for text in texts]
+        pieces = iter(self._pieces.encode([line for text in lines for line in text]))
+        score = self._ngrams.score
+        found = []
+        for text in lines:
+            total, length = 0.0, 0
+            for _ in text:
+                line = next(pieces)
+                total += score(" ".join(line))
+                length += len(line) + 1
+            found.append(round(10 ** (-total / length), 1))
+        return found
+
+
+class Pieces:
+    """A SentencePiece model."""
+
+    def __init__(self, model: bytes) -> None:
+        try:
+            from sentencepiece import SentencePieceProcessor
+        except ImportError:
+            raise UserError("perplexity needs sentencepiece; pip install encodery[crawl]") from None
+        self._processor = SentencePieceProcessor(model_proto=model)
+
+    def encode(self, lines: list[str]) -> list[list[str]]:
+        """The pieces of each line."""
+        encoded: list[list[str]] = self._processor.encode(lines, out_type=str, num_threads=1)
+        return encoded
+
+
+def _kenlm_model(path: Path) -> Any:
+    try:
+        import kenlm
+    except ImportError:
+        raise UserError("perplexity needs kenlm; pip install encodery[crawl]") from None
+    settings = kenlm.Config()
+    settings.show_progress = False
+    return kenlm.Model(str(path), settings)

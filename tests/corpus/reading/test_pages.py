@@ -1,0 +1,204 @@
+"""From files of every format to pages, on disk, in archives and in object stores."""
+
+import gzip
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from encodery.corpus.inputs import CorpusInput, files_of
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.readers import Document, read_documents
+from encodery.corpus.reading.pages import read_pages
+from encodery.errors import UserError
+from tests.corpus.reading.crawl import packed, page, record, response
+
+TEXT = "A sentence that is long enough to be the content of a page, as it seems. " * 4
+
+
+def pages_of(path: Path, **options: Any) -> tuple[list[Page], Ledger]:
+    ledger = Ledger()
+    entry = CorpusInput(path=str(path), **options)
+    found = [page for file in files_of(entry, path.parent) for page in read_pages(file, entry, ledger)]
+    return found, ledger
+
+
+def crawl() -> bytes:
+    return packed(
+        [
+            record(b"software: x", "warcinfo"),
+            record(response(page(f"{TEXT}\nzwei".replace("A", "Ä"))), uri="<http://e.x/1>"),
+            record(response(b"gone", status="404 Not Found"), uri="http://e.x/2"),
+            record(response(b"{}", content_type="application/json"), uri="http://e.x/3"),
+            record(response(page("")), uri="http://e.x/4"),
+            record(response(b"<div>" * 9000), uri="http://e.x/5"),
+            record(b"Title\n\n text ", "conversion", "http://e.x/6"),
+        ]
+    )
+
+
+def documents(ledger: Ledger) -> dict[str, int]:
+    return {reason: n for (reason, unit), n in ledger.counts.items() if unit == "documents"}
+
+
+def test_a_crawl_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(crawl())
+    found, ledger = pages_of(path)
+    assert [found[0].text.split("\n")[-1], found[1].text] == ["zwei", "Title\ntext"]
+    assert found[0].text.startswith("Ä sentence")
+    assert [(each.url, each.date) for each in found] == [
+        ("http://e.x/1", "2024-02-29T11:13:17Z"),
+        ("http://e.x/6", "2024-02-29T11:13:17Z"),
+    ]
+    offset = int(found[0].source.removeprefix(f"{path}!"))
+    assert b"http://e.x/1" in gzip.GzipFile(fileobj=io.BytesIO(crawl()[offset:])).read(500)
+    assert documents(ledger) == {"read/status": 1, "read/type": 1, "read/empty": 1, "read/deep": 1}
+    assert ledger.damage == []
+
+
+def test_damage_is_named_by_file_and_offset(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(crawl()[:-20])
+    found, ledger = pages_of(path)
+    assert len(found) == 1
+    (damage,) = ledger.damage
+    assert damage[0].startswith(f"{path}!")
+    assert damage[1] == "compressed data ends too early"
+
+
+def test_an_html_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.html.gz"
+    path.write_bytes(gzip.compress(f'<meta charset="windows-1251"><body><main><p>{"Привет. " * 40}'.encode("cp1251")))
+    (found,), _ = pages_of(path, language="ru")
+    assert (found.text, found.source, found.language) == (("Привет. " * 40).strip(), str(path), "ru")
+    assert pages_of(path, extractor="full-text")[0][0].text == found.text
+
+
+def test_a_broken_html_file_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.html.gz"
+    path.write_bytes(gzip.compress(page(TEXT))[:-9])
+    found, ledger = pages_of(path)
+    assert found == []
+    assert ledger.damage == [(str(path), "broken archive (it ends too early); fetch or pack it again")]
+
+
+def test_records_and_text(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"text": "one\n\ntwo", "l": "de"}) + "\n\n" + json.dumps({"text": "x", "l": "fr"})
+    )
+    found, _ = pages_of(tmp_path / "a.jsonl", language_field="l")
+    assert found == [
+        Page("one\ntwo", f"{tmp_path}/a.jsonl:1", language="de"),
+        Page("x", f"{tmp_path}/a.jsonl:3", language="fr"),
+    ]
+    (tmp_path / "a.txt").write_text("one\ntwo\n\nthree\n")
+    assert [each.source for each in pages_of(tmp_path / "a.txt")[0]] == [f"{tmp_path}/a.txt:1", f"{tmp_path}/a.txt:4"]
+    with pytest.raises(UserError, match="no field 'texts'"):
+        pages_of(tmp_path / "a.jsonl", text_field="texts")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.txt.gz"])
+def test_what_is_broken_in_other_formats_is_damage_too(tmp_path: Path, name: str) -> None:
+    line = b'{"text": "some text"}\n\n' * 5000
+    (tmp_path / name).write_bytes(gzip.compress(line)[:-20])
+    found, ledger = pages_of(tmp_path / name)
+    assert len(found) > 1000
+    assert ledger.damage == [(f"{tmp_path}/{name}", "broken archive (it ends too early); fetch or pack it again")]
+
+
+def test_a_line_that_is_no_json_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "one"}\n{"text": "tw\n[]\n{"text": "three"}\n')
+    found, ledger = pages_of(path)
+    assert [each.text for each in found] == ["one", "three"]
+    assert [place for place, _ in ledger.damage] == [f"{path}:2", f"{path}:3"]
+
+
+def test_members_of_archives(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in {"p/a.html": page(TEXT), "b.warc.gz": crawl(), "c.png": b"x", "d.xml": b"<other>"}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    found, _ = pages_of(path)
+    assert [each.source.removeprefix(f"{path}!").partition("!")[0] for each in found] == [
+        "p/a.html",
+        "b.warc.gz",
+        "b.warc.gz",
+    ]
+
+
+def test_files_in_object_stores() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    system.pipe({"/crawl/a.warc.gz": crawl(), "/crawl/b.html": page(TEXT), "/crawl/c.bin": b"x"})
+    try:
+        ledger = Ledger()
+        entry = CorpusInput(path="memory://crawl")
+        found = [page for file in files_of(entry, Path()) for page in read_pages(file, entry, ledger)]
+        assert [each.source.partition("!")[0] for each in found] == [
+            "memory://crawl/a.warc.gz",
+            "memory://crawl/a.warc.gz",
+            "memory://crawl/b.html",
+        ]
+    finally:
+        system.rm("/crawl", recursive=True)
+
+
+def test_without_cleaning_their_text_is_read_as_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").write_bytes(crawl())
+    found = list(read_documents([CorpusInput(path="a.warc.gz", language="de")], tmp_path))
+    assert found[1] == Document("Title\ntext", found[1].source, 2, "de")
+    assert found[1].source.startswith(f"{tmp_path}/a.warc.gz!")
+
+
+def test_without_cleaning_damage_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").write_bytes(crawl()[:-20])
+    message = (
+        r"compressed data ends too early; fetch the file again, or add \[corpus.clean\], which counts damage and"
+    )
+    with pytest.raises(UserError, match=message):
+        list(read_documents([CorpusInput(path="a.warc.gz")], tmp_path))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a\.warc: no such file"):
+        list(read_pages(tmp_path / "a.warc", CorpusInput(path="a.warc"), Ledger()))
+
+
+READ_OR_NAMED = {
+    "whirlwind.warc.gz": 1,
+    "whirlwind.warc.wet.gz": 1,
+    "whirlwind.warc.wat.gz": 0,
+    "warcfile.warc.gz": 16,
+    "warcfile.warc.lz4": 16,
+    "block-sized-records.warc.gz": 0,
+    "example.warc.gz": 1,
+    "example.warc": 1,
+    "example-wget-1-14.warc.gz": 1,
+    "post-test.warc.gz": 0,
+}
+"""The pages in each file of which its README says what it holds."""
+
+
+def test_real_crawl_files(shared_data: Path) -> None:
+    files = {path.name: path for path in (shared_data / "web/warc").iterdir() if path.suffix != ".md"}
+    for name, path in files.items():
+        ledger = Ledger()
+        found = list(read_pages(path, CorpusInput(path=str(path), format="warc"), ledger))
+        if name in READ_OR_NAMED:
+            assert len(found) == READ_OR_NAMED[name], name
+        assert len(found) > 0 or ledger.damage or name in READ_OR_NAMED, name
+        expected = {
+            "example.arc.gz": ["0"],
+            "example.warc": ["4061"],
+            "sample.warc.txt": ["0", "617", "1310", "1959"],
+        }.get(name, [])
+        assert [place for place, _ in ledger.damage] == [f"{path}!{offset}" for offset in expected], name
+    assert set(READ_OR_NAMED) <= set(files)

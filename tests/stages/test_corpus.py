@@ -1,0 +1,175 @@
+"""From a recipe with `[corpus.clean]` to documents, a vocabulary and shards by language; what makes it stale."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from encodery.artifact import read_manifest
+from encodery.data.shards import Shards
+from encodery.errors import UserError
+from encodery.recipe import load_recipe
+from encodery.stages import open_run, plan, run
+from encodery.stages.engine import Run
+from encodery.stages.graph import stages_of
+from encodery.stages.inspect import describe
+from tests.corpus.phases.conftest import write_crawl
+
+RECIPE = """
+name = "web"
+[model]
+family = "xlm-roberta"
+[model.config]
+hidden_size = 8
+num_hidden_layers = 1
+num_attention_heads = 1
+intermediate_size = 8
+[corpus]
+valid_fraction = 0.2
+[[corpus.inputs]]
+path = "crawl/*.jsonl.gz"
+language_field = "language"
+license = "CC0"
+[[corpus.inputs]]
+path = "crawl/de.txt"
+language = "de"
+[corpus.clean]
+task_bytes = 1000
+language = false
+repetition = false
+gopher = false
+fineweb = false
+launch = { type = "local", workers = 1 }
+[tokenizer]
+vocab_size = 45
+[pretrain]
+steps = 2
+tokens_per_step = 64
+max_seqlen = 16
+precision = "fp32"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    write_crawl(tmp_path / "crawl")
+    path = tmp_path / "web.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def opened(path: Path, *overrides: str) -> tuple[Run, io.StringIO]:
+    said = io.StringIO()
+    recipe = load_recipe(path, [f"output={path.parent / 'runs'}", *overrides])
+    return open_run(recipe, path, Console(file=said, width=200)), said
+
+
+def states(path: Path, *overrides: str) -> dict[str, str]:
+    """What `plan` says of each stage."""
+    begun, _ = opened(path, *overrides)
+    return {item.stage.name: item.state for item in plan(begun, stages_of(begun))}
+
+
+def build(path: Path, *overrides: str, last: str = "shards") -> tuple[Run, str]:
+    """Run the stages up to one of them; what is said meanwhile."""
+    begun, said = opened(path, *overrides)
+    stages = stages_of(begun)
+    run(begun, stages[: [stage.name for stage in stages].index(last) + 1])
+    return begun, said.getvalue()
+
+
+def test_the_corpus_comes_first_and_is_learned_from(recipe: Path) -> None:
+    begun, said = build(recipe)
+    folder = begun.artifact("corpus")
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "card.md",
+        "documents/de/00000.jsonl.zst",
+        "documents/en/00000.jsonl.zst",
+        "ledger.json",
+        "manifest.json",
+        "report.html",
+    }
+    phases = re.findall(r"^  (\w+) +(\d+/\d+) tasks, \d+s$", said, re.MULTILINE)
+    expected = [("extract", 4), ("paragraphs", 1), ("filter", 4), ("near", 1), ("clusters", 1), ("write", 2)]
+    assert phases == [(name, f"{tasks}/{tasks}") for name, tasks in expected]
+    for split in ("train", "valid"):
+        assert Shards.open(begun.artifact("shards") / split).languages == ("de", "en")
+    documents = sum(Shards.open(begun.artifact("shards") / split).num_documents for split in ("train", "valid"))
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert documents == manifest.metrics["documents"] == 3 * 13 + 1 + 13
+    assert not list((begun.folder / ".work").glob("corpus-*")), "what the phases left is gone"
+    assert states(recipe) == {
+        "corpus": "fresh", "tokenizer": "fresh", "shards": "fresh", "pretrain": "run", "report": "run"
+    }  # fmt: skip
+    assert re.sub(r"\s+", " ", build(recipe)[1]) == "fresh corpus fresh tokenizer fresh shards "
+
+
+def test_the_card_and_the_manifest_say_what_it_is(recipe: Path) -> None:
+    begun, _ = build(recipe, last="corpus")
+    card = (begun.artifact("corpus") / "card.md").read_text()
+    for part in ("crawl/\\*.jsonl.gz", "CC0", "documents/de/00000.jsonl.zst", "datatrove", "near"):
+        assert part in card
+    console = Console(file=io.StringIO(), width=120, record=True)
+    console.print(describe(begun.artifact("corpus")))
+    shown = console.export_text()
+    assert re.search(r"^ documents +53 *$", shown, re.MULTILINE)
+    assert re.search(r"^ lost.near/copy +[\d,]+ characters, 1 documents, 1 paragraphs *$", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changed"),
+    [
+        (["corpus.clean.launch.workers=7"], []),
+        (["corpus.clean.near=false"], ["corpus", "tokenizer", "shards"]),
+        (["corpus.clean.format=parquet"], ["corpus", "tokenizer", "shards"]),
+        (["corpus.valid_fraction=0.3"], ["tokenizer", "shards"]),
+    ],
+)
+def test_what_makes_it_stale(recipe: Path, overrides: list[str], changed: list[str]) -> None:
+    build(recipe)
+    now = states(recipe, *overrides)
+    assert [name for name in ("corpus", "tokenizer", "shards") if now[name] != "fresh"] == changed
+
+
+def test_a_new_file_makes_it_stale(recipe: Path) -> None:
+    build(recipe)
+    (recipe.parent / "crawl" / "en7.jsonl.gz").write_bytes((recipe.parent / "crawl" / "en0.jsonl.gz").read_bytes())
+    assert states(recipe)["corpus"] == "run"
+
+
+def test_stopped_it_continues(recipe: Path) -> None:
+    path = recipe.parent / "crawl" / "en1.jsonl.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
+        build(recipe)
+    assert states(recipe)["corpus"] == "continue"
+    (recipe.parent / "crawl" / "en2.jsonl.gz").unlink()
+    assert states(recipe)["corpus"] == "run", "another input is another corpus"
+
+
+def test_without_a_document_left_it_says_so(recipe: Path) -> None:
+    for path in (recipe.parent / "crawl").iterdir():
+        path.unlink()
+    (recipe.parent / "crawl" / "en0.jsonl").write_text(json.dumps({"text": " ", "language": "en"}) + "\n")
+    recipe.write_text(RECIPE.replace("*.jsonl.gz", "*.jsonl").replace('path = "crawl/de.txt"', 'path = "crawl"'))
+    with pytest.raises(UserError) as refused:
+        build(recipe)
+    assert str(refused.value).startswith(
+        "corpus: no document is left of crawl/*.jsonl, crawl; what the steps took is "
+    )
+
+
+def test_languages_of_the_text_are_sampled_as_in_the_paper(recipe: Path) -> None:
+    table = load_recipe(recipe).pretrain
+    assert table is not None
+    assert table.alpha == 0.3
+    recipe.write_text(RECIPE.replace("[tokenizer]\n", "[tokenizer]\nalpha = 0.5\n"))
+    tokenizer = load_recipe(recipe).tokenizer
+    assert tokenizer is not None
+    assert tokenizer.alpha == 0.5

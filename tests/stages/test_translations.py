@@ -1,0 +1,338 @@
+"""A recipe that translates: from aligned files to folders, scores, card and report, and what is refused on the way."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import encodery
+from encodery.artifact import read_manifest
+from encodery.config import read_json
+from encodery.errors import UserError
+from encodery.recipe import load_recipe
+from encodery.stages import open_run, run
+from encodery.stages.engine import Run, plan
+from encodery.stages.evaluation import evaluate
+from encodery.stages.graph import stages_of
+from encodery.tasks.translation import Translation
+from tests.conftest import own_copy
+
+pytest.importorskip("sacrebleu")
+
+RECIPE = """
+name = "words"
+[model]
+family = "xlm"
+preset = "xnli15-1024"
+[model.config]
+num_hidden_layers = 1
+hidden_size = 64
+num_attention_heads = 2
+initializer_range = 0.1
+embed_init_std = 0.1
+max_position_embeddings = 32
+num_languages = 2
+[corpus]
+inputs = [{ path = "en.txt", language = "en" }, { path = "de.txt", language = "de" }]
+valid_fraction = 0.2
+[tokenizer]
+type = "byte-bpe"
+vocab_size = 292
+[pretrain]
+steps = 2
+max_seqlen = 16
+tokens_per_step = 256
+valid_max_tokens = 500
+precision = "fp32"
+[finetune.both]
+train = { there = "train.{en,de}", back = "train.{de,en}" }
+dev = { first = "dev.{en,de}", second = "dev.{de,en}" }
+test = "test.jsonl"
+task = { type = "translation", max_seqlen = 24, dropout = 0.0, label_smoothing = 0.05, generation = { num_beams = 2 } }
+epochs = 14
+tokens_per_step = 350
+evaluate_every = 70
+keep = "best"
+best_metric = "bleu"
+precision = "fp32"
+optimizer = { lr = 6e-3, warmup_steps = 5 }
+[finetune.scratch]
+from = "scratch"
+train = "dev.tsv"
+test = "dev.tsv"
+max_train_samples = 5
+fields = { text = "english", translation = "german" }
+task = { type = "translation", source_language = "en", target_language = "de", max_seqlen = 24 }
+epochs = 1
+precision = "fp32"
+"""
+WORDS = {"red": "rot", "dog": "Hund", "cat": "Katze", "runs": "läuft", "big": "groß", "sees": "sieht", "two": "zwei"}
+
+
+def pairs(count: int, seed: int) -> list[tuple[str, str]]:
+    draw = random.Random(seed)
+    words = [[draw.choice([*WORDS]) for _ in range(draw.randint(1, 3))] for _ in range(count)]
+    return [(f"{' '.join(some)}.", f"{' '.join(WORDS[word] for word in some)}.") for some in words]
+
+
+def write_words(folder: Path) -> None:
+    """The project: lines of words, and a recipe."""
+    for name, size, seed in (("dev", 13, 2), ("train", 83, 1)):
+        for side, language in enumerate(("en", "de")):
+            lines = [pair[side] for pair in pairs(size, seed)]
+            (folder / f"{name}.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            (folder / f"{language}.txt").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    rows = ["english\tgerman", *("\t".join(pair) for pair in pairs(7, 5))]
+    (folder / "dev.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    records = [
+        {"text": text, "translation": right, "source_language": source, "target_language": target}
+        for english, german in pairs(11, 3)
+        for source, target, text, right in (("en", "de", english, german), ("de", "en", german, english))
+    ]
+    (folder / "test.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "long.tsv").write_text("english\tgerman\nred dog runs two cat sees red dog\trot\n")
+    (folder / "words.toml").write_text(RECIPE)
+
+
+def opened(*changes: str) -> Run:
+    return open_run(load_recipe(Path("words.toml"), changes), Path("words.toml"), Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose recipe has run to its end."""
+    folder = tmp_path_factory.mktemp("words")
+    write_words(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        some = opened()
+        run(some, stages_of(some))
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of one's own, also the current directory."""
+    return own_copy(finished, tmp_path / "words", monkeypatch)
+
+
+@pytest.fixture
+def model(finished: Path) -> Path:
+    return finished / "runs/words/finetune/both/1"
+
+
+def test_both_directions_are_learned_by_one_model(model: Path) -> None:
+    metrics = read_manifest(model).metrics
+    assert metrics["test"]["bleu"] > 10
+    assert metrics["test"]["chrf"] > 40
+    assert {*metrics["test"]["languages"]} == {"en-de", "de-en", "average"}
+    assert metrics["test"]["languages"]["de-en"]["examples"] == 11
+    assert metrics["test"]["intervals"]["bleu"][0] <= metrics["test"]["bleu"] <= metrics["test"]["intervals"]["bleu"][1]
+    assert metrics["test"]["signature"]["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|")
+    assert metrics["best"]["metric"] == "bleu"
+    assert metrics["dev"]["bleu"] == pytest.approx(metrics["best"]["value"])
+
+
+def test_a_folder_remembers_what_it_can_translate(model: Path) -> None:
+    info = read_json(model / "encodery.json")
+    assert info["task"] == "translation"
+    assert info["directions"] == [["en", "de"], ["de", "en"]]
+    assert info["generation"] == {"num_beams": 2}
+    predictor = encodery.load(model)
+    assert isinstance(predictor.task, Translation)
+    predictions = predictor.predict(
+        [
+            {"text": "red dog runs.", "source_language": "en", "target_language": "de"},
+            {"text": "rot Hund läuft.", "target_language": "en"},
+        ]
+    )
+    there, back = (set(prediction["translation"].rstrip(".").split()) for prediction in predictions)
+    assert there & {*WORDS.values()}
+    assert back & {*WORDS}
+    assert all(0.3 < prediction["score"] <= 1.0 for prediction in predictions)
+
+
+def test_predictions_of_the_test_file_are_kept(model: Path) -> None:
+    lines = [json.loads(line) for line in (model / "predictions.jsonl").read_text().splitlines()]
+    assert len(lines) == 22
+    assert [*lines[0]] == ["text", "source_language", "target_language", "true", "translation", "score"]
+
+
+def test_evaluation_repeats_the_scores_and_compares(finished: Path, model: Path) -> None:
+    found = evaluate(model, [str(finished / "test.jsonl")], by=["target_language", "length"], against=model)
+    assert found.scores["bleu"] == pytest.approx(read_manifest(model).metrics["test"]["bleu"])
+    assert {*found.slices["target_language"]} == {"en", "de"}
+    assert found.against["bleu"]["difference"] == 0.0
+    aligned = evaluate(model, [str(finished / "dev.{de,en}")])
+    assert aligned.scores["examples"] == 13
+    assert "languages" not in aligned.scores
+
+
+def test_the_card_says_how_to_use_it_and_what_it_saw(model: Path) -> None:
+    card = (model / "README.md").read_text()
+    assert 'pipeline_tag: "translation"' in card
+    assert "en-de (83), de-en (83)" in card
+    assert "| test, de-en | bleu |" in card
+    assert '"source_language": "en", "target_language": "de"' in card
+
+
+def test_the_report_shows_bleu_and_sentences(finished: Path) -> None:
+    page = (finished / "runs/words/report/report.html").read_text()
+    assert "test BLEU" in page
+    assert "%" not in page.split("test BLEU")[0].rsplit("<dd", 1)[-1]
+    assert "Test scores by language" in page
+
+
+def test_a_table_of_its_own_columns_says_its_languages(finished: Path) -> None:
+    metrics = read_manifest(finished / "runs/words/finetune/scratch/1").metrics
+    assert {"bleu", "chrf", "signature", "intervals"} <= metrics["test"].keys()
+    assert read_json(finished / "runs/words/finetune/scratch/1/encodery.json")["directions"] == [["en", "de"]]
+
+
+def test_files_with_names_are_scored_apart(model: Path) -> None:
+    groups = read_manifest(model).metrics["dev"]["languages"]
+    assert {name: group["examples"] for name, group in groups.items()} == {"first": 13, "second": 13, "average": 26}
+
+
+def test_only_so_many_examples_are_learned_from(finished: Path) -> None:
+    card = (finished / "runs/words/finetune/scratch/1/README.md").read_text()
+    assert "en-de (5)" in card
+
+
+def test_data_on_the_card_are_both_files(model: Path) -> None:
+    data = read_manifest(model).metrics["data"]
+    assert data["train.there"]["file"] == "train.{en,de}"
+    assert len(data["train.there"]["sha256"].split(", ")) == 2
+
+
+def test_either_file_makes_the_stage_stale(project: Path) -> None:
+    some = opened()
+    assert not [step.stage.name for step in plan(some, stages_of(some)) if step.state != "fresh"]
+    (project / "dev.de").write_text((project / "dev.de").read_text() + "rot.\n")
+    (project / "dev.en").write_text((project / "dev.en").read_text() + "red.\n")
+    stale = [step.stage.name for step in plan(some, stages_of(some)) if step.state != "fresh"]
+    assert stale == ["finetune.both.1", "report"]
+
+
+def failing(*changes: str) -> str:
+    some = opened(*changes)
+    with pytest.raises(UserError) as error:
+        run(some, [stage for stage in stages_of(some) if stage.name != "report"])
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["finetune.scratch.task.source_language=xx", "finetune.scratch.lora={ r = 2 }"], "lora"),
+        (["finetune.both.lora={ r = 2 }"], "finetune: lora is not for translation, whose model is trained whole"),
+        (["finetune.both.best_metric=accuracy"], "finetune.both.best_metric = 'accuracy'; one of bleu, chrf, loss is"),
+        (["finetune.both.train=train.{en,fr}"], "train.fr: no such file"),
+        (["finetune.scratch.task.max_seqlen=8", "finetune.scratch.train=long.tsv"], "nothing to learn from within task.max_seqlen = 8; raise it"),
+        (["finetune.both.task.language=en"], "a translation has two; give source_language and target_language"),
+        (["finetune.scratch.model=1"], "unknown key 'finetune.scratch.model'"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_a_line(project: Path, changes: list[str], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        some = opened(*changes)
+        run(some, [stage for stage in stages_of(some) if stage.name != "report"])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_languages_that_are_missing_are_named_by_line(project: Path) -> None:
+    (project / "test.jsonl").write_text('{"text": "red dog", "translation": "rot Hund"}\n')
+    changes = ['finetune.both.train="test.jsonl"', "finetune.both.dev=test.jsonl"]
+    assert "test.jsonl:1: source_language is missing; give it in the record, or for all records as task.source_lang" in (
+        failing(*changes)
+    )
+
+
+def test_a_language_of_the_data_must_be_one_of_the_models(project: Path) -> None:
+    record = {"text": "red", "translation": "rouge", "source_language": "en", "target_language": "fr"}
+    (project / "fr.jsonl").write_text(json.dumps(record) + "\n")
+    assert "translation: 'fr' is not one of the model's languages (de, en)" in failing(
+        "finetune.both.train=fr.jsonl", "finetune.both.dev=fr.jsonl", "finetune.both.test=fr.jsonl"
+    )
+
+
+def test_an_empty_line_is_named(project: Path) -> None:
+    for language in ("en", "de"):
+        lines = (project / f"train.{language}").read_text().splitlines()
+        lines[4] = "" if language == "de" else lines[4]
+        (project / f"train.{language}").write_text("\n".join(lines) + "\n")
+    assert "train.en:5: translation is empty; remove or repair the record" in failing()
+
+
+Encodery = Callable[..., tuple[int, str, str]]
+
+
+def test_the_command_line_translates_empty_and_long_texts(
+    project: Path, encodery: Encodery, model: Path
+) -> None:
+    words = "red dog runs. " * 167
+    texts = ["", "red dog runs.", f"{words}\n\ntwo cat"]
+    records = [{"text": text, "source_language": "en", "target_language": "de"} for text in texts]
+    (project / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    code, out, _ = encodery("predict", str(model), "--file", "in.jsonl")
+    assert code == 0
+    said: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
+    assert said[0]["translation"] == ""
+    assert said[1]["translation"]
+    long, empty, short = said[2]["translation"].split("\n")
+    assert (empty, len(long.split()) > 167, len(short.split()) < 5) == ("", True, True)
+    assert "truncated" not in said[2]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"text": "a", "source_language": "xx"}, "source_language = 'xx' is not one of the model's languages (en, de)"),
+        ({"text": "a"}, "from which language to which is not said; give source_language and target_language, one of"),
+        ({"text": "a", "source_language": "en", "target_language": "en"}, "the direction en-en was not trained"),
+        ({"text": "a", "language": "en"}, "unknown key 'language'; allowed: text, translation, source_language"),
+    ],
+)
+def test_a_record_that_cannot_be_translated(
+    project: Path, encodery: Encodery, model: Path, record: dict[str, Any], message: str
+) -> None:
+    (project / "in.jsonl").write_text(json.dumps(record) + "\n")
+    code, _, error = encodery("predict", str(model), "--file", "in.jsonl")
+    assert code == 2
+    assert message in " ".join(error.split())
+
+
+def test_a_model_without_decoder_says_what_translates(project: Path, encodery: Encodery) -> None:
+    (project / "in.jsonl").write_text('{"text": "a", "target_language": "de"}\n')
+    code, _, error = encodery("predict", "runs/words/pretrain", "--file", "in.jsonl")
+    assert code == 2
+    assert "this model does fill-mask and has no decoder; a model trained by task.type = \"translation\"" in (
+        " ".join(error.split())
+    )
+
+
+def test_a_model_that_has_no_vocabulary_head_is_no_beginning(project: Path) -> None:
+    folder = project / "runs/words/pretrain"
+    config = read_json(folder / "config.json")
+    assert config["architectures"] == ["XLMWithLMHeadModel"]
+    bare = project / "bare"
+    bare.mkdir()
+    from encodery.families.folder import load_folder, save_folder
+
+    save_folder(bare, load_folder(folder, ()))
+    assert "bare has no decoder, and no head over the vocabulary for one to begin with" in failing(
+        "finetune.both.from=bare"
+    )
+
+
+def test_a_translator_can_be_trained_on(project: Path) -> None:
+    some = opened("finetune.both.from=runs/words/finetune/both/1", "finetune.both.epochs=1", "name=further")
+    run(some, [stage for stage in stages_of(some) if stage.name == "finetune.both.1"])
+    metrics = read_manifest(project / "runs/further/finetune/both/1").metrics
+    assert metrics["test"]["chrf"] > 40
