@@ -14,7 +14,19 @@ def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
         "print('heavy:', sorted({'torch', 'numpy', 'pydantic', 'tokenizers', 'transformers'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    for verb in ("demo", "validate", "plan", "run", "predict", "evaluate", "compare", "inspect", "import", "bench"):
+    for verb in (
+        "demo",
+        "validate",
+        "plan",
+        "run",
+        "predict",
+        "evaluate",
+        "compare",
+        "inspect",
+        "import",
+        "shards",
+        "bench",
+    ):
         assert re.search(rf"^  {verb}\s", out, re.MULTILINE), out
     assert out.strip().endswith("heavy: []")
 

@@ -27,7 +27,7 @@ MESSAGES = [
     Question(7, ["a text", {"text": "größer", "language": None}], "predict", 12.5, 11.25),
     Forget(7),
     Ping(3),
-    Ready(asdict(INFO) | {"labels": ["a", "größer"], "languages": []}, {"text": "a"}, 256, 1234.5),
+    Ready(asdict(INFO) | {"labels": ["a", "größer"], "languages": [], "directions": []}, {"text": "a"}, 256, 1234.5),
     Failed("no such folder"),
     Answered(7, 5, 1, {"queue": 0.5}, [3, 2], 101),
     Refused(7, "overloaded", "later", 0.25, 1),

@@ -20,14 +20,14 @@ def _little_text(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_demo_plans_and_a_second_call_changes_no_file(tmp_path: Path) -> None:
     recipe = prepare(tmp_path / "runs")
     files = sorted(path for path in (tmp_path / "runs" / "demo-data").rglob("*") if path.is_file())
-    assert {path.parent.name for path in files} == {"corpus", "corpus-valid", "reviews", "topics"}
+    assert {path.parent.name for path in files} == {"corpus", "corpus-valid", "reviews", "topics", "translation"}
     times = [path.stat().st_mtime_ns for path in files]
     assert prepare(tmp_path / "runs") == recipe
     assert [path.stat().st_mtime_ns for path in files] == times
     run = open_run(load_recipe(recipe, [f'output="{tmp_path / "runs"}"']), recipe, Console(quiet=True))
     names = [item.stage.name for item in plan(run, stages_of(run))]
     tuned = [f"finetune.{start}.{seed}" for start in ("pretrained", "scratch") for seed in (1, 2, 3)]
-    assert names == ["tokenizer", "shards", "pretrain", *tuned, "report"]
+    assert names == ["tokenizer", "shards", "pretrain", *tuned, "finetune.translation.1", "report"]
 
 
 def test_damaged_data_is_written_again(tmp_path: Path) -> None:

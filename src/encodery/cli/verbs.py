@@ -8,6 +8,7 @@ import typer
 from encodery import __version__
 from encodery.cli import labelled, models, recipes, serving
 from encodery.cli.bench import bench
+from encodery.cli.shards import shards
 from encodery.errors import Interrupted, UserError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command()(models.export)
 app.command("import")(models.import_)
 app.command()(serving.serve)
 app.command()(models.inspect)
+app.add_typer(shards, name="shards")
 app.add_typer(bench, name="bench")
 
 

@@ -33,7 +33,7 @@ class TranslationExample:
     source_language: str | None = None
     target_language: str | None = None
     language: str | None = None
-    """The direction, "en-de", by which scores are told apart: of both languages, else the name of its file."""
+    """By what scores are told apart: the name of its file, else the direction, "en-de"."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -44,7 +44,13 @@ class TranslationExample:
         """The same; a language that it does not say is the one given here."""
         source = self.source_language or source_language
         target = self.target_language or target_language
-        return replace(self, source_language=source, target_language=target, language=direction(source, target))
+        named = self.language or direction(source, target)
+        return replace(self, source_language=source, target_language=target, language=named)
+
+    @property
+    def direction(self) -> str | None:
+        """Both languages by one name, if both are known."""
+        return direction(self.source_language, self.target_language)
 
 
 def direction(source: str | None, target: str | None) -> str | None:

@@ -22,6 +22,7 @@ WORDS = {"en": 400_000, "de": 200_000, "fr": 200_000, "es": 200_000, "sw": 200_0
 REVIEWS = {"train": 300, "dev": 300, "test": 1000}
 # Twenty labelled texts a language: as little as a user has on the first day.
 TOPICS = {"train": 100, "dev": 200, "test": 1000}
+PAIRS = {"train": 3000, "dev": 100, "test": 200}
 # How much of the pretraining text is reviews; the rest is about the world.
 _REVIEW_SHARE = 0.5
 
@@ -135,8 +136,8 @@ def parallel(source: str, target: str, split: str, size: int, seed: int = 0) -> 
 def write(
     folder: Path, seed: int = 0, words: dict[str, int] | None = None, sizes: dict[str, int] | None = None
 ) -> None:
-    """Write the demo's input: `corpus/<language>.txt`, `corpus-valid/<language>.txt`, and `reviews` and `topics`
-    as `<split>.jsonl`.
+    """Write the demo's input: `corpus/<language>.txt`, `corpus-valid/<language>.txt`, and `reviews`, `topics` and
+    `translation` (English to German) as `<split>.jsonl`.
 
     A line of a text file is a sentence, a blank line ends a document. `words` (train, per language) and `sizes`
     (labelled texts, per split) default to the demo's own.
@@ -149,6 +150,8 @@ def write(
         _write(folder / "reviews" / f"{split}.jsonl", _json_lines(mixed_reviews(split, size, seed)))
     for split, size in (sizes or TOPICS).items():
         _write(folder / "topics" / f"{split}.jsonl", _json_lines(mixed_topics(split, size, seed)))
+    for split, size in (sizes or PAIRS).items():
+        _write(folder / "translation" / f"{split}.jsonl", _json_lines(parallel("en", "de", split, size, seed)))
 
 
 def _json_lines(records: Iterable[dict[str, Any]]) -> str:

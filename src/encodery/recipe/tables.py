@@ -204,6 +204,8 @@ class FinetuneTable(TaughtTable):
     """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
     train: SomeFiles
+    max_train_samples: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
+    """Of each training file only the first so many examples: what more data is worth."""
     dev: Files = None
     test: Files = None
     fields: Mapping[str, str] = Field(default_factory=dict)

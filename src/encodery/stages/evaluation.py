@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,22 +99,26 @@ def trust(headline: Sequence[str], measurement: Measurement, examples: Sequence[
     return found
 
 
-def read_labelled(read: Read, columns: Any, files: Mapping[str, Path]) -> Labelled:
-    """The examples of files by name, in order; those that do not say their language are in that of their file's name.
+def read_labelled(read: Read, columns: Any, files: Mapping[str, Path], most: int | None = None) -> Labelled:
+    """The examples of files by name, in order; those that do not say their language are in that of their file's name,
+    and translations, which have two, go by it whatever their direction.
+
+    Args:
+        most: of each file no more than the first so many.
 
     Raises:
         UserError: as `read_records`; or a record is none of the task's.
     """
-    found: list[tuple[Any, Record, str]] = [*_read(read, columns, files)]
+    found: list[tuple[Any, Record, str]] = [*_read(read, columns, files, most)]
     examples, records, names = map(list, zip(*found, strict=True)) if found else ([], [], [])
     return Labelled(examples, records, names)
 
 
-def _read(read: Read, columns: Any, files: Mapping[str, Path]) -> Iterator[tuple[Any, Record, str]]:
+def _read(read: Read, columns: Any, files: Mapping[str, Path], most: int | None) -> Iterator[tuple[Any, Record, str]]:
     for name, path in files.items():
-        for source, record in read_records(path):
+        for source, record in islice(read_records(path), most):
             example = read(source, record, columns)
-            if name and example.language is None:
+            if name and (example.language in (None, getattr(example, "direction", None))):
                 example = replace(example, language=name)
             yield example, record, str(path)
 

@@ -27,7 +27,10 @@ def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
     """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk; both of
     two aligned files."""
     return {
-        f"{split}.{name}" if name else split: {"file": path, "sha256": ", ".join(map(sha256, paths_of(run.base / path)))}
+        f"{split}.{name}" if name else split: {
+            "file": path,
+            "sha256": ", ".join(map(sha256, paths_of(run.base / path))),
+        }
         for split in SPLITS
         for name, path in files_by_name(getattr(table, split)).items()
     }
@@ -45,7 +48,8 @@ def limits_of(task: Trainable, train: Sequence[Any], encoded: Sequence[Encoded])
     limits = [
         f"Lengths seen: half of the texts up to {middle:,} tokens, 95 % up to {most:,}, the longest {max(lengths):,}."
     ]
-    languages = Counter(example.language for example in train if example.language)
+    spoken = [getattr(example, "direction", None) or example.language for example in train]
+    languages = Counter(filter(None, spoken))
     if languages:
         named = ", ".join(f"{name} ({count:,})" for name, count in languages.most_common())
         limits.append(

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.dedup import blocks
+from encodery.corpus.dedup import near
+from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.clusters import later_copies
 from encodery.corpus.dedup.near import NOTHING, NearConfig, Signer, edges, url_keys
 from encodery.corpus.page import Page
@@ -84,7 +86,7 @@ def test_the_keys_of_a_text_depend_on_nothing_else(monkeypatch: pytest.MonkeyPat
     texts = [" ".join(document(seed, 7 * seed)) for seed in range(5)] + ["漢字漢字かな", "a b"]
     together = Signer(NearConfig()).bands(texts)
     assert np.array_equal(together, np.concatenate([Signer(NearConfig()).bands([text]) for text in texts]))
-    monkeypatch.setattr(blocks, "CHARACTERS", 50)
+    monkeypatch.setattr(near, "blocks", partial(blocks, characters=50))
     assert np.array_equal(Signer(NearConfig()).bands(texts), together)
 
 

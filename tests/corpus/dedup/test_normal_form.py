@@ -2,13 +2,15 @@
 
 import hashlib
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from encodery.corpus.dedup import blocks, normal_form
+from encodery.corpus.dedup import normal_form
+from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.normal_form import normal_forms, paragraph_hashes
 from tests.corpus.dedup import ccnet
 
@@ -62,7 +64,7 @@ def test_hashes_of_any_paragraphs_are_those_of_ccnet(paragraphs: list[str]) -> N
 def test_hashes_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     paragraphs = ["Ωμέγα 1", "", "plain", "x" * 53, "ΣΑΣ"]
     whole = paragraph_hashes(paragraphs)
-    monkeypatch.setattr(blocks, "CHARACTERS", 11)
+    monkeypatch.setattr(normal_form, "blocks", partial(blocks, characters=11))
     assert np.array_equal(paragraph_hashes(paragraphs), whole)
 
 

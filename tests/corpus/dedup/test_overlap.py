@@ -1,11 +1,14 @@
 """Runs of words that texts share with sets of texts, against a plain search."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.dedup import blocks
+from encodery.corpus.dedup import overlap as overlap_module
+from encodery.corpus.dedup.blocks import blocks
 from encodery.corpus.dedup.overlap import Overlap
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=12).map(" ".join)
@@ -65,7 +68,7 @@ def test_what_is_found_is_what_a_plain_search_finds(sets: list[list[str]], texts
     found = rows(Overlap(sets, words, shortest), texts)
     assert sorted(found) == sorted(expected)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "CHARACTERS", 7)
+        patch.setattr(overlap_module, "blocks", partial(blocks, characters=7))
         assert sorted(rows(Overlap(sets, words, shortest), texts)) == sorted(expected)
 
 

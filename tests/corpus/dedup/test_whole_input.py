@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import zstandard
 
-from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.clean_table import CleanTable, Switch
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.phases.cleaning import Cleaning
 from tests.corpus.dedup import ccnet
 
 MENU = ["Menu", "menu", "MENU…", "Tel. 1", "Tel. 2", "Imprint"]
+SWITCHES = [name for name, field in CleanTable.model_fields.items() if Switch in field.metadata]
 ONE_TASK, A_TASK_A_FILE = 1 << 20, 1
 
 
@@ -26,7 +27,7 @@ def clean(base: Path, records: list[dict[str, str]], task_bytes: int, **table: A
         path = folder / f"in/{first:03d}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(lines)
-    values = {"near": False, "paragraphs": False, "task_bytes": task_bytes, **table}
+    values = {**dict.fromkeys(SWITCHES, False), "task_bytes": task_bytes, **table}
     inputs = [CorpusInput(path=f"{task_bytes}/in")]
     cleaning = Cleaning(CleanTable.parse(values, "test"), inputs, base, folder / "work")
     for phase in cleaning.phases():

@@ -51,10 +51,9 @@ def test_what_a_killed_attempt_left_is_removed(make_phase: MakePhase) -> None:
 
 def test_a_failed_task_is_named_when_the_others_are_done(make_phase: MakePhase) -> None:
     phase = make_phase(5, fails=(1, 3))
-    done = []
+    done: list[int] = []
     with pytest.raises(UserError) as refused:
-        for task in finished_tasks(phase, HERE):
-            done.append(task)
+        done.extend(finished_tasks(phase, HERE))
     assert done == [0, 2, 4]
     assert str(refused.value) == (
         "squares: 2 of 5 tasks failed (1, 3); the first one says: part 1: no such file; "

@@ -69,7 +69,7 @@ class FakeRay:
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     fake = FakeRay()
-    monkeypatch.setitem(sys.modules, "ray", fake)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ray", fake)
     return fake
 
 
@@ -88,10 +88,9 @@ def test_tasks_are_handed_over_a_few_at_a_time(make_phase: MakePhase, ray: FakeR
 def test_failed_and_lost_tasks_are_named_when_the_others_are_done(make_phase: MakePhase, ray: FakeRay) -> None:
     ray.lost = {4}
     phase = make_phase(5, fails=(1,), breaks=(2,))
-    done = []
+    done: list[int] = []
     with pytest.raises(UserError) as refused:
-        for task in finished_tasks(phase, RayLaunch()):
-            done.append(task)
+        done.extend(finished_tasks(phase, RayLaunch()))
     assert sorted(done) == [0, 3]
     assert "3 of 5 tasks failed (1, 2, 4); the first one says: part 1: no such file;" in str(refused.value)
     with pytest.raises(UserError, match="the first one says: ConnectionError: store of 2 is away"):

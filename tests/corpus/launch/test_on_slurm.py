@@ -17,7 +17,8 @@ for script; do :; done
 last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
 cp "$script" "$SUBMITTED/$(ls "$SUBMITTED" | wc -l)"
 for argument; do case $argument in --export=ALL,*) export "${argument#--export=ALL,}";; esac; done
-for task in $(seq 0 "$last"); do SLURM_ARRAY_TASK_ID=$task SLURM_NODELIST=here bash "$script" >> "$SUBMITTED.log" 2>&1; done
+export SLURM_NODELIST=here
+for task in $(seq 0 "$last"); do SLURM_ARRAY_TASK_ID=$task bash "$script" >> "$SUBMITTED.log" 2>&1; done
 echo "Submitted batch job 7"
 """
 SCRIPTS = {"sbatch": SBATCH, "squeue": "#!/bin/bash\n", "scontrol": "#!/bin/bash\necho here\n"}
@@ -52,10 +53,9 @@ def test_tasks_are_jobs_of_arrays(make_phase: MakePhase, cluster: Path) -> None:
 
 def test_jobs_that_ended_without_finishing_are_named(make_phase: MakePhase, cluster: Path) -> None:
     phase = make_phase(2, fails=(1,))
-    done = []
+    done: list[int] = []
     with pytest.raises(UserError) as refused:
-        for task in finished_tasks(phase, CLUSTER):
-            done.append(task)
+        done.extend(finished_tasks(phase, CLUSTER))
     assert done == [0]
     assert str(refused.value).startswith(
         "squares: 1 of 2 tasks failed (1); the first one says: its job ended without finishing it; logs are in "
@@ -71,5 +71,5 @@ def test_without_slurm_it_says_where_to_run(make_phase: MakePhase, monkeypatch: 
 
 def test_a_refused_job_is_told(make_phase: MakePhase, cluster: Path, tmp_path: Path) -> None:
     (tmp_path / "bin" / "sbatch").write_text("#!/bin/bash\nexit 3\n")
-    with pytest.raises(UserError, match="sbatch refused the job of squares .*exit status 3"):
+    with pytest.raises(UserError, match=r"sbatch refused the job of squares .*exit status 3"):
         list(finished_tasks(make_phase(2), CLUSTER))

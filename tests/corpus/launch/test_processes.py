@@ -42,10 +42,9 @@ def test_a_killed_task_is_tried_again_and_takes_nothing_with_it(make_phase: Make
 
 def test_a_task_that_is_killed_each_time_is_named_when_the_others_are_done(make_phase: MakePhase) -> None:
     phase = make_phase(4, dies={1: 99}, fails=(2,))
-    done = []
+    done: list[int] = []
     with pytest.raises(UserError) as refused:
-        for task in finished_tasks(phase, TWO):
-            done.append(task)
+        done.extend(finished_tasks(phase, TWO))
     assert sorted(done) == [0, 3]
     assert str(refused.value).startswith(
         "squares: 2 of 4 tasks failed (1, 2); the first one says: its process was killed (exit code -9); logs are in "
@@ -57,7 +56,7 @@ def test_a_task_that_is_killed_each_time_is_named_when_the_others_are_done(make_
 
 def test_a_full_disk_ends_the_phase(make_phase: MakePhase) -> None:
     phase = make_phase(30, full=(0, 1))
-    with pytest.raises(UserError, match="No space left on device .* the same command continues where this stopped"):
+    with pytest.raises(UserError, match=r"No space left on device .* the same command continues where this stopped"):
         list(finished_tasks(phase, TWO))
     assert sum(tries(phase, task) for task in range(30)) < 30
     assert sorted(finished_tasks(make_phase(30), LocalLaunch(workers=1)))[:2] == [0, 1]
@@ -77,7 +76,8 @@ def test_with_the_parent_killed_its_tasks_end(tmp_path: Path, make_phase: MakePh
         "from pathlib import Path\n"
         "from encodery.corpus.launch import LocalLaunch, Phase, finished_tasks\n"
         "from tests.corpus.launch.works import Square\n"
-        f"phase = Phase('squares', 2, Square(Path({str(tmp_path / 'log')!r}), seconds=30.0), Path({str(phase.folder)!r}))\n"
+        f"work = Square(Path({str(tmp_path / 'log')!r}), seconds=30.0)\n"
+        f"phase = Phase('squares', 2, work, Path({str(phase.folder)!r}))\n"
         "if __name__ == '__main__': list(finished_tasks(phase, LocalLaunch(workers=2)))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)

@@ -59,7 +59,7 @@ def join(parents: Int64[np.ndarray, " nodes"], pairs: Int64[np.ndarray, "edges 2
 def _roots(parents: Int64[np.ndarray, " nodes"], nodes: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """The roots of nodes; the way there is halved for the next time."""
     while True:
-        above = parents[nodes]
+        above: Int64[np.ndarray, " n"] = parents[nodes]
         higher = parents[above]
         if np.array_equal(above, higher):
             return above

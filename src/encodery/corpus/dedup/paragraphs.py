@@ -15,8 +15,8 @@ class ParagraphsConfig(Config):
     """Which copies of a paragraph stay."""
 
     keep: Literal["first", "none"] = "first"
-    """"first": the first of the whole input; "none": as CCNet, a paragraph that several documents have goes from all of
-    them, and of one that a single document repeats the first stays."""
+    """`first`: the first of the whole input. `none`: as CCNet, a paragraph that several documents have goes from all
+    of them, and of one that a single document repeats the first stays."""
 
 
 def repeated(

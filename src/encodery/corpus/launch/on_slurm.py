@@ -48,7 +48,7 @@ def run_on_slurm(phase: Phase, table: SlurmLaunch) -> Iterator[int]:
 
 
 class SlurmTasks(SlurmPipelineExecutor):  # type: ignore[misc]  # datatrove has no types
-    """datatrove's executor, without the job that sums its statistics: that would wait for ever behind a failed one."""
+    """datatrove's executor, without the job that sums its statistics: it would wait for ever behind a failed one."""
 
     def launch_merge_stats(self) -> None:
         """Nothing: ours are in the ledgers."""

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
-from encodery.corpus.launch import Phase, task_folder
+from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
-from encodery.corpus.phases.filtering import BANDS, FILTER, Filter
+from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.groups import groups_of, sources_of
-from encodery.corpus.phases.near import CLUSTERS, NEAR, Clusters, Near
+from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
@@ -73,7 +73,7 @@ class Cleaning:
             os.link(file, target)
         return account
 
-    def _phase(self, name: str, tasks: int, work: Callable[[int, Path], None]) -> Phase:
+    def _phase(self, name: str, tasks: int, work: Work) -> Phase:
         return Phase(name, tasks, work, self.folder)
 
     def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:

@@ -41,6 +41,8 @@ class Extract:
         with PageWriter(into / PAGES) as writer:
             for batch in batches_of(self._read(self.groups[task], account)):
                 account.ledger.passed(READ, batch)
+                for page in batch:
+                    account.ledger.observe(f"{READ}/characters", len(page.text), page)
                 pages = account.run(self.steps, batch)
                 paragraphs = [page.paragraphs for page in pages]
                 firsts = [number, *accumulate(map(len, paragraphs), initial=number)][1:]
@@ -67,8 +69,9 @@ class Extract:
 
 
 class ParagraphHashes:
-    """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once, and
-    one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into memory."""
+    """The hashes of a task's paragraphs, in runs of whole documents. What is repeated within a run is known at once,
+    and one of each goes on to be compared with the rest of the input: so the most frequent paragraph fits into
+    memory."""
 
     def __init__(self, folder: Path, config: ParagraphsConfig) -> None:
         self._config = config

@@ -77,8 +77,11 @@ class PageReader:
         """The pages of these batches, or of all, with their numbers."""
         for index in range(self._reader.num_record_batches) if numbers is None else numbers:
             columns = self._reader.get_batch(index).to_pydict()
-            rows = zip(*(columns[name] for name in _TEXTS), columns["scores"], strict=True)
-            pages = [Page(*texts, scores=dict(scores)) for *texts, scores in rows]
+            rows = zip(*(columns[name] for name in (*_TEXTS, "scores")), strict=True)
+            pages = [
+                Page(text, source, url, date, language, dict(scores))
+                for text, source, url, date, language, scores in rows
+            ]
             yield pages, columns["number"]
 
 

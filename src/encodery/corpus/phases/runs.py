@@ -8,6 +8,7 @@ number of all records is known: memory is bounded whatever the size of the input
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def ranges_of(sizes: Mapping[int, int]) -> list[list[Range]]:
     for group, size in sorted(sizes.items()):
         count = -(-size // at_once)  # none for none
         bounds = [*(part * KEYS // count for part in range(count)), KEYS]
-        ranges = [Range(group, start, end) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        ranges = [Range(group, start, end) for start, end in pairwise(bounds)]
         if count == 1 and held + size <= at_once:
             tasks[-1] += ranges
             held += size

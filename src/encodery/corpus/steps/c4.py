@@ -1,11 +1,12 @@
-"""C4's rules for lines and pages (Raffel et al., 2020, section 2.2; `c4_utils.py` of TensorFlow Datasets, which has some
-that the paper does not name). They were made for English: see `C4Config.end_marks`.
+"""C4's rules for lines and pages (Raffel et al., 2020, section 2.2; `c4_utils.py` of TensorFlow Datasets, which has
+some that the paper does not name). They were made for English: see `C4Config.end_marks`.
 
 Not here: the list of bad words, and detection of English.
 """
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from pydantic import NonNegativeInt, PositiveInt
@@ -77,13 +78,17 @@ class C4Step:
             if why:
                 cut.setdefault(why, []).append(line)
             elif words:
-                kept.append(words)
-        if sum(map(num_sentences, kept)) < self._config.min_sentences:
+                kept.append(words.strip())
+        if self._has_few_sentences(kept):
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():
             ledger.cut(page, f"{self.name}/{why}", lines)
         page.text = "\n".join(kept)
         return None
+
+    def _has_few_sentences(self, lines: Sequence[str]) -> bool:
+        sentences = accumulate(map(num_sentences, lines), initial=0)
+        return all(so_far < self._config.min_sentences for so_far in sentences)
 
     def _judge(self, page: Page) -> Callable[[str, str], str]:
         """A function from a line, as it is and without citations, to why it goes, or its page."""
@@ -96,12 +101,11 @@ class C4Step:
         policy = config.policy and _POLICY.search(lower)
 
         def judge(line: str, cleaned: str) -> str:
-            words = line.split() if spaced else ()
-            if len(line) > config.max_word_length and any(len(word) > config.max_word_length for word in words):
+            if len(line) > config.max_word_length and spaced and max(map(len, line.split())) > config.max_word_length:
                 return "long_word"
             if not cleaned.endswith(marks) or cleaned.endswith("..."):
                 return "no_end_mark"
-            if spaced and len(words) < config.min_words:
+            if spaced and len(line.split(None, config.min_words)) < config.min_words:
                 return "few_words"
             if lorem_ipsum and "lorem ipsum" in cleaned.lower():
                 return "lorem_ipsum"

@@ -10,7 +10,7 @@ from jaxtyping import Int64, UInt8
 from encodery.corpus.page import Page
 from encodery.corpus.steps.punctuation import PUNCTUATION
 
-WITHOUT_SPACES = frozenset("bo dz ja km lo my shn th wuu yue zh".split())
+WITHOUT_SPACES = frozenset(["bo", "dz", "ja", "km", "lo", "my", "shn", "th", "wuu", "yue", "zh"])
 """Languages written without spaces between words (Tibetan, Dzongkha, Japanese, Khmer, Lao, Burmese, Shan, Thai, Wu,
 Cantonese and all other Chinese): rules that count words say nothing about them and are passed over."""
 _SPACE, _LETTER, _NO_PUNCTUATION = 1, 2, 4
