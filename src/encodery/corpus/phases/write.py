@@ -102,4 +102,6 @@ class Write:
                         account.ledger.drop(page, COPY)
                 account.ledger.passed(NEAR, pages)
             if kept := [page for page in pages if not page.dropped]:
+                for page in kept:
+                    account.ledger.observe(f"{WRITE}/characters", len(page.text), page)
                 yield kept
