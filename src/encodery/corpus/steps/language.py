@@ -89,6 +89,8 @@ class LanguageStep:
             live, guesses = self._parted(pages, live, guesses, ledger)
         for page, guess in zip(live, guesses, strict=True):
             page.language, page.scores[self.name] = guess.language, round(guess.score, 4)
+            ledger.observe(f"{self.name}/confidence", guess.score, page, (self._config.threshold,))
+            ledger.observe(f"{self.name}/confidence/{guess.language or 'none'}", guess.score, page)
             if why := self._against(guess):
                 ledger.drop(page, f"{self.name}/{why}")
         for page in pages:

@@ -61,7 +61,7 @@ class RepetitionStep:
         """Judge all pages that are not dropped."""
         live = [page for page in pages if not page.dropped]
         for page in live:
-            if why := self._against_lines(page):
+            if why := self._against_lines(page, ledger):
                 ledger.drop(page, f"{self.name}/{why}")
         left = [page for page in live if not page.dropped and has_words(page)]
         reasons = [why for block in blocks([page.text for page in left], _CHARACTERS) for why in self._against(block)]
@@ -69,9 +69,11 @@ class RepetitionStep:
             if why:
                 ledger.drop(page, f"{self.name}/{why}")
 
-    def _against_lines(self, page: Page) -> str:
+    def _against_lines(self, page: Page, ledger: Ledger) -> str:
         lines = page.paragraphs
         number, characters = repeated(lines)
+        share = characters / max(1, len(page.text))
+        ledger.observe(f"{self.name}/line_characters", share, page, (self._config.max_line_characters,))
         if number > self._config.max_lines * len(lines):
             return "lines"
         return "line_characters" if characters > self._config.max_line_characters * len(page.text) else ""
