@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Int64, UInt64
 
 from encodery.batch import Batch, LossOutput
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.languages import (
     AS_IT_IS,
@@ -95,10 +96,12 @@ class Pretraining:
         num_steps: int = 1,
         causal: bool = False,
         alpha: Knots | None = None,
+        shuffle: BlockShuffle | None = None,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
         text if `lang2id` numbers them, sampled with `alpha`. `num_steps` is how long the training is, over which the
-        mask rate and alpha may change. `causal`: each next token is asked for, and no tokens are hidden.
+        mask rate and alpha may change. `causal`: each next token is asked for, and no tokens are hidden. `shuffle`
+        reads the text in blocks.
 
         Raises:
             UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, the lengths
@@ -114,7 +117,8 @@ class Pretraining:
         self._scored = CausalLM() if causal else masked_lm(config.mlm, vocabulary, shards, num_steps)
         self._inputs = config.input_format
         self._next_sentence = NextSentence(shards, self._inputs == "sentence-pair") if config.nsp else None
-        windows = shape_windows(Windows(shards, self._span, 0, config.short_sequence_probability), self._inputs)
+        windows = Windows(shards, self._span, 0, config.short_sequence_probability, shuffle=shuffle)
+        windows = shape_windows(windows, self._inputs)
         self._windows = _seeded(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
         self._held_out = _seeded(replace(windows, jitter=False), seed, _VALIDATION)
         self._training = _stream(self._windows, seed, _TRAINING)
