@@ -104,10 +104,7 @@ def test_gradients_do_not_depend_on_the_cut_into_micro_batches() -> None:
     task, model = make_task(), make_translator().double()
     batch = packed(task)
     whole = torch.autograd.grad(task.loss(model, batch).losses["tokens"], [*model.parameters()])
-    parts = [
-        torch.autograd.grad(task.loss(model, part).losses["tokens"], [*model.parameters()])
-        for part in batch.split(13)
-    ]
+    parts = [torch.autograd.grad(task.loss(model, part).losses["tokens"], [*model.parameters()]) for part in batch.split(13)]
     assert len(parts) == 3
     for expected, *found in zip(whole, *parts, strict=True):
         torch.testing.assert_close(torch.stack(found).sum(0), expected)
@@ -221,11 +218,7 @@ def test_a_folder_remembers_directions_and_generation() -> None:
 @pytest.mark.parametrize(
     ("directions", "languages", "message"),
     [
-        (
-            BOTH,
-            Languages(),
-            "the model has no vectors of languages and cannot know into which of de, en to translate",
-        ),
+        (BOTH, Languages(), "the model has no vectors of languages and cannot know into which of de, en to translate"),
         (BOTH, Languages({"en": 0}), "'de' is not one of the model's languages (en); name the languages of the data"),
         (ONE, Languages({}), "'en' is not one of the model's languages (none: config.json has no lang2id)"),
     ],
@@ -246,9 +239,7 @@ def test_the_table_says_the_languages_of_examples_that_do_not() -> None:
 
 
 def test_the_table_has_two_languages() -> None:
-    with pytest.raises(
-        UserError, match="language = 'en': a translation has two; give source_language and target_lang"
-    ):
+    with pytest.raises(UserError, match="language = 'en': a translation has two; give source_language and target_lang"):
         TranslationConfig.parse({"type": "translation", "language": "en"}, "r.toml")
 
 
