@@ -20,6 +20,7 @@ from encodery.bench.corpus_figures import (
     WORKERS,
     against_result,
     memory_result,
+    step_results,
     workers_result,
 )
 from encodery.bench.corpus_sides import Done, run_side
@@ -135,6 +136,8 @@ class Bench:
         runs = self._play(orders) if len(orders) > 1 else {}
         for peer in (peer for peer in peers if peer in runs):
             yield against_result(peer, crawl, runs["ours"], runs[peer])
+        if "datatrove" in runs:
+            yield from step_results(crawl, runs["ours"], runs["datatrove"])
 
     def alone(self, workers: bool, memory: bool) -> Iterator[Result]:
         """One worker and two on the large crawl, one on the small."""

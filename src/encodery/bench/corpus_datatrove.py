@@ -36,6 +36,8 @@ from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.hashes import xxhash as datatrove_xxhash
 from datatrove.utils.word_tokenizers import WordTokenizer
 
+from encodery.bench.corpus_worker import Order, Ran
+
 BUCKETS = 14
 CONFIDENCE = 0.5
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+")
@@ -137,8 +139,9 @@ def identifier(model: str) -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).classify
 
 
-def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str]) -> dict[str, float]:
-    """Leave what is kept in `work/kept`; the seconds of each step, all workers together."""
+def run(order: Order) -> Ran:
+    """Leave what is kept in `work/kept`."""
+    crawl, work = Path(order.crawl), Path(order.work)
     tasks = len(list(crawl.glob("*.warc.gz")))
     words, near = Words(), MinhashConfig(num_buckets=BUCKETS, hashes_per_bucket=8)
     lines = SentDedupConfig(n_sentences=1, split_sentences=False, min_doc_words=0, min_num_sentences=0)
@@ -151,8 +154,8 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str
             [
                 Pages(str(crawl)),
                 Extract(),
-                Language(model),
-                *judges(filters),
+                Language(order.model),
+                *judges(order.filters),
                 JsonlWriter(folder["text"]),
             ],
         ),
@@ -173,10 +176,10 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str
     ]
     seconds: Counter[str] = Counter()
     for number, (count, steps) in enumerate(stages):
-        stats = LocalPipelineExecutor(steps, count, workers, str(work / f"log{number}")).run()
+        stats = LocalPipelineExecutor(steps, count, order.workers, str(work / f"log{number}")).run()
         for step in stats.stats:
             seconds[step.name] += step.time_stats.total
-    return {name.rpartition(": ")[2]: number for name, number in seconds.items()}
+    return Ran({name.rpartition(": ")[2]: number for name, number in seconds.items()})
 
 
 def texts(work: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The whole pipeline: what comes out, and that it is the same whoever runs it and whatever happens meanwhile."""
 
+import gzip
 import io
 import json
 import os
@@ -25,7 +26,7 @@ from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
 
-PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 2}
+PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 1}
 
 
 def documents(into: Path, language: str) -> list[dict[str, Any]]:
@@ -246,12 +247,26 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
 def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Crawl, tmp_path: Path) -> None:
     bad = Crawl(tmp_path / "bad")
     path = bad.base / "en1.jsonl.gz"
-    path.write_bytes(b"no gzip")
+    path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
     (tmp_path / "work").mkdir()
     with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
         bad.run(tmp_path / "work")
     path.write_bytes((crawl.base / "en1.jsonl.gz").read_bytes())
     assert bad.run(tmp_path / "work")["extract"] == 1
+
+
+def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_path: Path) -> None:
+    cut = Crawl(tmp_path / "cut")
+    path = cut.base / "en1.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-700])
+    (tmp_path / "work").mkdir()
+    assert cut.run(tmp_path / "work") == PHASES
+    (tmp_path / "into").mkdir()
+    ledger = cut.cleaning(tmp_path / "work").collect(tmp_path / "into").ledger
+    ((place, what),) = ledger.damage
+    assert place.startswith(str(path))
+    assert "ends too early" in what
+    assert 13 + 16 <= ledger.counts["left/read/en", "documents"] < 13 + 13 + 16
 
 
 def test_steps_are_switched_by_a_word() -> None:

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from encodery.config import Config
 
@@ -60,4 +60,9 @@ class SlurmLaunch(Config):
     """How often completion markers are looked for."""
 
 
-LaunchTable = Annotated[LocalLaunch | RayLaunch | SlurmLaunch, Field(discriminator="type")]
+def _local(values: Any) -> Any:
+    """A table without a `type` is of this machine."""
+    return {"type": "local", **values} if isinstance(values, Mapping) else values
+
+
+LaunchTable = Annotated[LocalLaunch | RayLaunch | SlurmLaunch, Field(discriminator="type"), BeforeValidator(_local)]

@@ -22,8 +22,8 @@ class LanguageModel:
         self._pieces = Pieces((folder / PIECES).read_bytes())
 
     def perplexities(self, texts: Sequence[str]) -> list[float]:
-        """As CCNet: 10 to the power of minus the sum of log10 probabilities of lines, by the number of their pieces and
-        ends; to one digit."""
+        """As CCNet: 10 to the power of minus the sum of log10 probabilities of lines, by the number of their pieces
+        and ends; to one digit."""
         lines = [normal_form(text).split("\n") for text in texts]
         pieces = iter(self._pieces.encode([line for text in lines for line in text]))
         score = self._ngrams.score

@@ -1,7 +1,5 @@
 """The last phase: the documents of each language in the order of the input, in files of a bounded size."""
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,8 +14,9 @@ from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.stepping import Account
 
 WRITE = "write"
-FACTS = "facts.json"
 CHARACTERS_OF_A_FILE = 1 << 30
+CHARACTERS_OF_A_TASK = 1 << 24
+"""A language with less shares its task with others."""
 NO_LANGUAGE = "none"
 """The folder of documents whose language nobody knows."""
 COPY = f"{NEAR}/copy"
@@ -38,44 +37,57 @@ class Part:
         return quote(self.language, safe="").replace(".", "%2E")[:100] or NO_LANGUAGE
 
 
-def parts_of(filtered: Filtered, characters: int = CHARACTERS_OF_A_FILE) -> list[Part]:
-    """All languages in parts of at most so many characters, or of one task that has more."""
-    done: list[Part] = []
+def parts_of(filtered: Filtered) -> list[list[Part]]:
+    """All languages in parts of at most so many characters, or of one task that has more; small parts together, as
+    work for tasks."""
+    done: list[tuple[Part, int]] = []
     begun: dict[str, tuple[Part, int]] = {}
     for task in range(filtered.num_tasks):
         for language, facts in filtered.languages(task).items():
             part, size = begun.get(language, (Part(language, 0, task, task), 0))
-            if size and size + facts.characters > characters:
-                done.append(part)
+            if size and size + facts.characters > CHARACTERS_OF_A_FILE:
+                done.append((part, size))
                 part, size = Part(language, part.number + 1, task, task), 0
             begun[language] = Part(language, part.number, part.first, task + 1), size + facts.characters
-    return sorted([*done, *(part for part, _ in begun.values())], key=lambda part: (part.language, part.number))
+    return _together(sorted([*done, *begun.values()], key=lambda sized: (sized[0].language, sized[0].number)))
+
+
+def _together(sized: Sequence[tuple[Part, int]]) -> list[list[Part]]:
+    tasks: list[list[Part]] = []
+    held = 0
+    for part, size in sized:
+        if not tasks or held + size > CHARACTERS_OF_A_TASK:
+            tasks.append([])
+            held = 0
+        tasks[-1].append(part)
+        held += size
+    return tasks
 
 
 @dataclass(frozen=True)
 class Write:
-    """Writes a part; its file lies below the task's folder as it will below `documents`."""
+    """Writes some parts; their files lie below the task's folder as they will below `documents`."""
 
     filtered: Filtered
-    parts: Sequence[Part]
+    parts: Sequence[Sequence[Part]]
     format: OutputFormat
 
     def __call__(self, task: int, into: Path) -> None:
-        part = self.parts[task]
         account = Account()
-        facts: Counter[str] = Counter()
+        for part in self.parts[task]:
+            self._write(part, into, account)
+        account.save(into)
+
+    def _write(self, part: Part, into: Path, account: Account) -> None:
         with ExitStack() as opened:
             file: OutputFile | None = None
             for pages in self._kept(part, account):
                 with account.timed(WRITE):
-                    if file is None:
+                    if file is None:  # a part may have nothing but copies
                         path = into / part.folder / f"{part.number:05d}.{self.format}"
-                        path.parent.mkdir()
+                        path.parent.mkdir(exist_ok=True)
                         file = opened.enter_context(output_file(path, self.format))
                     file.write(pages)
-                facts.update(sizes_of(pages))
-        (into / FACTS).write_text(json.dumps({part.language: facts}), encoding="utf-8")
-        account.save(into)
 
     def _kept(self, part: Part, account: Account) -> Iterator[list[Page]]:
         for pages, copies in self.filtered.pages(part.language, part.first, part.last):
@@ -85,13 +97,6 @@ class Write:
                         account.ledger.drop(page, COPY)
                 account.ledger.passed(NEAR, pages)
             if kept := [page for page in pages if not page.dropped]:
+                for page in kept:
+                    account.ledger.observe(f"{WRITE}/characters", len(page.text), page)
                 yield kept
-
-
-def sizes_of(pages: Sequence[Page]) -> dict[str, int]:
-    """How much some pages are."""
-    return {
-        "documents": len(pages),
-        "paragraphs": sum(page.text.count("\n") + 1 for page in pages),
-        "characters": sum(len(page.text) for page in pages),
-    }
