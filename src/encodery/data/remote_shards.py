@@ -97,9 +97,11 @@ class RemoteArrays:
         now = time.monotonic()
         found = self._mapped.get(shard)
         if found is None:
-            # what was removed from the cache is let go of, so that the disk has it back
-            self._mapped = {n: it for n, it in self._mapped.items() if self._cache.has(self._files[n])}
-            found = self._mapped[shard] = _Mapped(self._cache.map(self._files[shard]), now)
+            found = _Mapped(self._cache.map(self._files[shard]), now)
+            # what was removed from the cache is let go of, so that the disk has it back; a copy, as another thread may
+            # be here, too: what one of them misses is mapped again
+            mapped = list(self._mapped.items())
+            self._mapped = {**{n: it for n, it in mapped if self._cache.has(self._files[n])}, shard: found}
         elif now - found.seen > _TOUCH_SECONDS:
             self._cache.touch(self._files[shard])
             found.seen = now

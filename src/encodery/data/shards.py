@@ -117,6 +117,11 @@ class Shards:
         return sum(manifest.num_bytes(index, kind) for index in shards for kind in manifest.kinds)
 
     @property
+    def lie_elsewhere(self) -> bool:
+        """Whether files are fetched when they are read."""
+        return isinstance(self._ids, RemoteArrays)
+
+    @property
     def num_tokens(self) -> int:
         return int(self._first_token[-1])
 
