@@ -73,13 +73,15 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
 def _text_section(run: Run) -> Section:
     shards = metrics_of(run, "shards")
     header = ("part", "documents", "sentences", "tokens", "unigram entropy (nats)")
-    rows = [
-        (part, *(f"{facts[key]:,}" for key in header[1:4]), f"{facts['unigram_entropy']:.3f}")
-        for part, facts in shards.items()
-    ]
+    rows = [(part, *(f"{facts[key]:,}" for key in header[1:4]), _entropy(facts)) for part, facts in shards.items()]
     size = metrics_of(run, "tokenizer").get("vocab_size")  # None: the tokenizer is that of a model
     vocabulary = [f"{size:,} tokens in the vocabulary."] if size else []
     return Section("Text", vocabulary, tables=[Table("The text as tokens", header, rows)])
+
+
+def _entropy(facts: Mapping[str, Any]) -> str:
+    """Shards that were written elsewhere may come without it."""
+    return f"{facts['unigram_entropy']:.3f}" if "unigram_entropy" in facts else "not counted"
 
 
 def _revisions(run: Run) -> dict[str, Mapping[str, Any]]:
