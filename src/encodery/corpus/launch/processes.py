@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from typing import Any
 
 from encodery.corpus.launch.executor import Tasks
 from encodery.corpus.launch.failures import KILLED, Failure, failed, failure_of
@@ -64,7 +65,8 @@ def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[i
     tries: Counter[int] = Counter()
     failures: dict[int, Failure] = {}
     idle: list[_Worker] = []
-    busy: dict[Connection, _Worker] = {}
+    busy: dict[Any, _Worker] = {}
+    """By the connection on which a worker will answer."""
     try:
         while waiting or busy:
             while waiting and len(busy) < workers:
@@ -72,7 +74,7 @@ def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[i
                 worker.begin(waiting.popleft())
                 busy[worker.answers] = worker
             for answers in wait(list(busy)):
-                worker = busy.pop(answers)  # type: ignore[arg-type]  # nothing but connections was given
+                worker = busy.pop(answers)
                 failure, alive = worker.outcome()
                 idle += [worker] if alive else []
                 tries[worker.rank] += 1
