@@ -27,7 +27,10 @@ def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
     """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk; both of
     two aligned files."""
     return {
-        f"{split}.{name}" if name else split: {"file": path, "sha256": ", ".join(map(sha256, paths_of(run.base / path)))}
+        f"{split}.{name}" if name else split: {
+            "file": path,
+            "sha256": ", ".join(map(sha256, paths_of(run.base / path))),
+        }
         for split in SPLITS
         for name, path in files_by_name(getattr(table, split)).items()
     }
@@ -40,6 +43,8 @@ def data_of_card(data: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 def limits_of(task: Trainable, train: Sequence[Any], encoded: Sequence[Encoded]) -> list[str]:
     """What the model has seen in its fine-tuning, and so what it has not."""
+    if not encoded:
+        return ["It learned from the text of the run's [corpus], not from labelled examples."]
     lengths = [sum(window.num_own for window in item.windows) for item in encoded]
     middle, most = (int(value) for value in np.quantile(lengths, [0.5, 0.95], method="lower"))
     limits = [

@@ -78,7 +78,7 @@ class C4Step:
             if why:
                 cut.setdefault(why, []).append(line)
             elif words:
-                kept.append(words)
+                kept.append(words.strip())
         if self._has_few_sentences(kept):
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():
