@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from encodery.config import Config
-from encodery.data.shard_cache import RemoteArray, ShardCache
+from encodery.data.shard_cache import DEFAULT_BYTES, RemoteArray, ShardCache
 from encodery.data.shard_format import MANIFEST, REWRITE, ShardsManifest, file_name
 from encodery.errors import UserError
+from encodery.files.stores import is_remote
 
 REMOTE = "remote.json"
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -30,6 +31,31 @@ class RemoteTable(Config):
 
     path: str = Field(min_length=1)
     """A path, or an address that fsspec knows."""
+
+
+class ShardsTable(Config):
+    """`corpus.shards`: text that is token shards already, in place of `inputs`."""
+
+    path: str = Field(min_length=1)
+    """A folder with the folders `train` and `valid` of token shards, as the stage `shards` leaves it; a path, or an
+    address that fsspec knows: `s3://bucket/runs/NAME/shards`."""
+    tokenizer: str | None = Field(default=None, min_length=1)
+    """The folder of the tokenizer that they were written with; that of the model which `pretrain.from` names, if not
+    given."""
+    cache: str | None = Field(default=None, min_length=1)
+    """Where files from an address are kept: a folder on a local disk, which runs may share; ~/.cache/encodery/shards
+    if not given. Shards under a path are read in their place, unless this is given (for a slow shared disk)."""
+    cache_bytes: PositiveInt = DEFAULT_BYTES
+    """How much of them is kept."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they lie behind an address."""
+        return is_remote(self.path)
+
+    def address(self, base: Path) -> str:
+        """Where they lie, wherever one asks from."""
+        return self.path.rstrip("/") if self.is_remote else str((base / self.path).resolve())
 
 
 def read_remote(folder: Path) -> RemoteTable | None:
@@ -71,9 +97,11 @@ class RemoteArrays:
         now = time.monotonic()
         found = self._mapped.get(shard)
         if found is None:
-            # what was removed from the cache is let go of, so that the disk has it back
-            self._mapped = {n: it for n, it in self._mapped.items() if self._cache.has(self._files[n])}
-            found = self._mapped[shard] = _Mapped(self._cache.map(self._files[shard]), now)
+            found = _Mapped(self._cache.map(self._files[shard]), now)
+            # what was removed from the cache is let go of, so that the disk has it back; a copy, as another thread may
+            # be here, too: what one of them misses is mapped again
+            mapped = list(self._mapped.items())
+            self._mapped = {**{n: it for n, it in mapped if self._cache.has(self._files[n])}, shard: found}
         elif now - found.seen > _TOUCH_SECONDS:
             self._cache.touch(self._files[shard])
             found.seen = now

@@ -18,6 +18,7 @@ from encodery.data.shard_checks import check_contents
 from encodery.data.shard_format import LANGUAGES, ShardsManifest, read_manifest
 from encodery.data.shard_languages import GroupedLanguages, Languages, ScatteredLanguages
 from encodery.errors import UserError
+from encodery.files.stores import is_remote
 
 _COUNT_TOKENS = 1 << 22
 
@@ -57,7 +58,8 @@ class Shards:
         `skip_missing` leaves out shards of which a file is missing or truncated, and notes them in `skipped`.
 
         Where the folder says that its files lie elsewhere (`remote.json`), they are fetched into `cache` as they are
-        read, and verified then; a file that is missing is an error when its text is read.
+        read, and verified then; a file that is missing is an error when its text is read. Without a cache, files
+        under a path are mapped in their place.
 
         Raises:
             UserError: a file is missing, truncated or (with `verify`) altered; names the file and the record. With
@@ -65,7 +67,9 @@ class Shards:
         """
         manifest = read_manifest(folder)
         if (remote := read_remote(folder)) is not None:
-            return cls._of_remote(remote_arrays(folder, remote, manifest, cache or ShardCache()), manifest)
+            if cache is not None or is_remote(remote.path):
+                return cls._of_remote(remote_arrays(folder, remote, manifest, cache or ShardCache()), manifest)
+            folder = Path(remote.path)
         arrays, skipped = {}, []
         for index in range(len(manifest.shards)):
             try:
@@ -104,6 +108,18 @@ class Shards:
             Offsets(arrays["documents"], documents, sentences),
             _languages(manifest, {index: {} for index in range(len(manifest.shards))}),
         )
+
+    @staticmethod
+    def size(folder: Path) -> int:
+        """Bytes of all files of a folder of shards, wherever they lie."""
+        manifest = read_manifest(folder)
+        shards = range(len(manifest.shards))
+        return sum(manifest.num_bytes(index, kind) for index in shards for kind in manifest.kinds)
+
+    @property
+    def lie_elsewhere(self) -> bool:
+        """Whether files are fetched when they are read."""
+        return isinstance(self._ids, RemoteArrays)
 
     @property
     def num_tokens(self) -> int:

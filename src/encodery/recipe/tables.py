@@ -12,15 +12,18 @@ from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.pair_filter import PairFilterTable
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.columns import Fields
 from encodery.data.languages import AS_IT_IS
+from encodery.data.remote_shards import ShardsTable
 from encodery.data.schedule import Alpha, changes
-from encodery.data.splits import Files, SomeFiles
+from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
+from encodery.recipe.monolingual import MonolingualTable, check_monolingual
 from encodery.recipe.teaching import DISTILL, TaughtTable
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
@@ -41,7 +44,9 @@ BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
 class CorpusTable(Config):
     """`[corpus]`: the text, how it is cleaned, and the part of it that is held out."""
 
-    inputs: tuple[CorpusInput, ...] = Field(min_length=1)
+    inputs: tuple[CorpusInput, ...] = Field(default=(), min_length=1)
+    shards: ShardsTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Text that is token shards already, in place of `inputs`."""
     valid_inputs: tuple[CorpusInput, ...] = ()
     """Text to measure the validation loss on; a part of `inputs` if not given."""
     probe_inputs: tuple[CorpusInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
@@ -57,10 +62,22 @@ class CorpusTable(Config):
     clean: CleanTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """What is done to `inputs` before they are read; they are read as they are without it."""
 
+    @model_validator(mode="after")
+    def _is_text_or_shards(self) -> "CorpusTable":
+        if self.shards is None and not self.inputs:
+            raise ValueError('inputs are missing: give inputs = [{ path = "text" }]')
+        others = (*self.read, *((self.clean,) if self.clean else ()))
+        if self.shards is not None and others:
+            raise ValueError(
+                f"shards = {self.shards.path!r:.80} stands in place of inputs, valid_inputs, probe_inputs and clean; "
+                "give the one or the other"
+            )
+        return self
+
     @property
     def names_languages(self) -> bool:
-        """Whether any of the text to learn from is known to be in a language."""
-        return self.clean is not None or names_languages(self.inputs)
+        """Whether any of the text to learn from is known to be in a language; shards say that when they are read."""
+        return self.clean is not None or self.shards is not None or names_languages(self.inputs)
 
     @property
     def read(self) -> tuple[CorpusInput, ...]:
@@ -88,6 +105,9 @@ class PretrainTable(TrainerConfig):
     alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
     """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
     `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
+    shuffle: BlockShuffle | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Read in random blocks, some at a time, so that a step's text comes from few shards; None mixes the whole
+    corpus."""
     on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
     """`skip` goes on without token shards that are missing or truncated, and counts them."""
 
@@ -203,7 +223,10 @@ class FinetuneTable(TaughtTable):
     source: str = Field(default=PRETRAIN, alias="from")
     """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
-    train: SomeFiles
+    train: Files = Field(default=None, exclude_if=lambda files: files is None)
+    """Not needed where `monolingual` text is learned from."""
+    monolingual: MonolingualTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Learn to translate from the text of `[corpus]`, too."""
     max_train_samples: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
     """Of each training file only the first so many examples: what more data is worth."""
     dev: Files = None
@@ -225,6 +248,15 @@ class FinetuneTable(TaughtTable):
     def columns(self) -> Fields:
         """`fields`, as the task has them."""
         return self.task.kind.fields.parse(self.fields, "fields")
+
+    @model_validator(mode="after")
+    def _there_is_something_to_learn_from(self) -> "FinetuneTable":
+        check_monolingual(self.monolingual, self.task.type, self.train is not None, self.model_fields_set)
+        if self.monolingual and self.parallel == "fsdp":
+            raise ValueError(
+                'parallel = "fsdp": text is translated by the whole model within the step; set parallel = "ddp"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _fields_and_steps_suit_the_task(self) -> "FinetuneTable":
@@ -260,7 +292,7 @@ class FinetuneTable(TaughtTable):
 
     @model_validator(mode="after")
     def _best_is_measured(self) -> "FinetuneTable":
-        if self.selects and self.dev is None:
+        if self.selects and self.dev is None and self.monolingual is None:
             raise ValueError('keep = "best" and early_stopping compare scores on dev data; give dev = "FILE"')
         return self
 

@@ -21,8 +21,9 @@ from encodery.stages.exposure import exposure
 from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
-from encodery.stages.saving import LOG, save_model, training_facts
+from encodery.stages.saving import save_model, training_facts
 from encodery.stages.skipping import log_skipped, skipped
+from encodery.train.log import LOG
 from encodery.train.trainer import Trainer
 
 BEFORE = "before.json"
@@ -135,6 +136,7 @@ def _card(run: Run, start: ModelFolder) -> ModelCard:
     assert recipe.corpus is not None
     assert recipe.pretrain is not None
     inputs = [source.path for source in recipe.corpus.inputs]
+    inputs += [recipe.corpus.shards.path] if recipe.corpus.shards else []
     inputs += [name for entry in recipe.corpus.parallel for name in entry.paths] if recipe.translates else []
     return ModelCard(
         recipe.name,
