@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import encodery
-from encodery.artifact import read_manifest
+import encodery as encodery_module
+from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
+from encodery.deploy import choose
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
-from encodery.stages import open_run, run
+from encodery.stages import exporting_translators, open_run, run
 from encodery.stages.engine import Run, plan
 from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
@@ -144,7 +145,7 @@ def test_a_folder_remembers_what_it_can_translate(model: Path) -> None:
     assert info["task"] == "translation"
     assert info["directions"] == [["en", "de"], ["de", "en"]]
     assert info["generation"] == {"num_beams": 2}
-    predictor = encodery.load(model)
+    predictor = encodery_module.load(model)
     assert isinstance(predictor.task, Translation)
     predictions = predictor.predict(
         [
@@ -346,3 +347,36 @@ def test_a_translator_can_be_trained_on(project: Path) -> None:
     run(some, [stage for stage in stages_of(some) if stage.name == "finetune.both.1"])
     metrics = read_manifest(project / "runs/further/finetune/both/1").metrics
     assert metrics["test"]["chrf"] > 40
+
+
+def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr(choose, "SECONDS", 0.01)
+    monkeypatch.setattr(exporting_translators, "thread_counts", lambda: (1,))
+    monkeypatch.setattr(exporting_translators, "LENGTHS", (8,))
+    monkeypatch.setattr(exporting_translators, "EXTREMES", ("", "a", "😀" * 40))
+    options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl")
+    code, out, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
+    assert code == 0, error
+    assert "scores on 22 dev examples" in " ".join(out.split())
+    verify(project / "bundle")
+    facts = read_json(project / "bundle/encodery.json")["export"]
+    assert facts["metric"]["figures"]["bleu"]["difference"] == 0.0
+    assert facts["parity"]["relative_error"] < 1e-5
+    records = [{"text": "two cat. red dog runs.\n\nbig", "target_language": "de"}, {"text": "", "target_language": "en"}]
+    found, expected = (
+        encodery_module.load(folder).predict(records) for folder in ("bundle", "runs/words/finetune/both/1")
+    )
+    assert [one["translation"] for one in found] == [one["translation"] for one in expected]
+    assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=1e-4)
+    code, out, _ = encodery("inspect", "bundle")
+    assert code == 0
+    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", "--data", "test.jsonl")
+    assert code == 2
+    assert "--dtype int8: a model that translates is exported in fp32; give --dtype fp32" in " ".join(error.split())
+
+
+def test_inspect_shows_a_translator(model: Path, encodery: Encodery) -> None:
+    code, out, _ = encodery("inspect", str(model))
+    assert code == 0
+    assert "en-de" in out

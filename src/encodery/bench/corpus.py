@@ -38,7 +38,8 @@ LEAST = 16
 FULL, QUICK = Rounds(rounds=3, repeats=1), Rounds(rounds=1, repeats=0)
 FULL_SIZE, QUICK_SIZE = 1024, 64
 """Megabytes of HTML in the large one."""
-FILTERS = ("gopher quality", "gopher repetition")
+FILTERS = ("gopher repetition", "gopher quality", "fineweb")
+"""The heuristics that ours takes by default, in its order."""
 PEERS = ("datatrove", "daft")
 CASES = (*(f"{AGAINST}/{peer}" for peer in PEERS), WORKERS, MEMORY)
 Say = Callable[[str], None]

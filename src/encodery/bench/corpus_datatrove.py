@@ -29,7 +29,7 @@ from datatrove.pipeline.dedup import (
 )
 from datatrove.pipeline.dedup.minhash import MinhashConfig
 from datatrove.pipeline.dedup.sentence_dedup import SentDedupConfig
-from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
+from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
@@ -118,6 +118,7 @@ def judges(names: Iterable[str]) -> list[BaseFilter]:
     known = {
         "gopher quality": GopherQualityFilter(min_stop_words=None, language=words),  # its stop words are English
         "gopher repetition": GopherRepetitionFilter(language=words),
+        "fineweb": FineWebQualityFilter(language=words),
     }
     return [known[name] for name in names]
 

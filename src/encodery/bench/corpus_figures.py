@@ -17,7 +17,7 @@ STEP = "step"
 STEPS = {
     "read": (("read",), ("read", "extract")),
     "language": (("language",), ("language",)),
-    "heuristics": (("gopher", "repetition"), ("Gopher Quality", "Gopher Repetition")),
+    "heuristics": (("repetition", "gopher", "fineweb"), ("Gopher Repetition", "Gopher Quality", "FineWeb Quality")),
     "paragraphs": (("paragraphs",), tuple(f"sentence-deduplication stage {n}" for n in (1, 2, 3))),
     "near": (("near",), tuple(f"MinHash stage {n}" for n in (1, 2, 3, 4))),
 }

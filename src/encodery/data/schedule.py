@@ -93,6 +93,8 @@ Schedule = Annotated[float | RateRamp | Knots, PlainValidator(_read_rate), Plain
 """A probability above 0."""
 Alpha = Annotated[Stated, PlainValidator(_read_alpha), PlainSerializer(stated)]
 """How far small languages are lifted (`data.languages.sampling_shares`): from 0 to 1."""
+Share = Annotated[Stated, PlainValidator(_read_power), PlainSerializer(stated)]
+"""What something weighs beside others: from 0 to 1."""
 
 
 def changes(value: Stated) -> bool:

@@ -29,8 +29,6 @@ def _files(value: Any) -> Any:
 
 Files = Annotated[str | dict[str, str] | None, BeforeValidator(_files)]
 """As a recipe has them."""
-SomeFiles = Annotated[str | dict[str, str], BeforeValidator(_files)]
-"""The same, where there have to be some."""
 
 
 def files_by_name(files: str | Mapping[str, str] | None) -> dict[str, str]:
@@ -45,6 +43,6 @@ def paths_by_name(files: str | Mapping[str, str] | None, base: Path) -> dict[str
     return {name: paths_of(base / file) for name, file in files_by_name(files).items()}
 
 
-def described(files: str | Mapping[str, str]) -> str:
+def described(files: str | Mapping[str, str] | None) -> str:
     """The files in words."""
     return ", ".join(files_by_name(files).values())

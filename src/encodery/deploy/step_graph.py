@@ -25,26 +25,27 @@ FAR = -1e9
 """What is added to the score of a key that is not to be seen: no infinity, which engines treat in their own ways."""
 
 
-class Across(nn.Module):
-    """Keys and values of all layers side by side, each layer's as (key and value, heads, size)."""
-
-    def __init__(self, model: Translator) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layer.cross_attention.key_value for layer in model.decoder.stack)
-
-    def forward(self, hidden: Float[Tensor, "tokens hidden"]) -> Float[Tensor, "tokens outputs"]:
-        return torch.cat([layer(hidden) for layer in self.layers], -1)
+def across(model: Translator) -> nn.Linear:
+    """Keys and values of all layers side by side, each layer's as (key and value, heads, size): in one product, for
+    OpenVINO breaks down over several of the same input."""
+    layers = [layer.cross_attention.key_value for layer in model.decoder.stack]
+    bias = layers[0].bias is not None
+    joined = nn.Linear(model.decoder_config.hidden_size, sum(layer.out_features for layer in layers), bias=bias)
+    with torch.no_grad():
+        joined.weight.copy_(torch.cat([layer.weight for layer in layers]))
+        if bias:
+            joined.bias.copy_(torch.cat([layer.bias for layer in layers]))
+    return joined
 
 
 class SourceModel(Model):
-    """The encoder of a translator as a model whose one head is `Across`."""
+    """The encoder of a translator as a model whose one head is `across`."""
 
     def __init__(self, model: Translator) -> None:
         super().__init__(model.config, {})
         self.encoder = model.encoder
-        width = 2 * model.decoder_config.num_hidden_layers * model.decoder_config.hidden_size
-        self.shapes = {ACROSS: HeadShape(width, "tokens", dropout_before=())}
-        self.heads[ACROSS] = Across(model)
+        self.shapes = {ACROSS: HeadShape(1, "tokens", dropout_before=())}
+        self.heads[ACROSS] = across(model)
 
 
 class StepGraph(nn.Module):

@@ -62,6 +62,11 @@ class Recipe(Config):
         """Whether pretraining reads aligned sentences."""
         return self.pretrain is not None and "tlm" in self.pretrain.objective.names
 
+    @property
+    def has_shards(self) -> bool:
+        """Whether the text becomes tokens: of a vocabulary of this run, or of the model that it continues."""
+        return self.corpus is not None and bool(self.tokenizer or (self.pretrain and self.pretrain.source))
+
     @model_validator(mode="before")
     @classmethod
     def _vocabulary_is_the_familys(cls, values: Any) -> Any:
@@ -145,6 +150,11 @@ class Recipe(Config):
             self._check_base(f"finetune.{name}", table.source, BASES)
             if table.source == SCRATCH and not self.tokenizer:
                 raise ValueError(f"[finetune.{name}] starts from scratch, which needs a [tokenizer] table")
+            if table.monolingual and not (self.corpus and self.corpus.names_languages and self.has_shards):
+                raise ValueError(
+                    f"[finetune.{name}.monolingual] needs text whose language is known, as tokens: add [corpus] with "
+                    "a language for each of its inputs, and [tokenizer], or [pretrain] with from"
+                )
         if self.trim:
             self._check_base(TRIM, self.trim.source, BASES[:1])
         if self.extend:

@@ -17,12 +17,13 @@ from encodery.data.columns import Fields
 from encodery.data.languages import AS_IT_IS
 from encodery.data.remote_shards import ShardsTable
 from encodery.data.schedule import Alpha, changes
-from encodery.data.splits import Files, SomeFiles
+from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
+from encodery.recipe.monolingual import MonolingualTable, check_monolingual
 from encodery.recipe.teaching import DISTILL, TaughtTable
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
@@ -222,7 +223,10 @@ class FinetuneTable(TaughtTable):
     source: str = Field(default=PRETRAIN, alias="from")
     """`pretrain`, `trim`, `extend`, `distill`, `scratch` (the same model, fresh weights), or a model folder;
     `package:NAME/FOLDER` looks in an installed Python package."""
-    train: SomeFiles
+    train: Files = Field(default=None, exclude_if=lambda files: files is None)
+    """Not needed where `monolingual` text is learned from."""
+    monolingual: MonolingualTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Learn to translate from the text of `[corpus]`, too."""
     max_train_samples: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
     """Of each training file only the first so many examples: what more data is worth."""
     dev: Files = None
@@ -244,6 +248,15 @@ class FinetuneTable(TaughtTable):
     def columns(self) -> Fields:
         """`fields`, as the task has them."""
         return self.task.kind.fields.parse(self.fields, "fields")
+
+    @model_validator(mode="after")
+    def _there_is_something_to_learn_from(self) -> "FinetuneTable":
+        check_monolingual(self.monolingual, self.task.type, self.train is not None, self.model_fields_set)
+        if self.monolingual and self.parallel == "fsdp":
+            raise ValueError(
+                'parallel = "fsdp": text is translated by the whole model within the step; set parallel = "ddp"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _fields_and_steps_suit_the_task(self) -> "FinetuneTable":
@@ -279,7 +292,7 @@ class FinetuneTable(TaughtTable):
 
     @model_validator(mode="after")
     def _best_is_measured(self) -> "FinetuneTable":
-        if self.selects and self.dev is None:
+        if self.selects and self.dev is None and self.monolingual is None:
             raise ValueError('keep = "best" and early_stopping compare scores on dev data; give dev = "FILE"')
         return self
 

@@ -13,10 +13,9 @@ from encodery.model.skeleton import shapes_only
 from encodery.stages.exam import BITS, EXAM
 from encodery.stages.fairness import measured_split
 from encodery.stages.report import SCORES
-from encodery.stages.saving import LOG
 from encodery.stages.schemes import FINETUNE, Seeded
 from encodery.tasks.metrics import Estimate, mean_interval, paired_difference
-from encodery.train.log import read_log
+from encodery.train.log import LOG, read_log
 
 PRETRAINING, TASKS, COST = "pretraining", "tasks", "cost"
 AS_TRAINED = "as_trained"

@@ -17,15 +17,19 @@ from encodery.families.folder import ModelFolder
 from encodery.model.heads import Model
 from encodery.model.translator import Translator
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
+from encodery.recipe.monolingual import ROUND_TRIP
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.evaluation import read_labelled, trust
 from encodery.stages.group_table import group_table
+from encodery.stages.monolingual import directions_of, lesson_of_text, round_trips_of, text_of
 from encodery.stages.provenance import data_of, data_of_card, limits_of, run_command
+from encodery.stages.round_trips import RoundTrips
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
+from encodery.stages.stuck import why_stuck
 from encodery.stages.teachers import lesson_of
 from encodery.tasks.class_weights import describe
 from encodery.tasks.directions import Directions
@@ -59,6 +63,8 @@ class Job:
     """Of each split that the recipe names."""
     encoded: list[Encoded]
     """The training examples."""
+    round_trips: RoundTrips | None = None
+    """What a translator that learns from text without pairs is measured on."""
 
     @property
     def table(self) -> FinetuneTable:
@@ -100,7 +106,12 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     table = run.recipe.finetune[name]
     examples = {split: read_split(table, run.base, split) for split in SPLITS if getattr(table, split)}
     config: TaskConfig = table.task
-    learned = config.learn(examples["train"], described(table.train), f"finetune.{name}.task")
+    learned: Any = None
+    if table.train is not None:
+        learned = config.learn(examples["train"], described(table.train), f"finetune.{name}.task")
+    if table.monolingual:
+        learned = directions_of(table, learned)
+    examples.setdefault("train", [])
     if weights := describe(learned):
         run.note(f"class weights: {weights}")
     start = starting_point(run, table, learned, seed)
@@ -108,7 +119,8 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     languages = Languages(start.languages, table.task.language)
     languages.check_default(f"finetune.{name}.task.language")
     task = config.task(start.tokenizer, learned, languages)
-    check_best_metric(table, task.headline, f"finetune.{name}")
+    measured = (*task.headline, ROUND_TRIP) if table.monolingual else task.headline
+    check_best_metric(table, measured, f"finetune.{name}")
     table.task.check_languages(languages, examples["train"])
     encoded = [task.encode(example) for example in examples["train"]]
     for split in examples.keys() - {"train"}:
@@ -116,20 +128,24 @@ def prepare(run: Run, name: str, seed: int) -> Job:
             task.encode(example)  # a label that train lacks is found now, not after training
     if note := length_note(encoded, task.reading):
         run.note(note)
-    if not any(item.lessons for item in encoded):
+    if table.train is not None and not any(item.lessons for item in encoded):
         longest = table.task.max_seqlen
         files = described(table.train)
         raise UserError(f"{files}: nothing to learn from within task.max_seqlen = {longest}; raise it")
-    return Job(run, name, seed, start, learned, task, examples, encoded)
+    round_trips = round_trips_of(run, name, start, task)
+    return Job(run, name, seed, start, learned, task, examples, encoded, round_trips)
 
 
 def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
     """Train the model; what it says of the dev data goes into `said`, its last scores into the metrics."""
     run, table = job.run, job.table
     sequences = [sequence for item in job.encoded for sequence in item.lessons]
-    epochs = Epochs(sequences, table.tokens_per_step, table.epochs, job.seed)
     begin_adapter(run, table, job.start, job.seed, f"finetune.{job.name}")
-    lesson = lesson_of(run, job.name, job.task, job.start, job.learned, epochs, job.seed)
+    if table.monolingual:
+        lesson = lesson_of_text(run, job.name, job.start, job.task, sequences, job.seed)
+    else:
+        epochs = Epochs(sequences, table.tokens_per_step, table.epochs, job.seed)
+        lesson = lesson_of(run, job.name, job.task, job.start, job.learned, epochs, job.seed)
     trainer = Trainer(
         job.start.model,
         lesson.loss,
@@ -142,6 +158,9 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
         run.console,
         job.stage,
         run.ranks,
+        partial(why_stuck, name=f"finetune.{job.name}", patience=table.monolingual.patience)
+        if table.monolingual
+        else None,
     )
     metrics = {"dev": trainer.fit(), **training_facts(trainer)}
     run.ranks.dismiss_others()
@@ -149,13 +168,15 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
 
 
 def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:
-    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data."""
+    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data. What text
+    without pairs shows comes behind it."""
+    without_pairs = job.round_trips.measure() if job.round_trips else {}
     if "dev" not in job.examples:
-        return {}
+        return without_pairs
     said["dev"] = job.predict("dev")
     scores = job.task.score(said["dev"], job.examples["dev"])
     loss = dev_loss(job.task, job.start.model, job.examples["dev"]) if job.table.best_metric == LOSS else {}
-    return {key: scores[key] for key in job.task.headline if key in scores} | loss
+    return {key: scores[key] for key in job.task.headline if key in scores} | loss | without_pairs
 
 
 def _tuned(job: Job, task: Tunable) -> Trainable:
@@ -182,13 +203,14 @@ def evaluate_splits(job: Job, said: Predictions, metrics: dict[str, Any]) -> Non
 def save(job: Job, metrics: dict[str, Any], into: Path, work: Path) -> None:
     """Write the model folder with its card."""
     task, start, table, labels = job.task, job.start, job.table, job.learned.labels
+    data = data_of_card(metrics["data"])
     folder = replace(start, labels=labels or start.labels, info=task.info, problem_type=job.learned.problem_type)
     card = ModelCard(
         f"{job.run.recipe.name}-{job.name}",
         start.family.model_type,
         task.name,
-        training_data=data_of_card(metrics["data"])[:1],
-        evaluation_data=data_of_card(metrics["data"])[1:],
+        training_data=[line for line in data if line.startswith(SPLITS[0])] + text_of(job.run, table),
+        evaluation_data=[line for line in data if not line.startswith(SPLITS[0])],
         limits=limits_of(task, job.examples["train"], job.encoded),
         command=run_command(job.run, job.stage),
         labels=labels,

@@ -64,7 +64,7 @@ def stages_of(run: Run) -> list[Stage]:
         stages.append(_corpus(run, recipe.corpus, recipe.corpus.clean))
     if recipe.corpus and recipe.corpus.shards:
         stages += _given(run, recipe.corpus, recipe.corpus.shards)
-    elif recipe.corpus and (recipe.tokenizer or (recipe.pretrain and recipe.pretrain.source)):
+    elif recipe.corpus and recipe.has_shards:
         stages += _text(run, recipe.corpus)
     if recipe.pretrain:
         stages.append(_pretrain(run, recipe.pretrain, [stage.name for stage in stages]))
@@ -240,6 +240,9 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
         taught, teachers = _teacher(run, f"finetune.{name}.teacher", table.teacher)
         files += [*taught, *([run.base / table.unlabelled] if table.unlabelled else [])]
         parents = (*parents, *teachers)
+    if table.monolingual:
+        vocabulary = (TOKENIZER,) if run.recipe.tokenizer else ()
+        parents = tuple(dict.fromkeys((*parents, *vocabulary, SHARDS)))
     build = partial(build_finetune, name=name, seed=seed)
     inputs, training = _fingerprints(files, run.base), f"finetune.{name}"
     return Stage(f"{training}.{seed}", build, config, inputs, parents, training, _takes_pieces(table))

@@ -21,8 +21,9 @@ from encodery.stages.exposure import exposure
 from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
-from encodery.stages.saving import LOG, save_model, training_facts
+from encodery.stages.saving import save_model, training_facts
 from encodery.stages.skipping import log_skipped, skipped
+from encodery.train.log import LOG
 from encodery.train.trainer import Trainer
 
 BEFORE = "before.json"

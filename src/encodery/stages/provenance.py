@@ -43,6 +43,8 @@ def data_of_card(data: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 def limits_of(task: Trainable, train: Sequence[Any], encoded: Sequence[Encoded]) -> list[str]:
     """What the model has seen in its fine-tuning, and so what it has not."""
+    if not encoded:
+        return ["It learned from the text of the run's [corpus], not from labelled examples."]
     lengths = [sum(window.num_own for window in item.windows) for item in encoded]
     middle, most = (int(value) for value in np.quantile(lengths, [0.5, 0.95], method="lower"))
     limits = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from encodery import __version__
 from encodery.data.splits import described
-from encodery.recipe import EXTEND, SCRATCH, TRIM, Recipe
+from encodery.recipe import EXTEND, SCRATCH, TRIM, FinetuneTable, Recipe
 from encodery.report.bars import Bar, bar_chart
 from encodery.report.curves import line_chart
 from encodery.report.page import Chart, Fact, RunReport, Section, Table, render_report
@@ -24,9 +24,8 @@ from encodery.stages.report_pretraining import (
     pretrain_section,
     pretrained,
 )
-from encodery.stages.saving import LOG
 from encodery.tasks.metrics import spread
-from encodery.train.log import read_log
+from encodery.train.log import LOG, read_log
 
 REPORT = "report.html"
 SHOWN_MISTAKES = 8
@@ -126,15 +125,21 @@ def _finetune_section(run: Run, name: str) -> Section:
         examples = mistakes(run.artifact(stages[0]) / PREDICTIONS, SHOWN_MISTAKES)
     return Section(
         f"Fine-tuning: {name}",
-        [
-            f"Starts from {table.source}; {len(table.seeds)} seed(s), {table.epochs} epochs over "
-            f"{described(table.train)}."
-        ],
+        [f"Starts from {table.source}; {len(table.seeds)} seed(s), {learned_from(table)}."],
         training_facts_of(first, logs[0]),
         [Chart(chart)],
         tables,
         examples,
     )
+
+
+def learned_from(table: FinetuneTable) -> str:
+    """On what a model was fine-tuned, in words."""
+    if table.monolingual is None:
+        return f"{table.epochs} epochs over {described(table.train)}"
+    pairs = f", with the pairs of {described(table.train)}" if table.train else ""
+    languages = ", ".join("-".join(pair) for pair in table.monolingual.language_pairs)
+    return f"{table.monolingual.steps:,} steps over text of each language of {languages} alone{pairs}"
 
 
 def language_tables(scores: Mapping[str, Any], seed: int) -> list[Table]:

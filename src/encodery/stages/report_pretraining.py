@@ -11,8 +11,7 @@ from encodery.report.page import Chart, Fact, Section, Table
 from encodery.stages.engine import Run
 from encodery.stages.exposure import HEADER, exposure_rows
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
-from encodery.stages.saving import LOG
-from encodery.train.log import read_log
+from encodery.train.log import LOG, read_log
 from encodery.train.progress import format_duration
 
 OBJECTIVES = {

@@ -10,10 +10,10 @@ from encodery.families.folder import ModelFolder, save_folder
 from encodery.report.model_card import ModelCard, model_card
 from encodery.stages.engine import Metrics
 from encodery.stages.provenance import scores_of_card
+from encodery.train.log import LOG
 from encodery.train.trainer import Trainer
 
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
-LOG = "log.jsonl"
 
 
 def training_facts(trainer: Trainer) -> dict[str, Any]:

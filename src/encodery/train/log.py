@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from encodery.errors import UserError
 
+LOG = "log.jsonl"
+"""The name of its file in a training's folder."""
 Event = Literal["step", "eval", "checkpoint", "skip", "best", "resume", "shards"]
 
 

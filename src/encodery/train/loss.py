@@ -20,6 +20,15 @@ class Loss(Protocol):
         """Each term's loss, summed over the items it scores."""
 
 
+@runtime_checkable
+class Prepares(Protocol):
+    """A loss for which the model itself, as it is at the step, finishes each batch."""
+
+    def prepare(self, model: Model, batch: Batch) -> Batch:
+        """The batch of a step as it is trained on: a function of the weights and the batch, without gradients. It is
+        called once a step, on every rank, with the whole batch."""
+
+
 @dataclass
 class Sums:
     """Sums of metrics, with tokens and seconds; means are taken once, when they are asked for."""

@@ -8,9 +8,10 @@ same bits (on the same machine and number of threads).
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -36,8 +37,8 @@ from encodery.train.device import (
     step_seed,
 )
 from encodery.train.distributed import ALONE, Ranks
-from encodery.train.log import NoLog, TrainLog
-from encodery.train.loss import Loss, Sums
+from encodery.train.log import LOG, NoLog, TrainLog, read_log
+from encodery.train.loss import Loss, Prepares, Sums
 from encodery.train.optim import build_optimizer, clip_gradients, learning_rate
 from encodery.train.parallel import parallelize
 from encodery.train.progress import Progress, format_duration, peak_memory_bytes
@@ -50,7 +51,8 @@ class Trainer:
     """Trains `model` for `total_steps` steps, or fewer if `config.time` is over before, continuing from the newest
     verified checkpoint in `folder`.
 
-    `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name. Where
+    `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name;
+    `hopeless(evaluations)` says of all evaluations so far why there is no use in going on, if there is none. Where
     `ranks` are several, each of them calls `fit` and computes its share of each step; the first one alone evaluates,
     saves and writes, and has the weights afterwards.
     """
@@ -68,6 +70,7 @@ class Trainer:
         console: Console | None = None,
         title: str = "train",
         ranks: Ranks = ALONE,
+        hopeless: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None,
     ) -> None:
         self.device = pick_device(config.device)
         self.model = model.to(self.device)
@@ -79,6 +82,7 @@ class Trainer:
         self.seed = seed
         self.folder = folder
         self.evaluate = evaluate
+        self.hopeless = hopeless
         self.ranks = ranks
         self.console = (console or Console(stderr=True)) if ranks.is_first else Console(quiet=True)
         self.title = title
@@ -93,7 +97,7 @@ class Trainer:
         """Run the steps that are left; afterwards the model holds the weights to keep. Returns their evaluation.
 
         Raises:
-            Interrupted: SIGTERM or Ctrl-C; the state was saved, the same call continues.
+            Interrupted: SIGTERM or Ctrl-C, or the run is hopeless; the state was saved, the same call continues.
             UserError: too many non-finite steps in a row, no space for a checkpoint, or none that is whole.
         """
         config = self.config
@@ -110,7 +114,7 @@ class Trainer:
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
             deterministic_kernels(config.deterministic),
-            TrainLog(self.folder / "log.jsonl") if self.ranks.is_first else NoLog() as log,
+            TrainLog(self.folder / LOG) if self.ranks.is_first else NoLog() as log,
             self._resumed(log) as progress,
             Background(config.asynchronous_checkpoints) as background,
             Loader(self.batches, self.state.step, self.state.step if self.is_done else self.total_steps) as loader,
@@ -124,7 +128,7 @@ class Trainer:
                 if not math.isfinite(grad_norm):
                     self._stop_if_hopeless(batch, log, progress)
                 self._look_at_clock()
-                passed = self.budget.passes_tenth()
+                passed, why = self.budget.passes_tenth(), None
                 step, last = self.state.step, self.is_done
                 if last or step % config.log_every == 0:
                     values = self._values(window.over(self.ranks), lr, grad_norm)
@@ -134,8 +138,8 @@ class Trainer:
                     window = Sums()
                 if not last and (step % evaluate_every == 0 if evaluate_every else passed):
                     self._evaluate(log, progress)
-                    last = self.is_done
-                stopped = self.ranks.any(stop.is_set())
+                    last, why = self.is_done, self.ranks.first(self._why_hopeless)
+                stopped = self.ranks.any(stop.is_set() or why is not None)
                 if last or stopped or (step % checkpoint_every == 0 if checkpoint_every else passed):
                     self._save(log, background)
                 if last or stopped:
@@ -143,7 +147,7 @@ class Trainer:
                 if stopped and not last:
                     raise Interrupted(
                         f"stopped at step {step} of {self._expected_steps}, state saved in {self.folder}; "
-                        "the same command continues"
+                        f"{why or 'the same command continues'}"
                     )
                 if last:
                     break
@@ -175,6 +179,9 @@ class Trainer:
         """One update; returns the gradient's norm before clipping, non-finite if the update was left out."""
         started = time.perf_counter()
         trained, rank = self.parallel.trained.train(), self.ranks.rank
+        if isinstance(self.loss, Prepares):
+            with autocast(self.device, self.config.precision):
+                batch = self.loss.prepare(trained, batch)
         torch.manual_seed(step_seed(self.seed, self.state.step, rank))  # dropout, too, depends on (seed, step) alone
         counts = self.loss.counts(batch)
         finite = True
@@ -261,6 +268,12 @@ class Trainer:
                 weights = trained_weights(self.model)
                 self.best = {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
         return metrics
+
+    def _why_hopeless(self) -> str | None:
+        """By the log alone, so that a run that was killed and continued is judged alike."""
+        if self.hopeless is None:
+            return None
+        return self.hopeless([line for line in read_log(self.folder / LOG) if line["event"] == "eval"])
 
     def _finish(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """The last evaluation, then back to the best weights if asked to; what was measured of those it keeps."""

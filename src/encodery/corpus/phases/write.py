@@ -9,6 +9,7 @@ from urllib.parse import quote
 from encodery.corpus.clean_table import OutputFormat
 from encodery.corpus.page import Page
 from encodery.corpus.phases.filtering import NEAR
+from encodery.corpus.phases.grading import Buckets
 from encodery.corpus.phases.output import OutputFile, output_file
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.stepping import Account
@@ -24,17 +25,17 @@ COPY = f"{NEAR}/copy"
 
 @dataclass(frozen=True)
 class Part:
-    """The documents of a language from some tasks of `filter`, one behind the other: one file."""
+    """The documents of a language from some tasks of `filter`, one behind the other: a file for each bucket."""
 
     language: str
     number: int
     first: int
     last: int
 
-    @property
-    def folder(self) -> str:
-        """A folder's name for the language, whatever a record calls it."""
-        return quote(self.language, safe="").replace(".", "%2E")[:100] or NO_LANGUAGE
+    def file(self, bucket: str, suffix: str) -> Path:
+        """Its file; the name of its folder is made of the language, whatever a record calls that."""
+        folder = quote(self.language, safe="").replace(".", "%2E")[:100] or NO_LANGUAGE
+        return Path(folder) / f"{bucket}{'-' if bucket else ''}{self.number:05d}.{suffix}"
 
 
 def parts_of(filtered: Filtered) -> list[list[Part]]:
@@ -71,6 +72,8 @@ class Write:
     filtered: Filtered
     parts: Sequence[Sequence[Part]]
     format: OutputFormat
+    buckets: Buckets | None
+    """None where no perplexity is measured."""
 
     def __call__(self, task: int, into: Path) -> None:
         account = Account()
@@ -79,15 +82,17 @@ class Write:
         account.save(into)
 
     def _write(self, part: Part, into: Path, account: Account) -> None:
+        files: dict[str, OutputFile] = {}
         with ExitStack() as opened:
-            file: OutputFile | None = None
             for pages in self._kept(part, account):
                 with account.timed(WRITE):
-                    if file is None:  # a part may have nothing but copies
-                        path = into / part.folder / f"{part.number:05d}.{self.format}"
-                        path.parent.mkdir(exist_ok=True)
-                        file = opened.enter_context(output_file(path, self.format))
-                    file.write(pages)
+                    by_bucket = self.buckets.sort(pages, account.ledger) if self.buckets else {"": pages}
+                    for bucket, alike in by_bucket.items():
+                        if bucket not in files:  # a part may have nothing but copies
+                            path = into / part.file(bucket, self.format)
+                            path.parent.mkdir(exist_ok=True)
+                            files[bucket] = opened.enter_context(output_file(path, self.format, bucket))
+                        files[bucket].write(alike)
 
     def _kept(self, part: Part, account: Account) -> Iterator[list[Page]]:
         for pages, copies in self.filtered.pages(part.language, part.first, part.last):

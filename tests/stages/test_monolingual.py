@@ -1,0 +1,147 @@
+"""A recipe that learns to translate from text of each language alone: its folder, scores and card; continued after a
+kill to the same bits; stopped when it is stuck; and what is refused."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from encodery.artifact import read_manifest
+from encodery.config import read_json
+from encodery.errors import Interrupted, UserError
+from encodery.recipe import load_recipe
+from encodery.stages import open_run, run
+from encodery.stages import stuck as detector
+from encodery.stages.engine import Run
+from encodery.stages.graph import selected, stages_of
+from encodery.train.log import read_log
+from tests.conftest import own_copy
+from tests.stages.stopping import weights_after_stops
+
+pytest.importorskip("sacrebleu")
+
+RECIPE = """
+name = "alone"
+[model]
+family = "xlm"
+preset = "xnli15-1024"
+[model.config]
+num_hidden_layers = 1
+hidden_size = 16
+num_attention_heads = 2
+max_position_embeddings = 32
+num_languages = 2
+[corpus]
+inputs = [{ path = "en.txt", language = "en" }, { path = "de.txt", language = "de" }]
+valid_fraction = 0.2
+[tokenizer]
+type = "byte-bpe"
+vocab_size = 283
+[pretrain]
+steps = 2
+max_seqlen = 16
+tokens_per_step = 256
+valid_max_tokens = 500
+precision = "fp32"
+[finetune.text]
+task = { type = "translation", max_seqlen = 24 }
+monolingual = { language_pairs = [["en", "de"]], steps = 7, round_trip_sentences = 5, denoise = [[0, 1.0], [6, 0.0]] }
+tokens_per_step = 211
+evaluate_every = 3
+checkpoint_every = 2
+keep = "best"
+best_metric = "round_trip_bleu"
+log_every = 1
+precision = "fp32"
+optimizer = { lr = 1e-3, warmup_steps = 2 }
+[finetune.both]
+train = { there = "pairs.{en,de}" }
+dev = { there = "dev.{en,de}" }
+task = { type = "translation", max_seqlen = 24 }
+monolingual = { language_pairs = [["en", "de"]], steps = 3, round_trip_sentences = 3 }
+tokens_per_step = 211
+precision = "fp32"
+"""
+WORDS = {"red": "rot", "dog": "Hund", "cat": "Katze", "runs": "läuft", "big": "groß", "sees": "sieht", "two": "zwei"}
+
+
+def write_text(folder: Path) -> None:
+    """The project: other text in each language, a few pairs, and a recipe."""
+    for seed, name, count in ((1, "{}.txt", 47), (2, "pairs.{}", 11), (3, "dev.{}", 5)):
+        draw = random.Random(seed)
+        texts = [[draw.choice([*WORDS]) for _ in range(draw.randint(2, 4))] for _ in range(2 * count)]
+        half = name.endswith("txt")
+        english, german = (texts[:count], texts[count:]) if half else (texts[:count], texts[:count])
+        sides = {"en": english, "de": [[WORDS[word] for word in words] for words in german]}
+        for language, lines in sides.items():
+            text = ("\n\n" if half else "\n").join(f"{' '.join(words)}." for words in lines)
+            (folder / name.format(language)).write_text(text + "\n", encoding="utf-8")
+    (folder / "alone.toml").write_text(RECIPE)
+
+
+def opened(*changes: str) -> Run:
+    return open_run(load_recipe(Path("alone.toml"), changes), Path("alone.toml"), Console(quiet=True))
+
+
+def trained(*changes: str, stage: str = "finetune.text") -> Path:
+    some = opened(*changes)
+    run(some, selected(stages_of(some), [stage]))
+    return some.artifact(f"{stage}.1")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose recipe has run to its end."""
+    folder = tmp_path_factory.mktemp("alone")
+    write_text(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        some = opened()
+        run(some, stages_of(some))
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of one's own, also the current directory."""
+    return own_copy(finished, tmp_path / "alone", monkeypatch)
+
+
+def test_a_model_comes_out_that_translates_both_ways(finished: Path) -> None:
+    folder = finished / "runs/alone/finetune/text/1"
+    assert read_json(folder / "encodery.json")["directions"] == [["en", "de"], ["de", "en"]]
+    metrics = read_manifest(folder).metrics
+    assert metrics["steps"] == 7
+    assert {"round_trip_bleu", "copied en-de", "empty de-en", "repeated en-de"} <= metrics["dev"].keys()
+    assert metrics["best"]["metric"] == "round_trip_bleu"
+    card = (folder / "README.md").read_text()
+    assert "- text: en.txt" in card
+    assert "not from labelled examples" in card
+
+
+def test_the_terms_are_logged_and_denoising_fades(finished: Path) -> None:
+    lines = read_log(finished / "runs/alone/finetune/text/1/log.jsonl")
+    steps = [line for line in lines if line["event"] == "step"]
+    assert all(line["back_translation_loss"] > 0 for line in steps)
+    assert ["denoise_loss" in line for line in steps] == [True] * 6 + [False]
+    assert not any("pairs_loss" in line for line in steps)
+    assert [line["step"] for line in lines if line["event"] == "eval"] == [3, 6, 7]
+
+
+def test_pairs_are_learned_beside_the_text_and_dev_pairs_decide(finished: Path) -> None:
+    folder = finished / "runs/alone/finetune/both/1"
+    steps = [line for line in read_log(folder / "log.jsonl") if line["event"] == "step"]
+    assert {"denoise_loss", "back_translation_loss", "pairs_loss"} <= steps[-1].keys()
+    metrics = read_manifest(folder).metrics
+    assert [*metrics["dev"]][:3] == ["bleu", "chrf", "round_trip_bleu"]
+    assert "- text: de.txt" in (folder / "README.md").read_text()
+    page = (finished / "runs/alone/report/report.html").read_text()
+    assert "3 steps over text of each language of en-de alone, with the pairs of pairs.{en,de}." in page
+
+
+def test_a_killed_run_ends_with_the_same_bits(project: Path) -> None:
+    whole = weights_after_stops(lambda: trained("--set=x") if False else trained("output=whole"), [])
+    assert weights_after_stops(lambda: trained("output=parts"), [1, 5]) == whole
