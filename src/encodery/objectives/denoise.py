@@ -43,7 +43,9 @@ def noisy(
     place = np.arange(len(starts)) - first[owner]
     stream = streams[owner]
     # a word at i goes to where i + U(0, k + 1) stands among the others (the paper; XLM's code draws from U(0, k))
-    wanted = place + uniform(extend(stream, _SHUFFLE, place)) * (config.word_shuffle + 1 if config.word_shuffle else 0)
+    wanted = place + uniform(extend(stream, _SHUFFLE, place)) * (
+        config.word_shuffle + 1 if config.word_shuffle else 0
+    )
     order = np.lexsort((wanted, owner))
     order = order[_stays(uniform(extend(stream, _DROP, place)), owner, first, config.word_drop)[order]]
     blank = uniform(extend(stream, _BLANK, place)) < config.word_blank

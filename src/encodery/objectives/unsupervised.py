@@ -126,7 +126,8 @@ class Unsupervised:
         counts = {term: sum(part.term == term for part in self._parts) for term in TERMS}
         weights: Float64[np.ndarray, "parts steps"] = np.array(
             [
-                values_at(knots_of(getattr(self._config, part.term), max(1, num_steps - 1)), steps) / counts[part.term]
+                values_at(knots_of(getattr(self._config, part.term), max(1, num_steps - 1)), steps)
+                / counts[part.term]
                 for part in self._parts
             ]
         )

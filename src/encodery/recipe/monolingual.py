@@ -41,7 +41,7 @@ def check_monolingual(table: MonolingualTable | None, task: str, has_pairs: bool
     from."""
     if table is None:
         if not has_pairs:
-            raise ValueError('missing key \'train\': give train = "FILE"')
+            raise ValueError("missing key 'train': give train = \"FILE\"")
         return
     if task != "translation":
         raise ValueError(f'monolingual text teaches translation, not {task}; set task.type = "translation"')

@@ -27,7 +27,10 @@ def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
     """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk; both of
     two aligned files."""
     return {
-        f"{split}.{name}" if name else split: {"file": path, "sha256": ", ".join(map(sha256, paths_of(run.base / path)))}
+        f"{split}.{name}" if name else split: {
+            "file": path,
+            "sha256": ", ".join(map(sha256, paths_of(run.base / path))),
+        }
         for split in SPLITS
         for name, path in files_by_name(getattr(table, split)).items()
     }
