@@ -25,7 +25,7 @@ class Sides:
     def __call__(self, order: Order) -> Done:
         self.orders.append(order)
         seconds = {"ours": 2.0, "datatrove": 8.0, "daft": 4.0}[order.engine] / order.workers
-        return Done(seconds, {"read": 1.0}, 40, 4000, "0.1", peak_bytes=10**8, others_cores=0.0)
+        return Done(seconds, {"read": 1.0}, {}, 40, 4000, "0.1", peak_bytes=10**8, others_cores=0.0)
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_all_cases_are_measured(sides: Sides, tmp_path: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert [(line["case"], line["ratio"]) for line in lines(out)] == [
         ("pipeline/datatrove", 4.0),
+        ("step/read", 1.0),
         ("workers", 2.0),
         ("memory", 1.0),
     ]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from encodery.bench.corpus_figures import against_result, memory_result, workers_result
+from encodery.bench.corpus_figures import against_result, memory_result, step_results, workers_result
 from encodery.bench.corpus_sides import Done
 from encodery.bench.crawl import Crawl, CrawlFile
 
@@ -14,7 +14,13 @@ def crawl(html_bytes: int) -> Crawl:
 
 
 def done(seconds: float, **values: Any) -> Done:
-    known = {"steps": {"read": 1.0, "tiny": 1e-9}, "documents": 40, "characters": 4000, "version": "0.10.1"}
+    known = {
+        "steps": {"read": 1.0, "tiny": 1e-9},
+        "facts": {"kept_mb": 7.0},
+        "documents": 40,
+        "characters": 4000,
+        "version": "0.10.1",
+    }
     return Done(**{"seconds": seconds, "peak_bytes": 10**8, "others_cores": 0.05, **known, **values})
 
 
@@ -35,6 +41,18 @@ def test_a_rate_is_html_a_second() -> None:
     assert (metric["ours_documents"], metric["peer_characters"]) == (40, 4000)
     assert metric["ours_ms_per_mb.read"] == 10.0
     assert "ours_ms_per_mb.tiny" not in metric
+    assert metric["kept_mb"] == 7.0
+
+
+def test_steps_that_both_have_are_side_by_side() -> None:
+    ours = [done(10.0, steps={"read": 2.0, "gopher": 1.0, "repetition": 4.0, "repair": 1.0})]
+    theirs = [done(40.0, steps={"read": 1.0, "extract": 3.0, "Gopher Repetition": 10.0, "MinHash stage 1": 7.0})]
+    found = [*step_results(CRAWL, ours, theirs)]
+    assert [(result.case, result.ours, result.peer, result.ratio) for result in found] == [
+        ("step/read", 50.0, 25.0, 2.0),
+        ("step/heuristics", 20.0, 10.0, 2.0),
+    ]
+    assert found[0].peer_name == "datatrove 0.10.1"
 
 
 def test_two_workers_are_against_one() -> None:

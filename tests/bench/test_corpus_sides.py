@@ -56,7 +56,9 @@ def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_a_report_becomes_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = '{"seconds": 2.5, "steps": {"read": 1.0}, "documents": 7, "characters": 11, "version": "1.0"}'
+    report = (
+        '{"seconds": 2.5, "steps": {"read": 1.0}, "facts": {}, "documents": 7, "characters": 11, "version": "1.0"}'
+    )
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\necho '{report}'\n")
     program.chmod(0o755)

@@ -28,6 +28,7 @@ TASKS = {
     "entities": "token-classification",
     "answer": "question-answering",
     "fill_mask": "fill-mask",
+    "translate": "translation",
 }
 
 

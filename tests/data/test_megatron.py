@@ -20,7 +20,7 @@ TEXT: Documents = [[[5, 6], [7, 8, 9]], [[1]], [[2, 2, 2], [3], [4, 4, 4, 4, 4]]
 
 def megatron_writes(prefix: Path, documents: Documents, dtype: type = np.uint16) -> None:
     """What `IndexedDatasetBuilder` with `_IndexWriter` does (Megatron-LM, megatron/core/datasets)."""
-    codes = {
+    codes: dict[type, int] = {
         np.uint8: 1,
         np.int8: 2,
         np.int16: 3,
@@ -34,7 +34,7 @@ def megatron_writes(prefix: Path, documents: Documents, dtype: type = np.uint16)
     with prefix.with_name(prefix.name + ".bin").open("wb") as file:
         for document in documents:
             for sentence in document:
-                array = np.array(sentence, dtype=dtype)
+                array: np.ndarray = np.array(sentence, dtype=dtype)
                 file.write(array.tobytes(order="C"))
                 lengths.append(array.size)
                 pointers.append(pointer)

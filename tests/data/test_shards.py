@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from encodery.data import shard_writer
 from encodery.data.language_spool import LanguageSpool
 from encodery.data.shard_writer import Document, ShardStats, write_shards
-from encodery.data.shards import Offsets, Shards, flat_ranges
+from encodery.data.offsets import Offsets
+from encodery.data.shards import Shards, flat_ranges
 from encodery.errors import UserError
 from tests.data.synthetic import VOCAB_SIZE, documents, in_format_2, stored
 
@@ -112,7 +113,7 @@ def test_an_error_in_the_documents_is_passed_on(tmp_path: Path) -> None:
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=5), min_size=1, max_size=4))
 def test_offsets_over_shards_are_offsets_of_the_whole(sizes: list[list[int]]) -> None:
     parts = [np.cumsum([0, *lengths]) for lengths in sizes]
-    split, whole = Offsets(parts), Offsets([np.cumsum([0, *(size for part in sizes for size in part)])])
+    split, whole = Offsets.of(parts), Offsets.of([np.cumsum([0, *(size for part in sizes for size in part)])])
     assert (len(split), split.end) == (len(whole), whole.end)
     items, values = np.arange(len(whole) + 1), np.arange(-1, whole.end + 2)
     assert split.at(items).tolist() == whole.at(items).tolist()

@@ -54,7 +54,10 @@ def test_a_table_of_both_sides_goes_from_the_first_to_the_second() -> None:
         ({**RECORD, "translation": ""}, "translation is empty; remove or repair the record"),
         ({**RECORD, "translation": 7}, "translation = 7 is not a string; repair the record"),
         ({**RECORD, "source_language": ["en"]}, "source_language = ['en'] is not a string; repair the record"),
-        ({"text": "a"}, "no column 'translation'; the columns are: text; set fields.translation to the one that holds"),
+        (
+            {"text": "a"},
+            "no column 'translation'; the columns are: text; set fields.translation to the one that holds",
+        ),
         ({"translation": TABLE}, "translation holds the languages en, de, fr; "),
         ({"translation": {}}, "translation holds the languages none; "),
         ({"translation": {"en": "a"}}, "translation holds the languages en; "),

@@ -180,7 +180,7 @@ def test_write_makes_the_files_of_the_demo(tmp_path: Path) -> None:
     files = sorted(str(path.relative_to(tmp_path / "a")) for path in (tmp_path / "a").rglob("*.*"))
     assert files == sorted(
         [f"{folder}/{language}.txt" for folder in ("corpus", "corpus-valid") for language in LANGUAGES]
-        + [f"{folder}/{split}.jsonl" for folder in ("reviews", "topics") for split in SPLITS]
+        + [f"{folder}/{split}.jsonl" for folder in ("reviews", "topics", "translation") for split in SPLITS]
     )
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

@@ -3,6 +3,7 @@
 import gzip
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from encodery.errors import UserError
 from encodery.files.moses_zip import read_moses_zip
 
 
-def packed(path: Path, **members: str | bytes) -> Path:
+def packed(path: Path, **members: Any) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
             archive.writestr(name, text)
@@ -18,7 +19,8 @@ def packed(path: Path, **members: str | bytes) -> Path:
 
 
 def read(path: Path, languages: tuple[str, str] = ("en", "de")) -> list[tuple[str, str, str]]:
-    return [(place.rpartition("!")[2], *sides) for place, *sides in read_moses_zip(path, languages)]
+    pairs = read_moses_zip(path, languages)
+    return [(place.rpartition("!")[2], source, target) for place, source, target in pairs]
 
 
 def fails(path: Path, languages: tuple[str, str] = ("en", "de")) -> str:

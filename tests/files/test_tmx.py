@@ -24,7 +24,7 @@ def memory(*units: str) -> bytes:
 
 
 def read(data: bytes, languages: tuple[str, str] = ("en", "de")) -> list[Row]:
-    return list(read_tmx(io.BufferedReader(io.BytesIO(data)), "a.tmx", languages))  # type: ignore[arg-type]
+    return list(read_tmx(io.BufferedReader(io.BytesIO(data)), "a.tmx", languages))
 
 
 def fails(data: bytes, languages: tuple[str, str] = ("en", "de")) -> str:

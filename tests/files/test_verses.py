@@ -11,7 +11,7 @@ from tests.files.test_markup import BOMB
 
 
 def read(data: bytes) -> list[tuple[int, str, str]]:
-    return list(read_verses(io.BufferedReader(io.BytesIO(data)), "a.xml"))  # type: ignore[arg-type]
+    return list(read_verses(io.BufferedReader(io.BytesIO(data)), "a.xml"))
 
 
 def fails(data: bytes) -> str:

@@ -32,7 +32,7 @@ def test_they_are_those_of_a_sort(vocabulary: int, beams: int, never: tuple[int,
 def test_the_best_may_all_stand_in_one_group() -> None:
     groups, beams = 11, 5
     logits = torch.zeros(1, beams, GROUP * groups)
-    places = 3 + groups * torch.arange(2 * beams)
+    places = 3 * GROUP + torch.arange(2 * beams)
     logits[0, 2, places] = torch.linspace(9.0, 5.0, 2 * beams)
     _, parents, tokens = best_continuations(logits.clone(), torch.zeros(1, beams), 2 * beams)
     assert parents[0].tolist() == [2] * 2 * beams

@@ -25,6 +25,7 @@ PREDICTIONS: Mapping[str, Mapping[str, Any]] = {
     "question-answering": {"answer": None, "start": None, "end": None, "score": 0.875},
     "fill-mask": {"predictions": [{"token": "oven", "token_id": 7, "score": 0.5, "sequence": "the oven"}]},
     "feature-extraction": {"embedding": [0.5, -1.0, 2.0]},
+    "translation": {"translation": "Größe", "score": 0.5},
     "multiple-choice": {"label": 1, "choice": "b", "score": 0.75, "scores": [0.25, 0.75]},
 }
 

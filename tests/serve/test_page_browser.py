@@ -30,7 +30,7 @@ VIEWS = {
     "odd": "token-classification", "reviews": "text-classification", "emotions": "text-classification",
     "stars": "text-classification",
     "answers": "question-answering", "masked": "fill-mask", "vectors": "feature-extraction",
-    "choices": "multiple-choice", EVIL: "token-classification",
+    "choices": "multiple-choice", "translations": "translation", EVIL: "token-classification",
 }  # fmt: skip
 NASTY = 'It\'s "quoted" \\ $(touch oops) `id` ${HOME} !x\n\ttwo lines; Riga 🚀 ﷽ é <b>&amp;</b> %s {0}'
 WATCH = """
@@ -314,6 +314,24 @@ def test_choices_are_compared(page: Page) -> None:
     result = run(page, "and so", "x\ny\n")
     expect(result.locator(".verdict")).to_have_text("y 71.0%")
     assert rows(result, "Choices and scores") == [["x", "", "25.0%"], ["y (predicted)", "", "71.0%"]]
+
+
+def test_a_translation_stands_beside_its_text(page: Page) -> None:
+    choose(page, "translations")
+    page.get_by_label("From and to").select_option("de → ar")
+    with page.expect_request("**/v1/translation") as sent:
+        result = run(page, "Ein Hund.")
+    record = {"text": "Ein Hund.", "source_language": "de", "target_language": "ar"}
+    assert sent.value.post_data_json["inputs"] == record
+    sides = result.locator(".sides")
+    assert [text.strip() for text in sides.locator("p").all_inner_texts()] == ["Ein Hund.", "كلب."]
+    assert sides.locator("p").nth(1).get_attribute("lang") == "ar"
+    boxes = [sides.locator("p").nth(place).bounding_box() for place in (0, 1)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] != boxes[1]["x"] or boxes[0]["y"] != boxes[1]["y"]
+    expect(result.locator(".score")).to_contain_text("81.0%")
+    expect(result.locator("ol")).to_contain_text("40.0%")
 
 
 def test_an_answer_of_another_form_is_shown_as_it_is(page: Page) -> None:

@@ -26,6 +26,7 @@ MODELS = {"sentiment": "text-classification", "ner": "token-classification", "qa
     "words": "fill-mask",
     "vectors": "feature-extraction",
     "choices": "multiple-choice",
+    "translations": "translation",
 }
 
 

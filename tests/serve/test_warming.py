@@ -22,6 +22,7 @@ from encodery.serve.predictor import Predictor, load
 from encodery.serve.warming import lengths_up_to, stretched, version_of, warm_up
 from tests.serve.conftest import LABELS
 from tests.tasks.conftest import CONFIG, make_tokenizer
+from tests.tasks.translating import make_translator
 
 HEADS = {
     "text-classification": ("sequence",),
@@ -117,3 +118,14 @@ def test_the_version_is_that_of_names_and_contents(tmp_path: Path) -> None:
     assert len(set(versions)) == 4
     assert all(re.fullmatch("[0-9a-f]{16}", version) for version in versions)
     assert version_of(tmp_path) == versions[-1]
+
+
+def test_a_translator_is_warmed_up_by_a_translation_of_each_kind(tmp_path: Path) -> None:
+    """Its record says a direction, it tells all of them, and its encoder has vectors to give."""
+    info = {"task": "translation", "directions": [["en", "de"]], "max_seqlen": 17}
+    save_folder(tmp_path, ModelFolder(FAMILIES["bert"], make_translator(CONFIG), make_tokenizer(), info=info))
+    ready = warm_up(load(tmp_path), "m", tmp_path, 40)
+    assert ready.sample == {"text": "a", "source_language": "en", "target_language": "de"}
+    told = read_info(ready.info)
+    assert (told.task, [*map(list, told.directions)], told.embeds) == ("translation", [["en", "de"]], True)
+    assert ready.tokens_per_second > 0

@@ -1,5 +1,6 @@
 """From a recipe with `[corpus.clean]` to documents, a vocabulary and shards by language; what makes it stale."""
 
+import gzip
 import io
 import json
 import re
@@ -94,7 +95,7 @@ def test_the_corpus_comes_first_and_is_learned_from(recipe: Path) -> None:
         "report.html",
     }
     phases = re.findall(r"^  (\w+) +(\d+/\d+) tasks, \d+s$", said, re.MULTILINE)
-    expected = [("extract", 4), ("paragraphs", 1), ("filter", 4), ("near", 1), ("clusters", 1), ("write", 2)]
+    expected = [("extract", 4), ("paragraphs", 1), ("filter", 4), ("near", 1), ("clusters", 1), ("write", 1)]
     assert phases == [(name, f"{tasks}/{tasks}") for name, tasks in expected]
     for split in ("train", "valid"):
         assert Shards.open(begun.artifact("shards") / split).languages == ("de", "en")
@@ -117,8 +118,9 @@ def test_the_card_and_the_manifest_say_what_it_is(recipe: Path) -> None:
     console = Console(file=io.StringIO(), width=120, record=True)
     console.print(describe(begun.artifact("corpus")))
     shown = console.export_text()
-    assert re.search(r"^ documents +53 *$", shown, re.MULTILINE)
-    assert re.search(r"^ lost.near/copy +[\d,]+ characters, 1 documents, 1 paragraphs *$", shown, re.MULTILINE)
+    assert re.search(r"^near +53 +262 ", shown, re.MULTILINE)
+    assert re.search(r"^near/copy +1 +1 ", shown, re.MULTILINE)
+    assert re.search(r"^en +40 +197 ", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,7 @@ def test_a_new_file_makes_it_stale(recipe: Path) -> None:
 
 def test_stopped_it_continues(recipe: Path) -> None:
     path = recipe.parent / "crawl" / "en1.jsonl.gz"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
+    path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
     with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
         build(recipe)
     assert states(recipe)["corpus"] == "continue"

@@ -1,4 +1,4 @@
-"""A recipe that translates: from aligned files to folders, scores, card and report, and what is refused on the way."""
+"""A recipe that translates: from aligned files to folders, scores, card and report, and what is refused."""
 
 import json
 import random
@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import encodery
-from encodery.artifact import read_manifest
+import encodery as encodery_module
+from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
+from encodery.deploy import choose
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
-from encodery.stages import open_run, run
+from encodery.stages import exporting_translators, open_run, run
 from encodery.stages.engine import Run, plan
 from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
@@ -52,7 +53,7 @@ precision = "fp32"
 train = { there = "train.{en,de}", back = "train.{de,en}" }
 dev = { first = "dev.{en,de}", second = "dev.{de,en}" }
 test = "test.jsonl"
-task = { type = "translation", max_seqlen = 24, dropout = 0.0, label_smoothing = 0.05, generation = { num_beams = 2 } }
+task = { type = "translation", max_seqlen = 24, dropout = 0.0, generation = { num_beams = 2 } }
 epochs = 14
 tokens_per_step = 350
 evaluate_every = 70
@@ -131,7 +132,9 @@ def test_both_directions_are_learned_by_one_model(model: Path) -> None:
     assert metrics["test"]["chrf"] > 40
     assert {*metrics["test"]["languages"]} == {"en-de", "de-en", "average"}
     assert metrics["test"]["languages"]["de-en"]["examples"] == 11
-    assert metrics["test"]["intervals"]["bleu"][0] <= metrics["test"]["bleu"] <= metrics["test"]["intervals"]["bleu"][1]
+    assert (
+        metrics["test"]["intervals"]["bleu"][0] <= metrics["test"]["bleu"] <= metrics["test"]["intervals"]["bleu"][1]
+    )
     assert metrics["test"]["signature"]["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|")
     assert metrics["best"]["metric"] == "bleu"
     assert metrics["dev"]["bleu"] == pytest.approx(metrics["best"]["value"])
@@ -142,7 +145,7 @@ def test_a_folder_remembers_what_it_can_translate(model: Path) -> None:
     assert info["task"] == "translation"
     assert info["directions"] == [["en", "de"], ["de", "en"]]
     assert info["generation"] == {"num_beams": 2}
-    predictor = encodery.load(model)
+    predictor = encodery_module.load(model)
     assert isinstance(predictor.task, Translation)
     predictions = predictor.predict(
         [
@@ -218,10 +221,14 @@ def test_either_file_makes_the_stage_stale(project: Path) -> None:
     assert stale == ["finetune.both.1", "report"]
 
 
-def failing(*changes: str) -> str:
+def run_changed(*changes: str) -> None:
     some = opened(*changes)
+    run(some, [stage for stage in stages_of(some) if stage.name != "report"])
+
+
+def failing(*changes: str) -> str:
     with pytest.raises(UserError) as error:
-        run(some, [stage for stage in stages_of(some) if stage.name != "report"])
+        run_changed(*changes)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -231,26 +238,29 @@ def failing(*changes: str) -> str:
     [
         (["finetune.scratch.task.source_language=xx", "finetune.scratch.lora={ r = 2 }"], "lora"),
         (["finetune.both.lora={ r = 2 }"], "finetune: lora is not for translation, whose model is trained whole"),
-        (["finetune.both.best_metric=accuracy"], "finetune.both.best_metric = 'accuracy'; one of bleu, chrf, loss is"),
+        (
+            ["finetune.both.best_metric=accuracy"],
+            "finetune.both.best_metric = 'accuracy'; one of bleu, chrf, loss is",
+        ),
         (["finetune.both.train=train.{en,fr}"], "train.fr: no such file"),
-        (["finetune.scratch.task.max_seqlen=8", "finetune.scratch.train=long.tsv"], "nothing to learn from within task.max_seqlen = 8; raise it"),
+        (
+            ["finetune.scratch.task.max_seqlen=8", "finetune.scratch.train=long.tsv"],
+            "nothing to learn from within task.max_seqlen = 8; raise it",
+        ),
         (["finetune.both.task.language=en"], "a translation has two; give source_language and target_language"),
         (["finetune.scratch.model=1"], "unknown key 'finetune.scratch.model'"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_a_line(project: Path, changes: list[str], message: str) -> None:
-    with pytest.raises(UserError) as error:
-        some = opened(*changes)
-        run(some, [stage for stage in stages_of(some) if stage.name != "report"])
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+    assert message in failing(*changes)
 
 
 def test_languages_that_are_missing_are_named_by_line(project: Path) -> None:
     (project / "test.jsonl").write_text('{"text": "red dog", "translation": "rot Hund"}\n')
     changes = ['finetune.both.train="test.jsonl"', "finetune.both.dev=test.jsonl"]
-    assert "test.jsonl:1: source_language is missing; give it in the record, or for all records as task.source_lang" in (
-        failing(*changes)
+    assert (
+        "test.jsonl:1: source_language is missing; give it in the record, or for all records as task.source_lang"
+        in (failing(*changes))
     )
 
 
@@ -273,9 +283,7 @@ def test_an_empty_line_is_named(project: Path) -> None:
 Encodery = Callable[..., tuple[int, str, str]]
 
 
-def test_the_command_line_translates_empty_and_long_texts(
-    project: Path, encodery: Encodery, model: Path
-) -> None:
+def test_the_command_line_translates_empty_and_long_texts(project: Path, encodery: Encodery, model: Path) -> None:
     words = "red dog runs. " * 167
     texts = ["", "red dog runs.", f"{words}\n\ntwo cat"]
     records = [{"text": text, "source_language": "en", "target_language": "de"} for text in texts]
@@ -293,7 +301,10 @@ def test_the_command_line_translates_empty_and_long_texts(
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"text": "a", "source_language": "xx"}, "source_language = 'xx' is not one of the model's languages (en, de)"),
+        (
+            {"text": "a", "source_language": "xx"},
+            "source_language = 'xx' is not one of the model's languages (en, de)",
+        ),
         ({"text": "a"}, "from which language to which is not said; give source_language and target_language, one of"),
         ({"text": "a", "source_language": "en", "target_language": "en"}, "the direction en-en was not trained"),
         ({"text": "a", "language": "en"}, "unknown key 'language'; allowed: text, translation, source_language"),
@@ -312,7 +323,7 @@ def test_a_model_without_decoder_says_what_translates(project: Path, encodery: E
     (project / "in.jsonl").write_text('{"text": "a", "target_language": "de"}\n')
     code, _, error = encodery("predict", "runs/words/pretrain", "--file", "in.jsonl")
     assert code == 2
-    assert "this model does fill-mask and has no decoder; a model trained by task.type = \"translation\"" in (
+    assert 'this model does fill-mask and has no decoder; a model trained by task.type = "translation"' in (
         " ".join(error.split())
     )
 
@@ -336,3 +347,36 @@ def test_a_translator_can_be_trained_on(project: Path) -> None:
     run(some, [stage for stage in stages_of(some) if stage.name == "finetune.both.1"])
     metrics = read_manifest(project / "runs/further/finetune/both/1").metrics
     assert metrics["test"]["chrf"] > 40
+
+
+def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr(choose, "SECONDS", 0.01)
+    monkeypatch.setattr(exporting_translators, "thread_counts", lambda: (1,))
+    monkeypatch.setattr(exporting_translators, "LENGTHS", (8,))
+    monkeypatch.setattr(exporting_translators, "EXTREMES", ("", "a", "😀" * 40))
+    options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl")
+    code, out, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
+    assert code == 0, error
+    assert "scores on 22 dev examples" in " ".join(out.split())
+    verify(project / "bundle")
+    facts = read_json(project / "bundle/encodery.json")["export"]
+    assert facts["metric"]["figures"]["bleu"]["difference"] == 0.0
+    assert facts["parity"]["relative_error"] < 1e-5
+    records = [{"text": "two cat. red dog runs.\n\nbig", "target_language": "de"}, {"text": "", "target_language": "en"}]
+    found, expected = (
+        encodery_module.load(folder).predict(records) for folder in ("bundle", "runs/words/finetune/both/1")
+    )
+    assert [one["translation"] for one in found] == [one["translation"] for one in expected]
+    assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=1e-4)
+    code, out, _ = encodery("inspect", "bundle")
+    assert code == 0
+    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", "--data", "test.jsonl")
+    assert code == 2
+    assert "--dtype int8: a model that translates is exported in fp32; give --dtype fp32" in " ".join(error.split())
+
+
+def test_inspect_shows_a_translator(model: Path, encodery: Encodery) -> None:
+    code, out, _ = encodery("inspect", str(model))
+    assert code == 0
+    assert "en-de" in out

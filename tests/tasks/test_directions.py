@@ -25,8 +25,14 @@ def test_they_are_those_of_the_data_in_its_order() -> None:
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ((None, "de"), "source_language is missing; give it in the record, or for all records as task.source_language"),
-        (("en", None), "target_language is missing; give it in the record, or for all records as task.target_language"),
+        (
+            (None, "de"),
+            "source_language is missing; give it in the record, or for all records as task.source_language",
+        ),
+        (
+            ("en", None),
+            "target_language is missing; give it in the record, or for all records as task.target_language",
+        ),
         (("en", "en"), "source_language and target_language are both 'en'; a translation is between two languages"),
     ],
 )

@@ -11,7 +11,9 @@ from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.unigram import UnigramSpec
 from tests.tasks.conftest import WORDS, make_tokenizer
 
-TEXT = ["A river sees the city. The baker, who is dull, finds the river! 河が町を見る。「犬」。 Ünter früh? 3 cats."] * 7
+TEXT = [
+    "A river sees the city. The baker, who is dull, finds the river! 河が町を見る。「犬」。 Ünter früh? 3 cats."
+] * 7
 PLAIN = make_tokenizer()
 TOKENIZERS = (
     PLAIN,

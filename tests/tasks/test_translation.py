@@ -10,7 +10,7 @@ from encodery.batch import IGNORE_INDEX, Batch, pack
 from encodery.data.epochs import Epochs
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.errors import UserError
-from encodery.model.generation import Hypothesis
+from encodery.model.search import Hypothesis
 from encodery.tasks.directions import Directions
 from encodery.tasks.judging import Judging
 from encodery.tasks.languages import Languages
@@ -18,7 +18,7 @@ from encodery.tasks.task import TaskConfig, Trainable
 from encodery.tasks.translation import Translation, TranslationConfig
 from encodery.text.tokenizer import Tokenizer
 from tests.tasks.conftest import CONFIG, WORDS
-from tests.tasks.translating import BOTH, IDS, ONE, example, make_task, make_translator
+from tests.tasks.translating import BOTH, ONE, example, make_task, make_translator
 
 EXAMPLES = [
     example("the river sees", "a city"),
@@ -104,7 +104,10 @@ def test_gradients_do_not_depend_on_the_cut_into_micro_batches() -> None:
     task, model = make_task(), make_translator().double()
     batch = packed(task)
     whole = torch.autograd.grad(task.loss(model, batch).losses["tokens"], [*model.parameters()])
-    parts = [torch.autograd.grad(task.loss(model, part).losses["tokens"], [*model.parameters()]) for part in batch.split(13)]
+    parts = [
+        torch.autograd.grad(task.loss(model, part).losses["tokens"], [*model.parameters()])
+        for part in batch.split(13)
+    ]
     assert len(parts) == 3
     for expected, *found in zip(whole, *parts, strict=True):
         torch.testing.assert_close(torch.stack(found).sum(0), expected)
@@ -176,8 +179,8 @@ def test_overflow_may_be_an_error_or_a_cut() -> None:
     with pytest.raises(UserError) as error:
         make_task(on_overflow="error").encode(long)
     assert str(error.value) == (
-        'a:1: more than max_seqlen = 11 tokens, and on_overflow = "error"; shorten the text, raise max_seqlen, or set '
-        'on_overflow = "window"'
+        'a:1: more than max_seqlen = 11 tokens, and on_overflow = "error"; shorten the text, raise max_seqlen, or '
+        'set on_overflow = "window"'
     )
     cut = make_task(on_overflow="truncate").encode(long)
     assert cut.truncated
@@ -218,7 +221,11 @@ def test_a_folder_remembers_directions_and_generation() -> None:
 @pytest.mark.parametrize(
     ("directions", "languages", "message"),
     [
-        (BOTH, Languages(), "the model has no vectors of languages and cannot know into which of de, en to translate"),
+        (
+            BOTH,
+            Languages(),
+            "the model has no vectors of languages and cannot know into which of de, en to translate",
+        ),
         (BOTH, Languages({"en": 0}), "'de' is not one of the model's languages (en); name the languages of the data"),
         (ONE, Languages({}), "'en' is not one of the model's languages (none: config.json has no lang2id)"),
     ],
@@ -239,7 +246,9 @@ def test_the_table_says_the_languages_of_examples_that_do_not() -> None:
 
 
 def test_the_table_has_two_languages() -> None:
-    with pytest.raises(UserError, match="language = 'en': a translation has two; give source_language and target_lang"):
+    with pytest.raises(
+        UserError, match="language = 'en': a translation has two; give source_language and target_lang"
+    ):
         TranslationConfig.parse({"type": "translation", "language": "en"}, "r.toml")
 
 

@@ -4,8 +4,8 @@ import torch
 
 from encodery.data.translations import TranslationExample
 from encodery.model.config import EncoderConfig
-from encodery.model.generation import GenerationConfig
 from encodery.model.heads import BERT_HEADS
+from encodery.model.search import GenerationConfig
 from encodery.model.translator import Translator
 from encodery.tasks.directions import Directions
 from encodery.tasks.languages import Languages

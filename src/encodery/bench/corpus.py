@@ -20,6 +20,7 @@ from encodery.bench.corpus_figures import (
     WORKERS,
     against_result,
     memory_result,
+    step_results,
     workers_result,
 )
 from encodery.bench.corpus_sides import Done, run_side
@@ -37,7 +38,8 @@ LEAST = 16
 FULL, QUICK = Rounds(rounds=3, repeats=1), Rounds(rounds=1, repeats=0)
 FULL_SIZE, QUICK_SIZE = 1024, 64
 """Megabytes of HTML in the large one."""
-FILTERS = ("gopher quality", "gopher repetition")
+FILTERS = ("gopher repetition", "gopher quality", "fineweb")
+"""The heuristics that ours takes by default, in its order."""
 PEERS = ("datatrove", "daft")
 CASES = (*(f"{AGAINST}/{peer}" for peer in PEERS), WORKERS, MEMORY)
 Say = Callable[[str], None]
@@ -135,6 +137,8 @@ class Bench:
         runs = self._play(orders) if len(orders) > 1 else {}
         for peer in (peer for peer in peers if peer in runs):
             yield against_result(peer, crawl, runs["ours"], runs[peer])
+        if "datatrove" in runs:
+            yield from step_results(crawl, runs["ours"], runs["datatrove"])
 
     def alone(self, workers: bool, memory: bool) -> Iterator[Result]:
         """One worker and two on the large crawl, one on the small."""

@@ -4,7 +4,7 @@ Reading, MinHash, joins and groups are Daft's; extraction is resiliparse, langua
 other peer, in user functions. Of documents that share a band the first is kept, of paragraphs the first copy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from daft import DataType, col
 from daft.functions import monotonically_increasing_id
 
 from encodery.bench.corpus_datatrove import BUCKETS, CONFIDENCE, identifier, judges
+from encodery.bench.corpus_worker import Order, Ran
 
 _ROWS = 8
 _NGRAM = 5
@@ -75,14 +76,14 @@ def _judges(names: str) -> list[Any]:
     return judges([name for name in names.split(",") if name])
 
 
-def run(crawl: Path, work: Path, workers: int, model: str, filters: Sequence[str]) -> dict[str, float]:
+def run(order: Order) -> Ran:
     """Leave what is kept in `work/kept`. Daft runs all steps at the same time: no seconds for each."""
     daft.set_runner_native()
-    pages = daft.read_warc(f"{crawl}/*.warc.gz").where(col("WARC-Type") == "response")
+    pages = daft.read_warc(f"{order.crawl}/*.warc.gz").where(col("WARC-Type") == "response")
     texts = pages.select(text_of(col("warc_content")).alias("text")).where(col("text") != "")
-    known = texts.select(col("text"), language_of(col("text"), model)).where(col("score") >= CONFIDENCE)
-    if filters:
-        known = known.where(is_good(col("text"), ",".join(filters)))
+    known = texts.select(col("text"), language_of(col("text"), order.model)).where(col("score") >= CONFIDENCE)
+    if order.filters:
+        known = known.where(is_good(col("text"), ",".join(order.filters)))
     documents = known.with_column("document", monotonically_increasing_id()).collect()
     signed = documents.select(
         "document",
@@ -108,8 +109,8 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Sequence[str
     line = daft.functions.to_struct(col("line"), col("place"))
     whole = kept.groupby("document", "language").agg(line.list_agg().alias("lines"))
     whole = whole.select("document", "language", joined(col("lines")).alias("text"))
-    whole.write_parquet(str(work / "kept"), partition_cols=["language"])
-    return {}
+    whole.write_parquet(str(Path(order.work) / "kept"), partition_cols=["language"])
+    return Ran()
 
 
 def texts(work: Path) -> Iterator[str]:

@@ -29,12 +29,14 @@ from datatrove.pipeline.dedup import (
 )
 from datatrove.pipeline.dedup.minhash import MinhashConfig
 from datatrove.pipeline.dedup.sentence_dedup import SentDedupConfig
-from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
+from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.hashes import xxhash as datatrove_xxhash
 from datatrove.utils.word_tokenizers import WordTokenizer
+
+from encodery.bench.corpus_worker import Order, Ran
 
 BUCKETS = 14
 CONFIDENCE = 0.5
@@ -116,6 +118,7 @@ def judges(names: Iterable[str]) -> list[BaseFilter]:
     known = {
         "gopher quality": GopherQualityFilter(min_stop_words=None, language=words),  # its stop words are English
         "gopher repetition": GopherRepetitionFilter(language=words),
+        "fineweb": FineWebQualityFilter(language=words),
     }
     return [known[name] for name in names]
 
@@ -137,8 +140,9 @@ def identifier(model: str) -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).classify
 
 
-def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str]) -> dict[str, float]:
-    """Leave what is kept in `work/kept`; the seconds of each step, all workers together."""
+def run(order: Order) -> Ran:
+    """Leave what is kept in `work/kept`."""
+    crawl, work = Path(order.crawl), Path(order.work)
     tasks = len(list(crawl.glob("*.warc.gz")))
     words, near = Words(), MinhashConfig(num_buckets=BUCKETS, hashes_per_bucket=8)
     lines = SentDedupConfig(n_sentences=1, split_sentences=False, min_doc_words=0, min_num_sentences=0)
@@ -151,8 +155,8 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str
             [
                 Pages(str(crawl)),
                 Extract(),
-                Language(model),
-                *judges(filters),
+                Language(order.model),
+                *judges(order.filters),
                 JsonlWriter(folder["text"]),
             ],
         ),
@@ -173,10 +177,10 @@ def run(crawl: Path, work: Path, workers: int, model: str, filters: Iterable[str
     ]
     seconds: Counter[str] = Counter()
     for number, (count, steps) in enumerate(stages):
-        stats = LocalPipelineExecutor(steps, count, workers, str(work / f"log{number}")).run()
+        stats = LocalPipelineExecutor(steps, count, order.workers, str(work / f"log{number}")).run()
         for step in stats.stats:
             seconds[step.name] += step.time_stats.total
-    return {name.rpartition(": ")[2]: number for name, number in seconds.items()}
+    return Ran({name.rpartition(": ")[2]: number for name, number in seconds.items()})
 
 
 def texts(work: Path) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What the runs of `encodery bench corpus` come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from encodery.bench.corpus_sides import Done
@@ -13,6 +13,15 @@ BENCH = "corpus"
 AGAINST, WORKERS, MEMORY = "pipeline", "workers", "memory"
 TARGETS = {"datatrove": 3.0, "daft": 1.0}
 WORKERS_TARGET = 1.8
+STEP = "step"
+STEPS = {
+    "read": (("read",), ("read", "extract")),
+    "language": (("language",), ("language",)),
+    "heuristics": (("repetition", "gopher", "fineweb"), ("Gopher Repetition", "Gopher Quality", "FineWeb Quality")),
+    "paragraphs": (("paragraphs",), tuple(f"sentence-deduplication stage {n}" for n in (1, 2, 3))),
+    "near": (("near",), tuple(f"MinHash stage {n}" for n in (1, 2, 3, 4))),
+}
+"""What the steps are called that do the same on both sides, by case."""
 _UNIT = "MB/s"
 PACKAGES = ("datatrove", "fastwarc", "resiliparse", "py3langid", "fasttext-predict", "pyarrow")
 
@@ -31,6 +40,7 @@ def against_result(peer: str, crawl: Crawl, ours: Sequence[Done], theirs: Sequen
         **_kept("peer", theirs[0]),
         "ours_peak_mb": median(done.peak_bytes for done in ours) / 1e6,
         "peer_peak_mb": median(done.peak_bytes for done in theirs) / 1e6,
+        **ours[0].facts,
         **_steps("ours", crawl, ours),
         **_steps("peer", crawl, theirs),
         **_quiet([*ours, *theirs]),
@@ -38,6 +48,19 @@ def against_result(peer: str, crawl: Crawl, ours: Sequence[Done], theirs: Sequen
     name = f"{peer} {theirs[0].version}, one worker"
     middles = [median(rate) for rate in rates]
     return _result(f"{AGAINST}/{peer}", _UNIT, *middles, name, metric, {peer: theirs[0].version})
+
+
+def step_results(crawl: Crawl, ours: Sequence[Done], theirs: Sequence[Done]) -> Iterator[Result]:
+    """HTML a second of one core by step, of steps that datatrove has, too."""
+    for name, sides in STEPS.items():
+        seconds = [
+            median(sum(done.steps.get(step, 0.0) for step in steps) for done in runs)
+            for runs, steps in zip((ours, theirs), sides, strict=True)
+        ]
+        if all(seconds):
+            rates = [crawl.html_bytes / 1e6 / taken for taken in seconds]
+            peer = f"datatrove {theirs[0].version}"
+            yield _result(f"{STEP}/{name}", _UNIT, *rates, peer, _quiet([*ours, *theirs]))
 
 
 def workers_result(crawl: Crawl, one: Sequence[Done], two: Sequence[Done]) -> Result:
@@ -48,6 +71,7 @@ def workers_result(crawl: Crawl, one: Sequence[Done], two: Sequence[Done]) -> Re
         "target_ratio": WORKERS_TARGET,
         **_crawl_facts(crawl),
         "same_documents": len({(done.documents, done.characters) for done in (*one, *two)}) == 1,
+        **one[0].facts,
         **_steps("ours", crawl, one),
         **_quiet([*one, *two]),
     }

@@ -29,6 +29,8 @@ class Done:
     seconds: float
     steps: Mapping[str, float]
     """Seconds of each step, all workers together."""
+    facts: Mapping[str, float | int]
+    """What else the engine says of its run."""
     documents: int
     characters: int
     version: str

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,22 +44,29 @@ class Order:
     """Folders of packages that are looked into last."""
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What an engine says of its run."""
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Of each step, all workers together."""
+    facts: Mapping[str, float | int] = field(default_factory=dict)
+    """What else it knows."""
+
+
 def run(order: Order) -> dict[str, Any]:
     """Run it on as many cores as it has workers."""
     sys.path.extend(order.packages)
     _pin(order.workers)
     module = importlib.import_module(MODULES[order.engine])
-    crawl, work = Path(order.crawl), Path(order.work)
     started = time.perf_counter()
-    if order.engine == "ours":
-        steps = module.run(crawl, work, order.workers, order.settings)
-    else:
-        steps = module.run(crawl, work, order.workers, order.model, order.filters)
+    ran: Ran = module.run(order)
     seconds = time.perf_counter() - started
-    lengths = [len(text) - text.count("\n") for text in module.texts(work)]
+    lengths = [len(text) - text.count("\n") for text in module.texts(Path(order.work))]
     return {
         "seconds": seconds,
-        "steps": {_plain(name): taken for name, taken in steps.items()},
+        "steps": {_plain(name): taken for name, taken in ran.seconds.items()},
+        "facts": ran.facts,
         "documents": len(lengths),
         "characters": sum(lengths),
         "version": "" if order.engine == "ours" else importlib.metadata.version(order.engine),

@@ -92,3 +92,15 @@ def bench_corpus(
     from encodery.bench.corpus import run_bench
 
     run_bench(quick, json, case or [], folder, data, peers, language_model, size)
+
+
+@bench.command("translate")
+def bench_translate(
+    quick: Annotated[bool, typer.Option(help="fewer repetitions")] = False,
+    json: Annotated[bool, typer.Option("--json", help="only the JSON lines")] = False,
+    case: Annotated[list[str] | None, typer.Option(help="only these cases: decode, train/small")] = None,
+) -> None:
+    """Tokens/s of translation, greedy and by beams, and of its training, against MarianMT in transformers."""
+    from encodery.bench.translate import run_bench
+
+    run_bench(quick=quick, only_json=json, cases=case or [])

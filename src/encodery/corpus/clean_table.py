@@ -1,4 +1,4 @@
-"""`[corpus.clean]`: what is done to raw files on their way to the corpus. It only composes the tables that steps own."""
+"""`[corpus.clean]`: what is done to raw files on their way to the corpus; it composes the tables that steps own."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from encodery.config import Config
 from encodery.corpus.dedup.decontaminate import DecontaminateConfig, evaluation_files
 from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
-from encodery.corpus.inputs import InputFile
+from encodery.corpus.inputs import InputFile, input_files
 from encodery.corpus.languages.choosing import FASTTEXT
 from encodery.corpus.launch.tables import LaunchTable, LocalLaunch
 from encodery.corpus.steps.c4 import C4Config
@@ -17,6 +17,7 @@ from encodery.corpus.steps.fineweb import FineWebConfig
 from encodery.corpus.steps.gopher import GopherConfig
 from encodery.corpus.steps.language import LanguageConfig
 from encodery.corpus.steps.lines import LinesConfig
+from encodery.corpus.steps.perplexity import PerplexityConfig
 from encodery.corpus.steps.personal import PersonalConfig
 from encodery.corpus.steps.repair import RepairConfig
 from encodery.corpus.steps.repetition import RepetitionConfig
@@ -59,6 +60,8 @@ class CleanTable(Config):
     """FineWeb's rules for documents."""
     decontaminate: DecontaminateConfig | None = None
     """Documents that hold parts of evaluation sets; they are named here, so there is no default."""
+    perplexity: PerplexityConfig | None = None
+    """How well a model of good text expects each document, and its third by that; the text is named here."""
     personal: Annotated[PersonalConfig | None, Switch] = None
     """Addresses, numbers of accounts and telephones, replaced by words that say what stood there."""
     near: Annotated[NearConfig | None, Switch] = NearConfig()
@@ -86,4 +89,5 @@ def files_read(table: CleanTable, base: Path) -> list[InputFile]:
     models = [table.language.model, table.language.second or ""] if table.language else []
     lists += [model.removeprefix(FASTTEXT) for model in models if model.startswith(FASTTEXT)]
     evaluation = evaluation_files(table.decontaminate, base) if table.decontaminate else []
-    return [*(base / path for path in lists), *evaluation]
+    good = input_files(table.perplexity.good, base) if table.perplexity else []
+    return [*(base / path for path in lists), *evaluation, *good]

@@ -4,13 +4,15 @@ A file is read from its place as it is needed, a block at a time; nothing is cop
 """
 
 import glob
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from encodery.errors import UserError
+from encodery.files.stores import file_system, is_remote, reaching
+
+__all__ = ["RemoteFile", "is_remote", "remote_files"]
 
 _TAGS = ("etag", "md5hash", "content_md5", "crc32c", "checksum", "versionid", "generation")
 _TIMES = ("lastmodified", "last_modified", "mtime", "updated", "modified", "created")
@@ -39,14 +41,9 @@ class RemoteFile:
         Raises:
             OSError: it is gone, or may not be read.
         """
-        system, path = _system(self.url)
-        with _reaching(self.url):
+        system, path = file_system(self.url)
+        with reaching(self.url):
             return system.open(path, mode, block_size=_BLOCK_BYTES)
-
-
-def is_remote(path: str) -> bool:
-    """Whether an input names another place than the disk."""
-    return "://" in path
 
 
 def remote_files(url: str) -> tuple[list[RemoteFile], bool]:
@@ -56,8 +53,8 @@ def remote_files(url: str) -> tuple[list[RemoteFile], bool]:
     Raises:
         UserError: fsspec or the package for this protocol is not installed, or the place cannot be read.
     """
-    system, path = _system(url)
-    with _reaching(url):
+    system, path = file_system(url)
+    with reaching(url):
         if system.isfile(path):
             return [_file(system, url.partition("://")[0], system.info(path))], True
         is_folder = system.isdir(path)
@@ -101,35 +98,3 @@ def _or_none(function: Callable[[Any], Any], argument: object) -> object:
         return function(argument)
     except NotImplementedError:
         return None
-
-
-def _system(url: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
-    try:
-        import fsspec
-    except ImportError:
-        raise UserError(f'{url}: reading this needs the package fsspec; pip install "encodery[remote]"') from None
-    with _reaching(url):
-        try:
-            system, path = fsspec.core.url_to_fs(url)
-        except ImportError as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{url}: {reason:.200}; for s3:// pip install s3fs, for gs:// pip install gcsfs"
-            ) from None
-        except ValueError:
-            known = "s3, gs, az, hf, https"
-            raise UserError(f"{url}: no such protocol; fsspec's are allowed ({known}, ...), or a path") from None
-    return system, str(path)
-
-
-@contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    """What goes wrong on the way to a store, whatever its package raises, as one line."""
-    try:
-        yield
-    except (OSError, UserError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{url}: cannot be reached ({reason:.200}); check the address and your credentials") from None

@@ -11,8 +11,8 @@ from encodery.data.packing import epoch_order, pack_indices
 
 
 class Epochs:
-    """Packs sequences into batches of at most `tokens_per_step` tokens, those of their sources counted; `epochs(step)`
-    is the batch of a step.
+    """Packs sequences into batches of at most `tokens_per_step` tokens, those of their sources counted;
+    `epochs(step)` is the batch of a step.
 
     An example that is longer than that has a batch to itself.
     """

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from encodery.data.keyed_random import below, keyed_uint64, permute
+from encodery.data.keyed_random import below, keyed_uint64
 from encodery.data.mixture import CYCLE, Mixture
 from encodery.data.schedule import Knots, values_at
 from encodery.data.spans import Pieces, Windows
@@ -63,15 +63,18 @@ class LanguageTokens:
 
 
 def order_to_sample(windows: Windows, alpha: Knots) -> "OneByOne | None":
-    """The languages of a corpus, if alpha changes how often they are read: it is not 1 all the time, and there are
-    several.
+    """The languages of a corpus, if there are several and alpha changes how often they are read: it is not 1 all the
+    time. Where windows are shuffled in blocks, which are of one language, languages take turns whatever alpha is.
 
     Raises:
         UserError: the documents are not grouped by language, or there are more languages than turns in a cycle.
     """
-    if all(value == AS_IT_IS for _, value in alpha):
+    as_they_come = all(value == AS_IT_IS for _, value in alpha)
+    if as_they_come and windows.shuffle is None:
         return None
     tokens = LanguageTokens.of(windows)
+    if tokens is None and as_they_come:
+        return None
     if tokens is None:
         raise UserError(
             f"alpha = {alpha[0][1]} samples languages, but the token shards are not sorted by language: they were "
@@ -101,7 +104,7 @@ class OneByOne:
         seed, span = self.windows.seed, self.windows.span
         count, first = self.num_windows[language], self.tokens.first[language]
         epoch, index = np.divmod(own, count)
-        index = permute(index, count, keyed_uint64(seed, _ORDER, epoch, language))
+        index = self.windows.shuffled(index, count, keyed_uint64(seed, _ORDER, epoch, language))
         begin, copy = first + index * span, self.windows.copy_of(epoch)
         if self.windows.jitter:
             begin -= below(keyed_uint64(seed, _JITTER, copy, language), span)

@@ -199,7 +199,8 @@ def _map_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray, np.ndarray
         # where a count is odd the next array is not aligned: NumPy reads it all the same
         arrays.append(np.memmap(path, kind, "r", offset, (count,)) if count else np.empty(0, kind))
         offset += count * np.dtype(kind).itemsize
-    return np.dtype(_DTYPES[code]), *map(np.asarray, arrays)
+    lengths, pointers, bounds = map(np.asarray, arrays)
+    return np.dtype(_DTYPES[code]), lengths, pointers, bounds
 
 
 def _check_sequences(path: Path, lengths: np.ndarray, pointers: np.ndarray, item: int, size: int) -> None:

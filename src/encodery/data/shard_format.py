@@ -93,6 +93,10 @@ class ShardsManifest(Config):
     def _item_size(self, kind: str) -> int:
         return _ITEM_SIZES[{"ids": self.dtype, LANGUAGES: "uint16"}.get(kind, "uint64")]
 
+    def num_bytes(self, index: int, kind: str) -> int:
+        """What one file must have."""
+        return self.shards[index].num_records(kind) * self._item_size(kind)
+
     def check_size(self, folder: Path, index: int, kind: str) -> Path:
         """The path of one file, whose size is what this table says.
 

@@ -4,61 +4,23 @@ Several shards read exactly as one: every index and every offset here counts ove
 `shard_format` describes the files, `shard_writer` writes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64, UInt
 
+from encodery.data.offsets import Offsets, Parts, by_shard
+from encodery.data.remote_shards import RemoteArrays, read_remote, remote_arrays
+from encodery.data.shard_cache import ShardCache
 from encodery.data.shard_checks import check_contents
 from encodery.data.shard_format import LANGUAGES, ShardsManifest, read_manifest
 from encodery.data.shard_languages import GroupedLanguages, Languages, ScatteredLanguages
 from encodery.errors import UserError
+from encodery.files.stores import is_remote
 
 _COUNT_TOKENS = 1 << 22
-
-
-class Offsets:
-    """Ascending starts spread over shards, with one end after the last; `parts` are relative to their shard."""
-
-    def __init__(self, parts: list[Int64[np.ndarray, " _"]]) -> None:
-        self._parts = parts
-        self._first_index = np.cumsum([0, *(len(part) - 1 for part in parts)])
-        self._first_value = np.cumsum([0, *(part[-1] for part in parts)])
-
-    def __len__(self) -> int:
-        """Number of items (starts, not counting the end)."""
-        return int(self._first_index[-1])
-
-    @property
-    def end(self) -> int:
-        """Where the last item ends."""
-        return int(self._first_value[-1])
-
-    def at(self, index: Int[np.ndarray, " items"]) -> Int[np.ndarray, " items"]:
-        """Start of each item; `len(self)` gives the end of the last."""
-        if len(self._parts) == 1:
-            return np.asarray(self._parts[0][index])
-        starts = np.empty_like(index)
-        for shard, inside in _by_shard(self._first_index, index):
-            starts[inside] = self._parts[shard][index[inside] - self._first_index[shard]]
-            starts[inside] += self._first_value[shard]
-        return starts
-
-    def search(
-        self, values: Int[np.ndarray, " values"], side: Literal["left", "right"]
-    ) -> Int[np.ndarray, " values"]:
-        """How many items start before each value ("left"), or before or at it ("right")."""
-        if len(self._parts) == 1:
-            return np.searchsorted(self._parts[0][:-1], values, side)
-        counts = np.empty_like(values)
-        for shard, inside in _by_shard(self._first_value, values):
-            local = values[inside] - self._first_value[shard]
-            counts[inside] = np.searchsorted(self._parts[shard][:-1], local, side)
-            counts[inside] += self._first_index[shard]
-        return counts
 
 
 class Shards:
@@ -67,12 +29,14 @@ class Shards:
     def __init__(
         self,
         vocab_size: int,
-        ids: list[UInt[np.ndarray, " _"]],
+        ids: Parts,
+        num_tokens: Sequence[int],
         sentences: Offsets,
         documents: Offsets,
         languages: Languages | None = None,
         skipped: tuple[str, ...] = (),
     ) -> None:
+        """`num_tokens`: of each shard."""
         self.vocab_size = vocab_size
         self.sentences = sentences
         """First token of each sentence."""
@@ -84,18 +48,28 @@ class Shards:
         """What is wrong with each shard that was left out."""
         self._languages = languages
         self._ids = ids
-        self._first_token = np.cumsum([0, *map(len, ids)])
+        self._first_token = np.cumsum([0, *num_tokens])
 
     @classmethod
-    def open(cls, folder: Path, verify: bool = False, skip_missing: bool = False) -> "Shards":
+    def open(
+        cls, folder: Path, verify: bool = False, skip_missing: bool = False, cache: ShardCache | None = None
+    ) -> "Shards":
         """Map a folder of shards; `verify` also reads every byte and compares it with its recorded hash.
         `skip_missing` leaves out shards of which a file is missing or truncated, and notes them in `skipped`.
+
+        Where the folder says that its files lie elsewhere (`remote.json`), they are fetched into `cache` as they are
+        read, and verified then; a file that is missing is an error when its text is read. Without a cache, files
+        under a path are mapped in their place.
 
         Raises:
             UserError: a file is missing, truncated or (with `verify`) altered; names the file and the record. With
                 `skip_missing`: no shard is whole.
         """
         manifest = read_manifest(folder)
+        if (remote := read_remote(folder)) is not None:
+            if cache is not None or is_remote(remote.path):
+                return cls._of_remote(remote_arrays(folder, remote, manifest, cache or ShardCache()), manifest)
+            folder = Path(remote.path)
         arrays, skipped = {}, []
         for index in range(len(manifest.shards)):
             try:
@@ -112,11 +86,40 @@ class Shards:
         return cls(
             manifest.vocab_size,
             [shard["ids"] for shard in arrays.values()],
-            Offsets([shard["sentences"].view(np.int64) for shard in arrays.values()]),
-            Offsets([shard["documents"].view(np.int64) for shard in arrays.values()]),
+            [len(shard["ids"]) for shard in arrays.values()],
+            Offsets.of([shard["sentences"].view(np.int64) for shard in arrays.values()]),
+            Offsets.of([shard["documents"].view(np.int64) for shard in arrays.values()]),
             _languages(manifest, arrays),
             tuple(skipped),
         )
+
+    @classmethod
+    def _of_remote(cls, arrays: Mapping[str, RemoteArrays], manifest: ShardsManifest) -> "Shards":
+        """What `shards.json` says stands for the files until they are read."""
+        tokens, sentences, documents = (
+            [getattr(shard, f"num_{unit}") for shard in manifest.shards]
+            for unit in ("tokens", "sentences", "documents")
+        )
+        return cls(
+            manifest.vocab_size,
+            arrays["ids"],
+            tokens,
+            Offsets(arrays["sentences"], sentences, tokens),
+            Offsets(arrays["documents"], documents, sentences),
+            _languages(manifest, {index: {} for index in range(len(manifest.shards))}),
+        )
+
+    @staticmethod
+    def size(folder: Path) -> int:
+        """Bytes of all files of a folder of shards, wherever they lie."""
+        manifest = read_manifest(folder)
+        shards = range(len(manifest.shards))
+        return sum(manifest.num_bytes(index, kind) for index in shards for kind in manifest.kinds)
+
+    @property
+    def lie_elsewhere(self) -> bool:
+        """Whether files are fetched when they are read."""
+        return isinstance(self._ids, RemoteArrays)
 
     @property
     def num_tokens(self) -> int:
@@ -151,7 +154,7 @@ class Shards:
         if len(self._ids) == 1:
             return np.asarray(self._ids[0][flat_ranges(starts, lengths)])
         # read shard by shard, in the order of the shards, then put the ranges back in the order asked for
-        groups = _by_shard(self._first_token, starts)
+        groups = by_shard(self._first_token, starts)
         parts = [
             self._ids[shard][flat_ranges(starts[inside] - self._first_token[shard], lengths[inside])]
             for shard, inside in groups
@@ -173,7 +176,8 @@ class Shards:
     def token_counts(self) -> Int64[np.ndarray, " vocab_size"]:
         """How often each id occurs, in bounded memory; the text is read once."""
         counts = np.zeros(self.vocab_size, np.int64)
-        for ids in self._ids:
+        for shard in range(len(self._ids)):
+            ids = self._ids[shard]
             for start in range(0, len(ids), _COUNT_TOKENS):
                 counts += np.bincount(ids[start : start + _COUNT_TOKENS], minlength=self.vocab_size)
         return counts
@@ -194,16 +198,6 @@ def flat_ranges(
     index = np.repeat(starts - (ends - lengths), lengths)
     index += np.arange(index.size)
     return index
-
-
-def _by_shard(
-    bounds: Int64[np.ndarray, " bounds"], keys: Int[np.ndarray, " keys"]
-) -> list[tuple[int, Int64[np.ndarray, " _"]]]:
-    """The shards (between `bounds`) that hold some of the keys, each with the places of the keys it holds."""
-    shard = np.searchsorted(bounds[1:-1], keys, "right")
-    order = np.argsort(shard, kind="stable")
-    numbers, first = np.unique(shard[order], return_index=True)
-    return list(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
 
 
 def _languages(

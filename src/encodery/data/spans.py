@@ -14,8 +14,9 @@ With `num_copies` the text is as if it had been prepared so many times beforehan
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt64
 
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.keyed_random import below, extend, keyed_uint64, permute, uniform
 from encodery.data.shards import Shards, flat_ranges
 
@@ -69,6 +70,8 @@ class Windows:
     """Cut pieces into such with at most so many sentences."""
     num_copies: int = 0
     """How many epochs differ in more than their order; 0: all."""
+    shuffle: BlockShuffle | None = None
+    """How far apart windows may be that come together; None: anywhere in the corpus."""
 
     @property
     def num_windows(self) -> int:
@@ -80,13 +83,24 @@ class Windows:
         """The pieces of the windows at places `start : stop` of the endless order, in that order."""
         place = np.arange(start, stop)
         epoch, index = np.divmod(place, self.num_windows)
-        index = permute(index, self.num_windows, keyed_uint64(self.seed, _ORDER, epoch))
+        index = self.shuffled(index, self.num_windows, keyed_uint64(self.seed, _ORDER, epoch))
         copy = self.copy_of(epoch)
         begin = index * self.span
         if self.jitter:
             begin -= below(keyed_uint64(self.seed, _JITTER, copy), self.span)
         key = copy * self.num_windows + index if self.num_copies else place
         return self.pieces_at(place, key, begin, 0, self.shards.num_tokens)
+
+    def shuffled(
+        self,
+        index: Int64[np.ndarray, " windows"],
+        size: int | Int64[np.ndarray, " windows"],
+        seed: UInt64[np.ndarray, " windows"],
+    ) -> Int64[np.ndarray, " windows"]:
+        """Which window of an epoch of `size` is at each place of its shuffled order."""
+        if self.shuffle is None:
+            return permute(index, size, seed)
+        return self.shuffle.permute(index, size, seed, self.span)
 
     def copy_of(self, epoch: Int64[np.ndarray, " windows"]) -> Int64[np.ndarray, " windows"]:
         """Which of the different epochs each one is."""

@@ -15,14 +15,19 @@ from encodery.config import Config, read_json
 from encodery.deploy import onnx, openvino
 from encodery.deploy.graph import Reads, reads_of
 from encodery.deploy.packed_engine import PackedEngine, Session
+from encodery.deploy.step_graph import ACROSS
 from encodery.deploy.tables import load_tables
+from encodery.deploy.translator_engine import TranslatorEngine
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, read_folder, refuse_links
+from encodery.model.translator import Translator
 
 EngineName = Literal["openvino", "onnxruntime"]
 Dtype = Literal["fp32", "bf16", "int8"]
 KEY = "bundle"
 """Of `encodery.json`."""
+STEP = "step"
+"""The folder with the graph and the tables of a decoder."""
 
 
 class BundleInfo(Config):
@@ -44,7 +49,7 @@ class Bundle:
 
     folder: ModelFolder
     info: BundleInfo
-    engine: PackedEngine
+    engine: PackedEngine | TranslatorEngine
 
 
 def is_bundle(path: Path) -> bool:
@@ -71,6 +76,8 @@ def load_bundle(path: Path, threads: int | None = None) -> Bundle:
         )
     if threads is not None:
         info = info.model_copy(update={"threads": threads})
+    if isinstance(folder.model, Translator):
+        return Bundle(folder, info, open_translator(path, folder, info))
     return Bundle(folder, info, open_engine(path, folder, info))
 
 
@@ -87,6 +94,25 @@ def open_engine(
     reads: Reads = reads_of(model, info.head)
     session = open_session(graph or path, info, hidden)
     return PackedEngine(session, load_tables(path, model.config), model.config, info.head, reads)
+
+
+def open_translator(
+    path: Path, folder: ModelFolder, info: BundleInfo, graphs: Path | None = None
+) -> TranslatorEngine:
+    """What computes the bundle of a model that translates; `graphs` is the folder of its graphs while these are not
+    yet beside the tables.
+
+    Raises:
+        UserError: as `load_bundle`.
+    """
+    model = folder.model
+    assert isinstance(model, Translator)
+    graphs = graphs or path
+    source = PackedEngine(
+        open_session(graphs, info, False), load_tables(path, model.config), model.config, ACROSS, "tokens"
+    )
+    tables = load_tables(path / STEP, model.decoder_config)
+    return TranslatorEngine(source, open_session(graphs / STEP, info, False), tables, model.decoder_config)
 
 
 def open_session(path: Path, info: BundleInfo, hidden: bool = False) -> Session:

@@ -9,8 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.model.generation import GenerationConfig, Hypothesis, Targets, generate
+from encodery.model.generation import generate
 from encodery.model.heads import Model
+from encodery.model.search import GenerationConfig, Hypothesis, Targets
 from encodery.model.translator import Translator
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.model.generation import GenerationConfig, Hypothesis, Targets
+from encodery.model.search import GenerationConfig, Hypothesis, Targets
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from torch import Tensor
 from encodery.batch import Batch
 from encodery.model.attention import contiguous_heads, make_group
 from encodery.model.decoder import DecoderLayer
+from encodery.model.packed_linear import packed
 from encodery.model.rope import rotations
 from encodery.model.translator import Translator
 
@@ -21,7 +22,7 @@ class Memory:
 
     def __init__(self, model: Translator, source: Batch, beams: int, max_steps: int) -> None:
         """Encode the sources; at most `max_steps` tokens can follow, for `beams` beams of each."""
-        self._model, self._decoder = model, model.decoder
+        self._decoder, self._head = packed(model.decoder), packed(model.head)
         self._beams, self._max_steps = beams, max_steps
         self._step = 0
         self._sentences = source.num_sequences
@@ -67,7 +68,7 @@ class Memory:
             hidden = layer.add(update, hidden, layer.cross_norm, layer.attention_dropout)
             hidden = layer.feed(hidden)
         self._step += 1
-        logits: Tensor = self._model.head(decoder.norm(hidden))
+        logits: Tensor = self._head(decoder.norm(hidden))
         return logits
 
     def follow(self, parents: Int[Tensor, "sentences beams"]) -> None:

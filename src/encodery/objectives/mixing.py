@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from encodery.batch import Batch, LossOutput
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.schedule import Knots, value_at
 from encodery.data.shards import Shards
@@ -102,10 +103,11 @@ def build_objective(
     lang2id: Mapping[str, int] | None = None,
     num_steps: int = 1,
     alpha: Knots | None = None,
+    shuffle: BlockShuffle | None = None,
 ) -> Objective:
     """What a recipe's objective asks for, over shards of text and, for `tlm`, of pairs; masked LM alone is
     `Pretraining` itself. `num_steps` is the length of the run: mask rates and the `alpha` that samples
-    languages may change over the steps of theirs.
+    languages may change over the steps of theirs. `shuffle` reads text in blocks; pairs are mixed as a whole.
 
     Raises:
         UserError: as `Pretraining` and `Translation`, or `tlm` has a weight and there are no pairs.
@@ -121,12 +123,12 @@ def build_objective(
         return alpha and tuple((turns.before(step)[name], value_at(alpha, step)) for step in places)
 
     def masked() -> Objective:
-        return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"], alpha=own_alpha("mlm"))
+        return Pretraining(config, shards, *sizes, seed, lang2id, own_steps["mlm"], False, own_alpha("mlm"), shuffle)
 
     def causal() -> Objective:
         alone = config.model_copy(update={"nsp": False, "inputs": None})
-        own_seed = int(keyed_uint64(seed, _CAUSAL))
-        return Pretraining(alone, shards, *sizes, own_seed, lang2id, own_steps["clm"], True, own_alpha("clm"))
+        keys = (int(keyed_uint64(seed, _CAUSAL)), lang2id, own_steps["clm"])
+        return Pretraining(alone, shards, *sizes, *keys, True, own_alpha("clm"), shuffle)
 
     def translation() -> Objective:
         if parallel is None:

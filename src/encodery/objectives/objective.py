@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Int64, UInt64
 
 from encodery.batch import Batch, LossOutput
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.keyed_random import keyed_uint64
 from encodery.data.languages import (
     AS_IT_IS,
@@ -25,6 +26,7 @@ from encodery.data.languages import (
     order_to_sample,
 )
 from encodery.data.layout import PackedText, lay_out, num_special_tokens
+from encodery.data.lookahead import Lookahead
 from encodery.data.schedule import Knots, value_at
 from encodery.data.shards import Shards
 from encodery.data.spans import Segments, Windows
@@ -40,6 +42,8 @@ from encodery.objectives.vocabulary import Vocabulary
 
 _BLOCK_TOKENS = 1 << 15
 _BLOCKS_PER_PLAN = 8
+_PLANS_AHEAD = 64
+"""So many plans before it is read, text that lies elsewhere is fetched: some 16 million tokens."""
 _MEASURED_WINDOWS = 512
 _TRAINING, _VALIDATION = range(2)
 _WINDOWS, _SEQUENCES = range(2)
@@ -95,10 +99,12 @@ class Pretraining:
         num_steps: int = 1,
         causal: bool = False,
         alpha: Knots | None = None,
+        shuffle: BlockShuffle | None = None,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of the
         text if `lang2id` numbers them, sampled with `alpha`. `num_steps` is how long the training is, over which the
-        mask rate and alpha may change. `causal`: each next token is asked for, and no tokens are hidden.
+        mask rate and alpha may change. `causal`: each next token is asked for, and no tokens are hidden. `shuffle`
+        reads the text in blocks.
 
         Raises:
             UserError: the shards belong to another vocabulary, the corpus has too few documents for NSP, the lengths
@@ -114,7 +120,8 @@ class Pretraining:
         self._scored = CausalLM() if causal else masked_lm(config.mlm, vocabulary, shards, num_steps)
         self._inputs = config.input_format
         self._next_sentence = NextSentence(shards, self._inputs == "sentence-pair") if config.nsp else None
-        windows = shape_windows(Windows(shards, self._span, 0, config.short_sequence_probability), self._inputs)
+        windows = Windows(shards, self._span, 0, config.short_sequence_probability, shuffle=shuffle)
+        windows = shape_windows(windows, self._inputs)
         self._windows = _seeded(replace(windows, num_copies=config.mlm.duplication_factor), seed, _TRAINING)
         self._held_out = _seeded(replace(windows, jitter=False), seed, _VALIDATION)
         self._training = _stream(self._windows, seed, _TRAINING)
@@ -130,6 +137,7 @@ class Pretraining:
             sampled = SampledWindows(languages, alpha, self._windows_per_step, num_steps)
             self._training = replace(self._training, windows=sampled)
         self._steps_per_block = max(1, _BLOCK_TOKENS // tokens_per_step)
+        self._ahead = Lookahead(self._fetch_plan) if shards.lie_elsewhere else None
         self._plan = lru_cache(maxsize=1)(self._make_plan)
         self._block = lru_cache(maxsize=1)(self._make_block)
 
@@ -215,6 +223,18 @@ class Pretraining:
 
     def _make_plan(self, number: int) -> _Sequences:
         """The sequences of several blocks of training steps."""
+        if self._ahead:
+            self._ahead.ask(number + _PLANS_AHEAD)
+        return self._planned(number)
+
+    def _fetch_plan(self, number: int) -> None:
+        """Read a token of each sequence of a plan: its shard is here then."""
+        segments = self._planned(number).segments
+        there = segments.lengths.ravel() > 0
+        starts = segments.starts.ravel()[there]
+        self._shards.take_ranges(starts, np.ones_like(starts))
+
+    def _planned(self, number: int) -> _Sequences:
         windows = self._windows_per_step * self._steps_per_block * _BLOCKS_PER_PLAN
         return self._sequences(self._training, number * windows, (number + 1) * windows)
 

@@ -99,7 +99,7 @@ class Recipe(Config):
         """Where the text names languages, they are sampled as in the family's paper."""
         try:
             family = FAMILIES[values.get("model", {}).get("family", "bert")]
-            named = "clean" in values["corpus"] or any(
+            named = {"clean", "shards"} & set(values["corpus"]) or any(
                 {"language", "language_field"} & set(entry) for entry in values["corpus"]["inputs"]
             )
             return {**values, "pretrain": {"alpha": family.alpha, **values["pretrain"]}} if named else values
@@ -120,8 +120,14 @@ class Recipe(Config):
     def _stages_have_what_they_need(self) -> "Recipe":
         if (self.tokenizer or self.pretrain) and not self.corpus:
             raise ValueError("[tokenizer] and [pretrain] need text: add a [corpus] table")
-        if self.pretrain and not self.pretrain.source and not self.tokenizer:
-            raise ValueError("[pretrain] needs a vocabulary: add a [tokenizer] table")
+        shards = self.corpus.shards if self.corpus else None
+        if shards and self.tokenizer:
+            raise ValueError("[tokenizer] learns from corpus.inputs; with corpus.shards give corpus.shards.tokenizer")
+        if self.pretrain and not self.pretrain.source and not self.tokenizer and not (shards and shards.tokenizer):
+            key = "give corpus.shards.tokenizer" if shards else "add a [tokenizer] table"
+            raise ValueError(f"[pretrain] needs a vocabulary: {key}")
+        if shards and shards.tokenizer and self.pretrain and self.pretrain.source:
+            raise ValueError("[pretrain] has from, which brings its tokenizer; drop corpus.shards.tokenizer")
         if self.pretrain and self.pretrain.source:
             self._check_continued(self.pretrain.source)
         if self.corpus and not self.corpus.parallel and (self.corpus.valid_parallel or self.translates):
@@ -165,8 +171,9 @@ class Recipe(Config):
             raise ValueError(f"[pretrain] has from = {source!r:.80}, which brings its own; drop {given}")
 
     def _check_distill(self, table: DistillTable) -> None:
-        if not self.corpus:
-            raise ValueError("[distill] needs text: add a [corpus] table")
+        if not self.corpus or self.corpus.shards:
+            given = "reads corpus.inputs, and corpus.shards stands in their place"
+            raise ValueError(f"[distill] {given if self.corpus else 'needs text: add a [corpus] table'}")
         if table.vocabulary == TOKENIZER and not self.tokenizer:
             raise ValueError(f"distill.tokenizer = {TOKENIZER!r}, but there is no [tokenizer] table")
         self._check_base(DISTILL, table.teacher, BASES[:3])

@@ -12,8 +12,10 @@ from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.pair_filter import PairFilterTable
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
+from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.columns import Fields
 from encodery.data.languages import AS_IT_IS
+from encodery.data.remote_shards import ShardsTable
 from encodery.data.schedule import Alpha, changes
 from encodery.data.splits import Files
 from encodery.errors import UserError
@@ -42,7 +44,9 @@ BASES = (PRETRAIN, TRIM, EXTEND, DISTILL)
 class CorpusTable(Config):
     """`[corpus]`: the text, how it is cleaned, and the part of it that is held out."""
 
-    inputs: tuple[CorpusInput, ...] = Field(min_length=1)
+    inputs: tuple[CorpusInput, ...] = Field(default=(), min_length=1)
+    shards: ShardsTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Text that is token shards already, in place of `inputs`."""
     valid_inputs: tuple[CorpusInput, ...] = ()
     """Text to measure the validation loss on; a part of `inputs` if not given."""
     probe_inputs: tuple[CorpusInput, ...] = Field(default=(), exclude_if=lambda inputs: not inputs)
@@ -58,10 +62,22 @@ class CorpusTable(Config):
     clean: CleanTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """What is done to `inputs` before they are read; they are read as they are without it."""
 
+    @model_validator(mode="after")
+    def _is_text_or_shards(self) -> "CorpusTable":
+        if self.shards is None and not self.inputs:
+            raise ValueError('inputs are missing: give inputs = [{ path = "text" }]')
+        others = (*self.read, *((self.clean,) if self.clean else ()))
+        if self.shards is not None and others:
+            raise ValueError(
+                f"shards = {self.shards.path!r:.80} stands in place of inputs, valid_inputs, probe_inputs and clean; "
+                "give the one or the other"
+            )
+        return self
+
     @property
     def names_languages(self) -> bool:
-        """Whether any of the text to learn from is known to be in a language."""
-        return self.clean is not None or names_languages(self.inputs)
+        """Whether any of the text to learn from is known to be in a language; shards say that when they are read."""
+        return self.clean is not None or self.shards is not None or names_languages(self.inputs)
 
     @property
     def read(self) -> tuple[CorpusInput, ...]:
@@ -89,6 +105,9 @@ class PretrainTable(TrainerConfig):
     alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
     """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
     `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
+    shuffle: BlockShuffle | None = Field(default=None, exclude_if=lambda table: table is None)
+    """Read in random blocks, some at a time, so that a step's text comes from few shards; None mixes the whole
+    corpus."""
     on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
     """`skip` goes on without token shards that are missing or truncated, and counts them."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from encodery.batch import Batch
 from encodery.model.forward import Forward, Generating
-from encodery.model.generation import GenerationConfig, Hypothesis, Targets
+from encodery.model.search import GenerationConfig, Hypothesis, Targets
 from encodery.serve.answers import BadOutput, DeadlineExceeded, NotReady, Refusal
 from encodery.serve.batcher import Batcher, Unit
 from encodery.serve.predictor import Predictor

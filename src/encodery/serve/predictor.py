@@ -19,7 +19,7 @@ from encodery.errors import UserError
 from encodery.families.adapter import is_adapter, load_adapted
 from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
-from encodery.model.generation import GenerationConfig
+from encodery.model.search import GenerationConfig
 from encodery.model.translator import HEAD
 from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification

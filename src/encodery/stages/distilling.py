@@ -17,6 +17,7 @@ from encodery.recipe import BASES, PRETRAIN
 from encodery.recipe.teaching import TOKENIZER, DistillTable
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run, base_folder
+from encodery.stages.given_shards import cache_of
 from encodery.stages.pretraining import settings_of
 from encodery.stages.reading import number_languages, vocabulary_of
 from encodery.stages.saving import save_model, training_facts
@@ -57,7 +58,7 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     def text(split: str) -> Pretraining:
         return Pretraining(
             config=table.objective.text,
-            shards=Shards.open(run.artifact(shards_of(table)) / split),
+            shards=Shards.open(run.artifact(shards_of(table)) / split, cache=cache_of(run)),
             vocabulary=vocabulary_of(tokenizer),
             max_seqlen=table.max_seqlen,
             tokens_per_step=table.tokens_per_step,

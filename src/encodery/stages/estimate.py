@@ -16,6 +16,7 @@ from encodery.objectives.turns import Turns
 from encodery.recipe import PRETRAIN, PretrainTable
 from encodery.recipe.teaching import DISTILL, DistillTable
 from encodery.stages.engine import Planned, Run, base_folder
+from encodery.stages.given_shards import given_tokenizer
 from encodery.train.progress import format_duration
 
 UTILIZATION = 0.35
@@ -58,7 +59,8 @@ def _pretrained_config(run: Run, table: PretrainTable) -> EncoderConfig:
     """The sizes of the model that is pretrained: of the folder it continues from, or of `[model]`."""
     if table.source:
         return read_sizes(base_folder(run, table.source))
-    assert run.recipe.tokenizer is not None
+    if run.recipe.tokenizer is None:
+        return run.recipe.model.encoder(given_tokenizer(run).vocab_size)
     return run.recipe.model.encoder(run.recipe.tokenizer.vocab_size)
 
 

@@ -114,9 +114,7 @@ def read_labelled(read: Read, columns: Any, files: Mapping[str, Path], most: int
     return Labelled(examples, records, names)
 
 
-def _read(
-    read: Read, columns: Any, files: Mapping[str, Path], most: int | None
-) -> Iterator[tuple[Any, Record, str]]:
+def _read(read: Read, columns: Any, files: Mapping[str, Path], most: int | None) -> Iterator[tuple[Any, Record, str]]:
     for name, path in files.items():
         for source, record in islice(read_records(path), most):
             example = read(source, record, columns)

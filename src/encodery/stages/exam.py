@@ -18,6 +18,7 @@ from encodery.families.folder import load_folder
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.objective import Pretraining
 from encodery.stages.engine import Metrics, Run, Stage
+from encodery.stages.given_shards import cache_of
 from encodery.stages.reading import vocabulary_of
 from encodery.train.device import pick_device
 from encodery.train.loss import mean_metrics
@@ -55,7 +56,7 @@ def build_exam(run: Run, into: Path, work: Path, model: str, shards: str, exam: 
         return {}
     objective = Pretraining(
         config=ObjectiveConfig(nsp=False),
-        shards=Shards.open(run.artifact(shards) / VALID),
+        shards=Shards.open(run.artifact(shards) / VALID, cache=cache_of(run)),
         vocabulary=vocabulary_of(folder.tokenizer),
         max_seqlen=exam.max_seqlen,
         tokens_per_step=max(exam.max_seqlen, TOKENS_AT_ONCE),

@@ -19,8 +19,10 @@ from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.stages.evaluation import files_given, read_labelled, renamed
 from encodery.stages.export_table import export_table
 from encodery.stages.exporting import Exported, export_bundle, load_for_export
+from encodery.stages.exporting_translators import export_translator
 from encodery.stages.verification import Text
 from encodery.tasks.task import Task, Trainable
+from encodery.tasks.translation import Translation
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _export(
         raise UserError(f"{model}: its task is {task.name}, which has no scores; leave --data out")
     dev = read_labelled(task.read, columns, data).examples if data else ()
     text = Text(dev, read_texts(task, columns, calibrate) if calibrate else ())
-    exported = export_bundle(model, into, settings, text, lambda line: console.print(line, markup=False))
+    export = export_translator if isinstance(task, Translation) else export_bundle
+    exported = export(model, into, settings, text, lambda line: console.print(line, markup=False))
     console.print(export_table(exported))
     return exported
 

@@ -77,7 +77,13 @@ def _text(scheme: Scheme) -> dict[str, Any]:
         for key, inputs in (("inputs", corpus.inputs), ("valid_inputs", corpus.valid_inputs))
     }
     clean = corpus.clean.deciding() if corpus.clean else None
-    return {**sources, "clean": clean, "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction}
+    shards = scheme.resolved(corpus.shards.path) if corpus.shards else None
+    return {
+        **sources,
+        "clean": clean,
+        "shards": shards,
+        "valid_fraction": None if corpus.valid_inputs else corpus.valid_fraction,
+    }
 
 
 def _check_measured(name: str, tables: Mapping[str, FinetuneTable], schemes: Mapping[str, Scheme]) -> None:

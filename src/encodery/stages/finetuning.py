@@ -129,9 +129,9 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     if note := length_note(encoded, task.reading):
         run.note(note)
     if table.train is not None and not any(item.lessons for item in encoded):
-        raise UserError(
-            f"{described(table.train)}: nothing to learn from within task.max_seqlen = {table.task.max_seqlen}; raise it"
-        )
+        longest = table.task.max_seqlen
+        files = described(table.train)
+        raise UserError(f"{files}: nothing to learn from within task.max_seqlen = {longest}; raise it")
     round_trips = round_trips_of(run, name, start, task)
     return Job(run, name, seed, start, learned, task, examples, encoded, round_trips)
 
@@ -238,7 +238,8 @@ def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
 def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     """What becomes of training texts that are longer than the model reads at once, if there are any."""
     if left := sum(not item.lessons for item in encoded):
-        return f"{left} of {len(encoded)} training texts are longer than task.max_seqlen = {reading.max_seqlen} and left out"
+        longest = reading.max_seqlen
+        return f"{left} of {len(encoded)} training texts are longer than task.max_seqlen = {longest} and left out"
     if cut := sum(item.truncated for item in encoded):
         return f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {reading.max_seqlen}"
     long = [len(item.windows) for item in encoded if item.is_long]

@@ -13,6 +13,7 @@ from encodery.corpus.inputs import CorpusInput, InputFile, fingerprint
 from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.corpus.remote import RemoteFile
+from encodery.data.remote_shards import ShardsTable
 from encodery.data.splits import paths_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
@@ -24,6 +25,7 @@ from encodery.stages.distilling import SHARDS, build_distill, check_teacher, che
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
+from encodery.stages.given_shards import build_given_shards, build_given_tokenizer, given_files
 from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
 from encodery.stages.reading import check_lengths
@@ -60,7 +62,9 @@ def stages_of(run: Run) -> list[Stage]:
     stages: list[Stage] = []
     if recipe.corpus and recipe.corpus.clean:
         stages.append(_corpus(run, recipe.corpus, recipe.corpus.clean))
-    if recipe.corpus and recipe.has_shards:
+    if recipe.corpus and recipe.corpus.shards:
+        stages += _given(run, recipe.corpus, recipe.corpus.shards)
+    elif recipe.corpus and recipe.has_shards:
         stages += _text(run, recipe.corpus)
     if recipe.pretrain:
         stages.append(_pretrain(run, recipe.pretrain, [stage.name for stage in stages]))
@@ -116,6 +120,20 @@ def _text(run: Run, corpus: CorpusTable) -> list[Stage]:
     parents = tuple(stage.name for stage in stages)
     build = partial(build_shards, folder=folder)
     stages.append(Stage(SHARDS, build, settings, inputs, (*_cleaned(corpus), *parents)))
+    if corpus.parallel:
+        stages.append(_parallel(run, corpus, parents))
+    return stages
+
+
+def _given(run: Run, corpus: CorpusTable, table: ShardsTable) -> list[Stage]:
+    """Shards that are there already, and the tokenizer that they were written with."""
+    stages = []
+    if table.tokenizer:
+        files, _ = _base(run, "corpus.shards.tokenizer", table.tokenizer)
+        stages.append(Stage(TOKENIZER, build_given_tokenizer, {}, _fingerprints(files, run.base)))
+    parents = tuple(stage.name for stage in stages)
+    prints = _fingerprints(given_files(table, run.base), run.base)
+    stages.append(Stage(SHARDS, build_given_shards, {"shards": table.path}, prints, parents))
     if corpus.parallel:
         stages.append(_parallel(run, corpus, parents))
     return stages

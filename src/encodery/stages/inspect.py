@@ -14,10 +14,13 @@ from encodery.config import read_json
 from encodery.deploy.bundle import KEY, is_bundle, load_bundle
 from encodery.errors import UserError
 from encodery.families import FAMILIES
+from encodery.families.encoder_decoder import DECODER, ENCODER, is_translator
 from encodery.families.folder import check_folder, refuse_links
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.stages.corpus_screen import LEDGER, corpus_screen, read_ledger
 from encodery.stages.engine import RUN_FILE
+from encodery.tasks.directions import KEY as DIRECTIONS
+from encodery.tasks.directions import Directions
 from encodery.text.folder import has_tokenizer
 from encodery.text.tokenizer import Tokenizer
 
@@ -84,27 +87,41 @@ def _model(path: Path, tokenizer: Tokenizer | None) -> dict[str, Any]:
     config = read_json(path / "config.json")
     shapes = WeightFiles(path).shapes
     parameters = sum(math.prod(shape) for shape in shapes.values())
-    family = FAMILIES.get(str(config.get("model_type")))
-    if family:
+    if is_translator(config) or config.get("model_type") in FAMILIES:
         check_folder(path, tokenizer)
-    their_keys = {key: family.their_key(key) if family else key for key in CONFIG_KEYS}
-    facts = {key: config[theirs] for key, theirs in their_keys.items() if theirs in config}
+    facts = {**_sizes(config), **_directions(path)}
     return {**facts, WEIGHTS: f"{len(shapes)} tensors, {parameters:,} numbers"}
+
+
+def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `config.json` says; of an encoder with a decoder, what both tables say."""
+    if is_translator(config):
+        sides = {name: _sizes(table) for name in (ENCODER, DECODER) if isinstance(table := config.get(name), Mapping)}
+        return {f"{name}.{key}": value for name, sizes in sides.items() for key, value in sizes.items()}
+    family = FAMILIES.get(str(config.get("model_type")))
+    their_keys = {key: family.their_key(key) if family else key for key in CONFIG_KEYS}
+    return {key: config[theirs] for key, theirs in their_keys.items() if theirs in config}
+
+
+def _directions(path: Path) -> dict[str, str]:
+    """From which language to which a model translates, if it does."""
+    info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
+    if DIRECTIONS not in info:
+        return {}
+    return {DIRECTIONS: ", ".join(Directions.read(info, f"{path}/encodery.json").names)}
 
 
 def _bundle(path: Path) -> dict[str, Any]:
     """Raises `UserError` if its parts do not belong together."""
     folder = load_bundle(path).folder
-    config = read_json(path / "config.json")
-    keys = {key: folder.family.their_key(key) for key in CONFIG_KEYS}
-    sizes = {key: config[theirs] for key, theirs in keys.items() if theirs in config}
+    sizes = {**_sizes(read_json(path / "config.json")), **_directions(path)}
     return {**folder.info[KEY], **sizes, "tables and graph": ", ".join(sorted(_graph_files(path)))}
 
 
 def _graph_files(path: Path) -> Iterator[str]:
-    for file in path.iterdir():
+    for file in path.rglob("*"):
         if file.suffix in (".safetensors", ".xml", ".bin", ".onnx"):
-            yield f"{file.name} {file.stat().st_size:,} bytes"
+            yield f"{file.relative_to(path)} {file.stat().st_size:,} bytes"
 
 
 def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def _card(run: Run, start: ModelFolder) -> ModelCard:
     assert recipe.corpus is not None
     assert recipe.pretrain is not None
     inputs = [source.path for source in recipe.corpus.inputs]
+    inputs += [recipe.corpus.shards.path] if recipe.corpus.shards else []
     inputs += [name for entry in recipe.corpus.parallel for name in entry.paths] if recipe.translates else []
     return ModelCard(
         recipe.name,

@@ -83,6 +83,7 @@ class Reading:
             lang2id=self._lang2id,
             num_steps=self.table.total_steps,
             alpha=alpha,
+            shuffle=self.table.shuffle if split == TRAIN else None,
         )
 
 

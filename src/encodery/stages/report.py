@@ -16,8 +16,6 @@ from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
 from encodery.stages.mistakes import mistakes
-from encodery.stages.parallel import PARALLEL
-from encodery.stages.report_parallel import parallel_section
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.report_pretraining import (
     distill_results,
@@ -49,8 +47,6 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
     sections = []
     if metrics_of(run, "shards"):
         sections.append(_text_section(run))
-    if metrics_of(run, PARALLEL):
-        sections.append(parallel_section(run))
     if recipe.pretrain:
         sections.append(pretrain_section(run))
     if revisions := _revisions(run):
@@ -76,13 +72,15 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
 def _text_section(run: Run) -> Section:
     shards = metrics_of(run, "shards")
     header = ("part", "documents", "sentences", "tokens", "unigram entropy (nats)")
-    rows = [
-        (part, *(f"{facts[key]:,}" for key in header[1:4]), f"{facts['unigram_entropy']:.3f}")
-        for part, facts in shards.items()
-    ]
+    rows = [(part, *(f"{facts[key]:,}" for key in header[1:4]), _entropy(facts)) for part, facts in shards.items()]
     size = metrics_of(run, "tokenizer").get("vocab_size")  # None: the tokenizer is that of a model
     vocabulary = [f"{size:,} tokens in the vocabulary."] if size else []
     return Section("Text", vocabulary, tables=[Table("The text as tokens", header, rows)])
+
+
+def _entropy(facts: Mapping[str, Any]) -> str:
+    """Shards that were written elsewhere may come without it."""
+    return f"{facts['unigram_entropy']:.3f}" if "unigram_entropy" in facts else "not counted"
 
 
 def _revisions(run: Run) -> dict[str, Mapping[str, Any]]:

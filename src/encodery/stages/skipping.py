@@ -6,6 +6,7 @@ from typing import Any
 
 from encodery.data.shards import Shards
 from encodery.stages.engine import Run
+from encodery.stages.given_shards import cache_of, check_room
 from encodery.train.log import TrainLog
 
 
@@ -13,11 +14,14 @@ def open_shards(run: Run, split: str) -> Shards:
     """The shards of a split, without those that cannot be read if the recipe says so.
 
     Raises:
-        UserError: one is missing or truncated, and `pretrain.on_missing_shard` is "error"; or all are.
+        UserError: one is missing or truncated, and `pretrain.on_missing_shard` is "error"; or all are; or those that
+            lie elsewhere cannot be read through the cache.
     """
     table = run.recipe.pretrain
     skip = table is not None and table.on_missing_shard == "skip"
-    return Shards.open(run.artifact("shards") / split, skip_missing=skip)
+    folder = run.artifact("shards") / split
+    check_room(run, folder)
+    return Shards.open(folder, skip_missing=skip, cache=cache_of(run))
 
 
 def skipped(shards: Mapping[str, Shards]) -> dict[str, Any]:

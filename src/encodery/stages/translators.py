@@ -58,8 +58,8 @@ def _fresh(run: Run, task: TranslationConfig, directions: Directions, seed: int)
         names = sorted(directions.languages)
         if len(names) > config.num_languages:
             raise UserError(
-                f"finetune: the pairs are in {len(names)} languages ({', '.join(names)}), but model.config.num_languages "
-                f"= {config.num_languages}; raise it"
+                f"finetune: the pairs are in {len(names)} languages ({', '.join(names)}), but "
+                f"model.config.num_languages = {config.num_languages}; raise it"
             )
         lang2id = {name: number for number, name in enumerate(names)}
     return ModelFolder(family, with_dropout(model, task.dropout), tokenizer, settings=settings_of(lang2id))

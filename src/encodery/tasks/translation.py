@@ -19,14 +19,14 @@ from encodery.data.translations import TranslationExample, TranslationFields, in
 from encodery.errors import UserError
 from encodery.files.records import Record
 from encodery.model.forward import Forward, Generating
-from encodery.model.generation import GenerationConfig, Hypothesis, Targets
 from encodery.model.heads import Model
+from encodery.model.search import GenerationConfig, Hypothesis, Targets
 from encodery.model.translator import HEAD, CrossInit, Translator
 from encodery.tasks.directions import KEY, Directions
 from encodery.tasks.judging import Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Sums, scores
-from encodery.tasks.metrics.translation import Sentences, sentence_errors, translation_sums, translation_signatures
+from encodery.tasks.metrics.translation import Sentences, sentence_errors, translation_signatures, translation_sums
 from encodery.tasks.pieces import Piece, cut_pieces, joined
 from encodery.tasks.windows import Encoded, Reading, Window
 from encodery.text.encoding import Cut
@@ -258,7 +258,7 @@ class TranslationConfig(Reading):
     target_language: str | None = Field(default=None, min_length=1)
     """The language of translations that do not say theirs."""
     label_smoothing: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """The share of each label that all words of the vocabulary get (Szegedy et al. 2016; 0.1 in Vaswani et al. 2017)."""
+    """The share of each label that all words of the vocabulary get; 0.1 in Vaswani et al. 2017, 5.4."""
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Of hidden states and attention, in training; that of the model that it starts from if not given."""
     cross_attention: CrossInit = "fresh"

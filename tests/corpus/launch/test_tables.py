@@ -20,6 +20,7 @@ class Holder(Config):
     ("values", "expected"),
     [
         ({"type": "local", "workers": 3}, LocalLaunch(workers=3)),
+        ({"workers": 3}, LocalLaunch(workers=3)),
         ({"type": "ray"}, RayLaunch()),
         ({"type": "slurm", "partition": "cpu"}, SlurmLaunch(partition="cpu")),
     ],

@@ -1,5 +1,6 @@
 """The whole pipeline: what comes out, and that it is the same whoever runs it and whatever happens meanwhile."""
 
+import gzip
 import io
 import json
 import os
@@ -18,14 +19,16 @@ import zstandard
 from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
+from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import LocalLaunch, RayLaunch, finished_tasks
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.steps.c4 import C4Config
+from encodery.corpus.steps.perplexity import PerplexityConfig
 from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
 
-PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 2}
+PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 1}
 
 
 def documents(into: Path, language: str) -> list[dict[str, Any]]:
@@ -158,10 +161,10 @@ def test_ranges_and_runs_of_any_size_do_the_same(
     crawl: Crawl, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is bounded by ranges of hashes and runs of records: with little of it there are more of both."""
-    monkeypatch.setattr("encodery.corpus.phases.runs.RECORDS_AT_ONCE", 7)
+    monkeypatch.setattr("encodery.corpus.phases.runs.RECORDS_AT_ONCE", 61)
     done = crawl.run(tmp_path)
-    assert done["paragraphs"] > 20
-    assert done["near"] > 20
+    assert done["paragraphs"] > 3
+    assert done["near"] == 14
     assert crawl.result(tmp_path) == expected
 
 
@@ -194,6 +197,33 @@ def test_steps_can_be_left_out(crawl: Crawl, tmp_path: Path) -> None:
     assert len(documents(tmp_path / "into", "en")) == 3 * 13 + 3
 
 
+def test_documents_are_sorted_by_perplexity(crawl: Crawl, tmp_path: Path) -> None:
+    good = CorpusInput(path="en0.jsonl.gz", language="en")
+    config = PerplexityConfig(good=(good,), order=2, vocab_size=60, keep=("head", "tail", "all"))
+    table = TABLE.model_copy(update={"perplexity": config})
+    assert list(crawl.run(tmp_path, table=table)) == ["models", *list(PHASES)[:-1], "grade", "write"]
+    files = list(crawl.result(tmp_path, table))
+    assert files == [
+        "documents/de/all-00000.jsonl.zst",
+        "documents/en/head-00000.jsonl.zst",
+        "documents/en/tail-00000.jsonl.zst",
+        "ledger",
+    ]
+    found = {
+        bucket: [page for page in documents(tmp_path / "into", "en") if page["bucket"] == bucket]
+        for bucket in config.keep
+    }
+    assert len(found["tail"]) == 16, "40 % of 40"
+    assert 0 < len(found["head"]) <= 12, "30 %, but for what is as good as the worst of these"
+    scores = {bucket: [page["scores"]["perplexity"] for page in pages] for bucket, pages in found.items()}
+    assert max(scores["head"]) < min(scores["tail"])
+    assert crawl.run(tmp_path, table=table) == dict.fromkeys(["models", *list(PHASES)[:-1], "grade", "write"], 0)
+    (tmp_path / "again").mkdir()
+    ledger = crawl.cleaning(tmp_path, table).collect(tmp_path / "again").ledger
+    assert ledger.counts["buckets/middle", "documents"] == 40 - 16 - len(found["head"])
+    assert ledger.steps[-2:] == ["near", "buckets"]
+
+
 def test_parquet(crawl: Crawl, tmp_path: Path) -> None:
     from pyarrow import parquet
 
@@ -209,6 +239,7 @@ def test_parquet(crawl: Crawl, tmp_path: Path) -> None:
     assert {row["language"] for row in rows} == {"de"}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
     """On a real disk of 200 kB, then on the same one with room."""
     script = (
@@ -246,12 +277,26 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
 def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Crawl, tmp_path: Path) -> None:
     bad = Crawl(tmp_path / "bad")
     path = bad.base / "en1.jsonl.gz"
-    path.write_bytes(b"no gzip")
+    path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
     (tmp_path / "work").mkdir()
     with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
         bad.run(tmp_path / "work")
     path.write_bytes((crawl.base / "en1.jsonl.gz").read_bytes())
     assert bad.run(tmp_path / "work")["extract"] == 1
+
+
+def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_path: Path) -> None:
+    cut = Crawl(tmp_path / "cut")
+    path = cut.base / "en1.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-700])
+    (tmp_path / "work").mkdir()
+    assert cut.run(tmp_path / "work") == PHASES
+    (tmp_path / "into").mkdir()
+    ledger = cut.cleaning(tmp_path / "work").collect(tmp_path / "into").ledger
+    ((place, what),) = ledger.damage
+    assert place.startswith(str(path))
+    assert "ends too early" in what
+    assert 13 + 16 <= ledger.counts["left/read/en", "documents"] < 13 + 13 + 16
 
 
 def test_steps_are_switched_by_a_word() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.reading.html import TooDeepError, html_text
+from encodery.corpus.reading.html import UnreadablePageError, html_text
 from encodery.errors import UserError
 
 TEXT = "This is a sentence of some length that a reader of the page came for. " * 5
@@ -61,9 +61,16 @@ def test_trafilatura_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("element", ["<div>", "<b>", "<a><b><i>", "<span class='x'>", "<custom-thing>", "<svg><g>"])
 def test_pages_nested_too_deep_are_refused_at_once(element: str) -> None:
     started = time.process_time()
-    with pytest.raises(TooDeepError, match="elements are nested deeper than 500"):
+    with pytest.raises(UnreadablePageError, match="elements are nested deeper than 500") as refused:
         html_text(f"<html><body>{element * 50_000}{TEXT}", "main-content")
     assert time.process_time() - started < 10
+    assert refused.value.reason == "deep"
+
+
+def test_pages_of_too_many_elements_are_refused() -> None:
+    with pytest.raises(UnreadablePageError, match="400,001 tags; at most 400,000 are read") as refused:
+        html_text("<p>" * 400_001, "main-content")
+    assert refused.value.reason == "large"
 
 
 def test_long_pages_are_not_deep() -> None:

@@ -183,6 +183,7 @@ READ_OR_NAMED = {
     "example.warc": 1,
     "example-wget-1-14.warc.gz": 1,
     "post-test.warc.gz": 0,
+    "sample.warc.txt": 3,  # with ends of line that someone has converted
 }
 """The pages in each file of which its README says what it holds."""
 
@@ -198,7 +199,6 @@ def test_real_crawl_files(shared_data: Path) -> None:
         expected = {
             "example.arc.gz": ["0"],
             "example.warc": ["4061"],
-            "sample.warc.txt": ["0", "617", "1310", "1959"],
         }.get(name, [])
-        assert [place for place, _ in ledger.damage] == [f"{path}!{offset}" for offset in expected], name
+        assert {place for place, _ in ledger.damage} == {f"{path}!{offset}" for offset in expected}, name
     assert set(READ_OR_NAMED) <= set(files)

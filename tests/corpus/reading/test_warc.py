@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.reading import warc
+from encodery.corpus.reading import members, warc
 from encodery.corpus.reading.warc import Record, read_records
 from tests.corpus.reading.crawl import packed, record
 
@@ -41,9 +41,9 @@ def test_records_as_fastwarc_reads_them() -> None:
 
 
 def test_the_place_is_the_offset_of_the_member_or_in_it() -> None:
-    members = [gzip.compress(each, mtime=0) for each in RECORDS]
-    starts = [str(sum(map(len, members[:number]))) for number in range(5)]
-    assert summary(b"".join(members)) == [(start, str(number)) for number, start in enumerate(starts)]
+    parts = [gzip.compress(each, mtime=0) for each in RECORDS]
+    starts = [str(sum(map(len, parts[:number]))) for number in range(5)]
+    assert summary(b"".join(parts)) == [(start, str(number)) for number, start in enumerate(starts)]
     inside = ["0", *(f"0+{start}" for start in STARTS[1:])]
     for whole in (gzip.compress(b"".join(RECORDS)), zstandard.compress(b"".join(RECORDS))):
         assert summary(whole) == [(place, str(number)) for number, place in enumerate(inside)]
@@ -64,10 +64,19 @@ def test_ends_of_records_as_writers_have_them(end: bytes) -> None:
     assert ([each.header["warc-target-uri"][-1] for each in found], damage) == (list("01234"), [])
 
 
-def test_headers_that_end_their_lines_with_lf() -> None:
-    head, _, content = RECORDS[0].partition(b"\r\n\r\n")
-    found, damage = read(head.replace(b"\r", b"") + b"\n\n" + content)
-    assert (found[0].header["warc-type"], damage) == ("conversion", [])
+def test_files_whose_ends_of_line_were_converted() -> None:
+    data = b"".join(record(b"one\r\ntwo\r\n\r\nthree", "conversion") for _ in range(3)).replace(b"\r\n", b"\n")
+    for whole in (data, data.rstrip(b"\n")):
+        found, damage = read(whole)
+        assert [each.data[each.start :].rstrip(b"\n") for each in found] == [b"one\ntwo\n\nthree"] * 3
+        assert damage == []
+
+
+def test_a_converted_record_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warc, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr(members, "_PLAIN_BYTES", 100)
+    long = record(b"text " * 100, "conversion") + b"text " * 300
+    assert read(long.replace(b"\r", b""))[1] == [("0", "a record of more than 1,000 bytes")]
 
 
 def replaced(number: int, old: bytes, new: bytes) -> bytes:

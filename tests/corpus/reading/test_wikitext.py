@@ -33,7 +33,7 @@ NAMESPACES = frozenset({"file", "datei", "category", "kategorie"})
         ("<nowiki>[x]</nowiki> __NOTOC__", "[x]"),
         ("在-{zh-hans:计算机; zh-hant:電腦}-上，-{T|zh-cn:甲;zh-tw:乙}--{原文}-", "在计算机上，甲原文"),
         ("an {{open template\nand what follows", "an open template\nand what follows"),
-        ("a ]] b }} c |} d </ref> e", "a b c |} d e"),
+        ("a ]] b }} c |} d </ref> e", "a b c d e"),
         ("", ""),
     ],
 )

@@ -14,7 +14,9 @@ from encodery.errors import UserError
 
 
 def repaired(text: str, **options: Any) -> str:
-    return RepairStep(RepairConfig(**options)).repaired(text)
+    page = Page(text, "a:1")
+    RepairStep(RepairConfig(max_lost=1.0, **options))([page], Ledger())
+    return page.text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,17 @@ def test_what_is_no_character_goes() -> None:
     assert repaired("half \ud800 a pair").encode() == b"half  a pair"
 
 
+def test_what_was_changed_is_counted() -> None:
+    ledger = Ledger()
+    pages = [Page("schÃ¶n\nclean\ngrÃ¼n", "a:1"), Page("a\u00adb\u00ad", "a:2"), Page("clean", "a:3")]
+    RepairStep(RepairConfig())(pages, ledger)
+    assert {key: n for key, n in ledger.counts.items() if key[1] == "changes"} == {
+        ("repair/encoding", "changes"): 2,
+        ("repair/characters", "changes"): 2,
+    }
+    assert ledger.samples["repair/encoding"][0][1]["text"] == "schön"
+
+
 def test_composition() -> None:
     assert repaired("e\u0301") == "e\u0301"
     assert repaired("e\u0301", nfc=True) == "é"
@@ -93,6 +106,8 @@ STEP = RepairStep(RepairConfig(nfc=True))
 
 @given(st.text(max_size=60))
 def test_repaired_text_is_repaired(text: str) -> None:
-    once = STEP.repaired(text)
+    page = Page(text, "a:1")
+    STEP([page], Ledger())
+    once = page.text
     once.encode()
     assert not set(once) & {"\x00", "\x07", "\x85", "\ufeff", "\u2028"}

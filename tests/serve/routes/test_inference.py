@@ -86,6 +86,17 @@ def test_records_are_rows_of_tensors() -> None:
     assert models["question-answering"].asked[0][:2] == (rows, "predict")
 
 
+def test_translations_have_a_tensor_for_each_language() -> None:
+    models = one_of_each()
+    inputs = [tensor("text", "a", "b"), tensor("source_language", "en", "de"), tensor("target_language", "de", "en")]
+    reply = ask(service_of(models), "/v2/models/translation/infer", {"inputs": inputs})
+    assert models["translation"].asked[0][0][1] == {"text": "b", "source_language": "de", "target_language": "en"}
+    found = {output["name"]: output["data"] for output in reply.json["outputs"]}
+    assert found["translation"] == ["Größe"] * 2
+    assert found["score"] == [0.5, 0.5]
+    assert json.loads(found["prediction"][0]) == {"translation": "Größe", "score": 0.5}
+
+
 def test_whole_records() -> None:
     models = one_of_each()
     record = {"text": "a", "choices": ["b", "c"]}

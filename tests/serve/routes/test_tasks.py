@@ -14,6 +14,7 @@ RECORDS: dict[str, Any] = {
     "question-answering": {"question": "Who?", "context": "Ada"},
     "fill-mask": {"text": "the [MASK]"},
     "feature-extraction": "Ada",
+    "translation": {"text": "size", "source_language": "en", "target_language": "de"},
     "multiple-choice": {"text": "Ada", "choices": ["a", "b"]},
 }
 

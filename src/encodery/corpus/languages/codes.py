@@ -1,7 +1,7 @@
 """Codes of languages as recipes have them: two letters (ISO 639-1) where there are such, else three (ISO 639-3).
 
-Models and data sets write the same language as `en`, `eng`, `eng_Latn` or `__label__eng`; folders and `languages = [...]`
-need one name for it.
+Models and data sets write the same language as `en`, `eng`, `eng_Latn` or `__label__eng`; folders and `languages =
+[...]` need one name for it.
 """
 
 from functools import cache

@@ -5,6 +5,7 @@ Such a file is data, but its reader trusts it: what can be checked before it is 
 """
 
 import importlib.util
+import mmap
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ MAX_BYTES = 8 << 30
 _HEADER = struct.Struct("<2i12id3i2q")
 """Magic, version; twelve settings and the sampling threshold; sizes of the dictionary (fastText's `Args::load`,
 `Dictionary::load`)."""
+_LONGEST = 1000
 _MAGIC, _VERSION, _SUPERVISED, _LABEL = 793712314, 12, 3, "__label__"
 _OF_WIKIPEDIA = {"als": "gsw", "bh": "bho"}
 """Where Wikipedia's codes, which lid.176 has, are not ISO's: `als` is Alemannic, in ISO 639-3 Tosk Albanian."""
@@ -28,9 +30,8 @@ class FastText:
     """A supervised fastText model whose labels are languages."""
 
     def __init__(self, path: Path) -> None:
-        num_labels = checked_labels(path)
+        labels = checked_labels(path)
         self._model = _library().load_model(str(path))
-        labels, _ = self._model.predict("a", k=num_labels, threshold=-1.0)
         codes = [label.removeprefix(_LABEL) for label in labels]
         wikipedia = "en" in codes
         self._names = {
@@ -68,8 +69,8 @@ def packaged_ftz() -> Path:
     )
 
 
-def checked_labels(path: Path) -> int:
-    """How many labels a model has by its header, if that is one of a supervised model.
+def checked_labels(path: Path) -> list[str]:
+    """The labels of a model, if it is one whose labels are languages.
 
     Raises:
         UserError: no such file, no fastText model, or one of another kind; sizes that the file cannot hold.
@@ -96,7 +97,25 @@ def checked_labels(path: Path) -> int:
     # an entry is a word and its end, a count and a type: ten bytes at least
     if not all(sizes) or words < 0 or entries != words + labels or entries * 10 > size:
         raise UserError(f"{path}: the header of this fastText model contradicts itself; fetch it again")
-    return int(labels)
+    found = _labels(path, int(labels))
+    if found is None:
+        raise UserError(f"{path}: this fastText model lacks the {labels} labels that it should have; fetch it again")
+    return found
+
+
+def _labels(path: Path, count: int) -> list[str] | None:
+    """The labels in the dictionary, behind its words: the name, a zero, how often it occurs, 1 for a label."""
+    start = _LABEL.encode()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = content.find(start, _HEADER.size)
+        labels: list[str] = []
+        while len(labels) < count and place >= 0:
+            end = content.find(b"\0", place, place + _LONGEST)
+            if end < 0 or content[end + 9 : end + 10] != b"\1" or content[place : place + len(start)] != start:
+                return None
+            labels.append(content[place:end].decode("utf-8", "replace"))
+            place = end + 10
+    return labels if len(labels) == count else None
 
 
 def _library() -> Any:

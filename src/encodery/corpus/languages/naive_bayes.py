@@ -1,9 +1,9 @@
 """py3langid's model (Lui and Baldwin, 2012, "langid.py"), many texts at a time.
 
-The library walks an automaton byte by byte in Python and adds up rows of a table, text by text. Here all texts are cut
-into lanes of a few hundred bytes that walk side by side, one NumPy call a byte: where the automaton is depends on the
-last few bytes alone (its features are short runs of bytes), so a lane only has to begin that many bytes earlier. The
-counts, the order in which features are added and the sums are the library's.
+The library walks an automaton byte by byte in Python and adds up rows of a table, text by text. Here all texts are
+cut into lanes of a few hundred bytes that walk side by side, one NumPy call a byte: where the automaton is depends on
+the last few bytes alone (its features are short runs of bytes), so a lane only has to begin that many bytes earlier.
+The counts, the order in which features are added and the sums are the library's.
 """
 
 import unicodedata
@@ -96,7 +96,8 @@ class NaiveBayes:
     def _scores(
         self, features: Int32[np.ndarray, " bytes"], lengths: Int64[np.ndarray, " texts"]
     ) -> Float32[np.ndarray, "texts classes"]:
-        """log P(text | label) + log P(label) with log(1 + count) in place of counts; 0 for a text without features."""
+        """log P(text | label) + log P(label) with log(1 + count) in place of counts; 0 for a text without
+        features."""
         found, counts, starts = self._counted(features, lengths)
         weights = np.log1p(np.arange(counts.max(initial=0) + 1, dtype=np.float32))[counts]
         scores = np.zeros((len(lengths), len(self._classes)), np.float32)

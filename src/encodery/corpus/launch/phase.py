@@ -55,8 +55,9 @@ class Phase:
             temporary.mkdir()
             try:
                 self.work(task, temporary)
-                for path in temporary.iterdir():
+                for path in temporary.rglob("*"):
                     fsync_path(path)
+                fsync_path(temporary)
                 _move(temporary, folder)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)

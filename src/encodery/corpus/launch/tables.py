@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from encodery.config import Config
 
 
 class LocalLaunch(Config):
-    """This machine: a process for each task, or with one worker none at all."""
+    """This machine: processes that take one task at a time, or with one worker this one alone."""
 
     type: Literal["local"] = "local"
     workers: PositiveInt | None = None
@@ -60,4 +60,9 @@ class SlurmLaunch(Config):
     """How often completion markers are looked for."""
 
 
-LaunchTable = Annotated[LocalLaunch | RayLaunch | SlurmLaunch, Field(discriminator="type")]
+def _local(values: Any) -> Any:
+    """A table without a `type` is of this machine."""
+    return {"type": "local", **values} if isinstance(values, Mapping) else values
+
+
+LaunchTable = Annotated[LocalLaunch | RayLaunch | SlurmLaunch, Field(discriminator="type"), BeforeValidator(_local)]

@@ -1,4 +1,5 @@
-"""The ARPA format of n-gram models, which `kenlm` reads: a section for each length of runs, log10 of probabilities."""
+"""The ARPA format of n-gram models, which `kenlm` reads: a section for each length of runs, log10 of
+probabilities."""
 
 import shutil
 from collections.abc import Sequence

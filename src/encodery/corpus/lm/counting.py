@@ -21,8 +21,8 @@ class Table:
 
     grams: Grams
     counts: Int64[np.ndarray, " grams"]
-    """How many different words stand before a run (Chen and Goodman's adjusted counts); for runs that begin with `<s>`
-    and for the longest how often they occur."""
+    """How many different words stand before a run (Chen and Goodman's adjusted counts); for runs that begin with
+    `<s>` and for the longest how often they occur."""
     lower: Int64[np.ndarray, " grams"]
     """Which row of the table below is the run without its first word."""
 

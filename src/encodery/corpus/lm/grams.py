@@ -1,5 +1,5 @@
-"""Runs of up to six words as two 64-bit numbers, the last word in the highest bits: sorted, those that end alike stand
-together, which is the order in which Kneser-Ney smoothing counts what can stand before a run."""
+"""Runs of up to six words as two 64-bit numbers, the last word in the highest bits: sorted, those that end alike
+stand together, which is the order in which Kneser-Ney smoothing counts what can stand before a run."""
 
 from typing import NamedTuple
 

@@ -1,9 +1,9 @@
 """Interpolated modified Kneser-Ney smoothing (Chen and Goodman, 1998, section 3; Heafield et al., 2013, "Scalable
 Modified Kneser-Ney Language Model Estimation", which is `lmplz`), in NumPy and in bounded memory.
 
-The model is lmplz's, to the precision of its numbers. Runs of words lie on disk in parts, by their last word, and a part
-fits into memory; what looks at runs that end alike is at home in a part. Sums over runs that begin alike need one
-exchange between parts: `_Exchange`.
+The model is lmplz's, to the precision of its numbers. Runs of words lie on disk in parts, by their last word, and a
+part fits into memory; what looks at runs that end alike is at home in a part. Sums over runs that begin alike need
+one exchange between parts: `_Exchange`.
 """
 
 from collections.abc import Sequence
@@ -113,8 +113,8 @@ class _Estimator:
 
 @dataclass
 class _Exchange:
-    """Questions of parts to parts, for runs of one size: what does my run have of the sum over all runs that begin like
-    it? The part asked is that of the last word before the end of the run, whose tables have that beginning."""
+    """Questions of parts to parts, for runs of one size: what does my run have of the sum over all runs that begin
+    like it? The part asked is that of the last word before the end of the run, whose tables have that beginning."""
 
     folder: Path
     num_parts: int

@@ -1,5 +1,6 @@
 """The form of text that CCNet's language models read (cc_net `text_normalizer.normalize`; Wenzek et al., 2020,
-section 3.3): small letters, no accents, 0 for every digit, plain marks for typographic ones, no control characters."""
+section 3.3): small letters, no accents, 0 for every digit, plain marks for typographic ones, no control
+characters."""
 
 import unicodedata
 from functools import cache
@@ -14,20 +15,20 @@ _PLAIN = {
     **dict.fromkeys("´’", "'"),
     **dict.fromkeys("∶：", ":"),
     **dict.fromkeys("–━►", "-"),
-
-        "？": "?",
-        "！": "!",
-        "（": "(",
-        "）": ")",
-        "；": ";",
-        "～": "~",
-        "〈": "<",
-        "〉": ">",
-        "【": "[",
-        "】": "]",
-        "％": "%"
-    ,
-    "—": " - ", "．": ". ", "…": "...",
+    "？": "?",
+    "！": "!",
+    "（": "(",
+    "）": ")",
+    "；": ";",
+    "～": "~",
+    "〈": "<",
+    "〉": ">",
+    "【": "[",
+    "】": "]",
+    "％": "%",
+    "—": " - ",
+    "．": ". ",
+    "…": "...",
 }
 _LONG = {mark: plain for mark, plain in _PLAIN.items() if len(plain) > 1}
 _CONTROL = [code for code in (*range(32), *range(127, 160)) if code != ord("\n")]

@@ -1,4 +1,5 @@
-"""A language model from text that somebody called good: pieces by SentencePiece, n-grams of them by `lmplz` or here."""
+"""A language model from text that somebody called good: pieces by SentencePiece, n-grams of them by `lmplz` or
+here."""
 
 import io
 import subprocess

@@ -13,6 +13,7 @@ from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
+from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
 from encodery.corpus.phases.groups import groups_of, sources_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
@@ -21,6 +22,7 @@ from encodery.corpus.phases.runs import Range, RunFile, ranges_of
 from encodery.corpus.phases.stepping import Account
 from encodery.corpus.phases.steps import early_steps, late_steps
 from encodery.corpus.phases.write import WRITE, Write, parts_of
+from encodery.corpus.steps.perplexity import languages_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,12 @@ class Cleaning:
         table = self.table
         groups = self.groups
         extracted = len(groups)
-        early, late = early_steps(table, self.base), late_steps(table, self.base)  # what is wrong is said at once
+        judged = languages_of(table.perplexity) if table.perplexity else []
+        # what is wrong with steps is said at once
+        early = early_steps(table, self.base)
+        late = late_steps(table, self.base, models_by_language(self.folder, judged))
+        if table.perplexity:
+            yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
         yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
         num_ranges = None
         if table.paragraphs:
@@ -53,8 +60,12 @@ class Cleaning:
             yield self._phase(NEAR, len(ranges), Near(self.folder, extracted, ranges))
             yield self._phase(CLUSTERS, 1, Clusters(self.folder, extracted, len(ranges)))
         filtered = Filtered(self.folder, extracted, table.near is not None)
+        buckets = None
+        if table.perplexity:
+            yield self._phase(GRADE, len(judged), Grade(filtered, judged, table.perplexity))
+            buckets = Buckets.read(self.folder, judged, table.perplexity.keep)
         parts = parts_of(filtered)
-        yield self._phase(WRITE, len(parts), Write(filtered, parts, table.format))
+        yield self._phase(WRITE, len(parts), Write(filtered, parts, table.format, buckets))
 
     @cached_property
     def groups(self) -> list[list[Source]]:

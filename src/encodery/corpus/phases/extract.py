@@ -41,6 +41,8 @@ class Extract:
         with PageWriter(into / PAGES) as writer:
             for batch in batches_of(self._read(self.groups[task], account)):
                 account.ledger.passed(READ, batch)
+                for page in batch:
+                    account.ledger.observe(f"{READ}/characters", len(page.text), page)
                 pages = account.run(self.steps, batch)
                 paragraphs = [page.paragraphs for page in pages]
                 firsts = [number, *accumulate(map(len, paragraphs), initial=number)][1:]

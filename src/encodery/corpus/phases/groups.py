@@ -17,7 +17,7 @@ def sources_of(inputs: Sequence[CorpusInput], base: Path) -> list[Source]:
     found: dict[InputFile, CorpusInput] = {}
     for entry in inputs:
         for file in files_of(entry, base):
-            found.setdefault(file, entry)
+            found.setdefault(file.parent.resolve() / file.name if isinstance(file, Path) else file, entry)
     return list(found.items())
 
 

@@ -16,7 +16,9 @@ from encodery.errors import UserError
 LEVEL = 3
 """Of zstd, in both formats."""
 _TEXTS = ("text", "language", "source", "url", "date")
-_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("scores", pa.map_(pa.string(), pa.float64()))])
+_SCHEMA = pa.schema(
+    [*((name, pa.string()) for name in (*_TEXTS, "bucket")), ("scores", pa.map_(pa.string(), pa.float64()))]
+)
 
 
 @runtime_checkable
@@ -28,45 +30,48 @@ class OutputFile(Protocol):
 
 
 @contextmanager
-def output_file(path: Path, chosen: OutputFormat) -> Iterator[OutputFile]:
-    """A new file at `path`.
+def output_file(path: Path, chosen: OutputFormat, bucket: str = "") -> Iterator[OutputFile]:
+    """A new file at `path`; `bucket` is that of its documents, if they have one.
 
     Raises:
         UserError: the package zstandard is missing.
     """
     if chosen == "parquet":
         with parquet.ParquetWriter(path, _SCHEMA, compression="zstd", compression_level=LEVEL) as writer:
-            yield _Parquet(writer)
+            yield _Parquet(writer, bucket)
         return
     try:
         import zstandard
     except ImportError:
         raise UserError('[corpus.clean] writes .zst with zstandard; pip install "encodery[crawl]"') from None
     with path.open("wb") as raw, zstandard.ZstdCompressor(LEVEL).stream_writer(raw) as stream:
-        yield _JsonLines(stream)
+        yield _JsonLines(stream, bucket)
 
 
 class _JsonLines:
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, bucket: str) -> None:
         self._stream = stream
+        self._bucket = bucket
 
     def write(self, pages: Sequence[Page]) -> None:
         for page in pages:
-            line = json.dumps(_record(page), ensure_ascii=False, separators=(",", ":"))
+            line = json.dumps(_record(page, self._bucket), ensure_ascii=False, separators=(",", ":"))
             self._stream.write(f"{line}\n".encode())
 
 
 class _Parquet:
-    def __init__(self, writer: Any) -> None:
+    def __init__(self, writer: Any, bucket: str) -> None:
         self._writer = writer
+        self._bucket = bucket
 
     def write(self, pages: Sequence[Page]) -> None:
         columns = [[getattr(page, name) for page in pages] for name in _TEXTS]
         scores = [list(page.scores.items()) for page in pages]
-        self._writer.write_table(pa.table([*columns, scores], schema=_SCHEMA))
+        buckets = [self._bucket or None] * len(pages)
+        self._writer.write_table(pa.table([*columns, buckets, scores], schema=_SCHEMA))
 
 
-def _record(page: Page) -> dict[str, Any]:
-    """A document as it is published: what is not known of it is left out."""
-    values = {**{name: getattr(page, name) for name in _TEXTS}, "scores": page.scores}
-    return {name: value for name, value in values.items() if value}
+def _record(page: Page, bucket: str) -> dict[str, Any]:
+    """A document as it is published: what is not known of it is left out, but for the language."""
+    values = {**{name: getattr(page, name) for name in _TEXTS}, "bucket": bucket, "scores": page.scores}
+    return {name: value for name, value in values.items() if value or name == "language"}

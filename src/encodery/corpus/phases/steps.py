@@ -10,6 +10,7 @@ from encodery.corpus.steps.fineweb import FineWebStep
 from encodery.corpus.steps.gopher import GopherStep
 from encodery.corpus.steps.language import LanguageStep
 from encodery.corpus.steps.lines import LinesStep
+from encodery.corpus.steps.perplexity import PerplexityStep
 from encodery.corpus.steps.personal import PersonalStep
 from encodery.corpus.steps.repair import RepairStep
 from encodery.corpus.steps.repetition import RepetitionStep
@@ -32,8 +33,11 @@ def early_steps(table: CleanTable, base: Path) -> list[Step]:
     return steps
 
 
-def late_steps(table: CleanTable, base: Path) -> list[Step]:
-    """What is done to them after that; raises as `early_steps`, and where a model cannot do what is asked of it."""
+def late_steps(table: CleanTable, base: Path, models: Path) -> list[Step]:
+    """What is done to them after that; raises as `early_steps`, and where a model cannot do what is asked of it.
+
+    `models` is where models of good text will lie, by language.
+    """
     steps: list[Step] = []
     if table.language:
         language = LanguageStep(table.language, base)
@@ -49,6 +53,8 @@ def late_steps(table: CleanTable, base: Path) -> list[Step]:
         steps.append(FineWebStep(table.fineweb, base))
     if table.decontaminate:
         steps.append(DecontaminateStep(table.decontaminate, base))
+    if table.perplexity:
+        steps.append(PerplexityStep(table.perplexity, models))
     if table.personal:
         steps.append(PersonalStep(table.personal, base))
     return steps

@@ -7,6 +7,8 @@ from encodery.errors import UserError
 
 MAX_DEPTH = 500
 """Elements within elements: browsers stop at 512; the time that main content takes grows with its square."""
+MAX_TAGS = 400_000
+"""A page takes up to 0.8 kB of memory for each; of the largest pages of a crawl (5 MB) some have 100,000."""
 _MANY_TAGS = 4000
 """A page with fewer is never slow, however deep it is."""
 _TAGS = re.compile(r"<(/?)([a-z][a-z0-9-]*)(?:[^<>]{0,2000}(/)>)?", re.I)
@@ -20,8 +22,12 @@ _WITHOUT_END = frozenset(
 _NO_CONTENT = ("nav", "footer", "aside")
 
 
-class TooDeepError(ValueError):
-    """A page whose elements lie in each other deeper than `MAX_DEPTH`."""
+class UnreadablePageError(ValueError):
+    """A page that is made to take all time or memory; `reason` is `deep` or `large`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def html_text(page: str, extractor: Extractor) -> str:
@@ -29,15 +35,23 @@ def html_text(page: str, extractor: Extractor) -> str:
     `full-text` takes it.
 
     Raises:
-        TooDeepError: it is nested so deep that it would take minutes.
+        UnreadablePageError: it is nested so deep that it would take minutes, or has so many elements that it would
+            take a gigabyte.
         UserError: the package of the extractor is missing.
     """
-    if page.count("<") > _MANY_TAGS and _depth(page) > MAX_DEPTH:
-        raise TooDeepError(f"elements are nested deeper than {MAX_DEPTH}")
+    _check(page)
     if extractor == "trafilatura":
         return _trafilatura(page)
     text = _resiliparse(page, main_content=True) if extractor == "main-content" else ""
     return text if text.strip() else _resiliparse(page, main_content=False)
+
+
+def _check(page: str) -> None:
+    tags = page.count("<")
+    if tags > MAX_TAGS:
+        raise UnreadablePageError("large", f"{tags:,} tags; at most {MAX_TAGS:,} are read")
+    if tags > _MANY_TAGS and _depth(page) > MAX_DEPTH:
+        raise UnreadablePageError("deep", f"elements are nested deeper than {MAX_DEPTH}")
 
 
 def _resiliparse(page: str, main_content: bool) -> str:

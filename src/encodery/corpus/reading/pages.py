@@ -52,4 +52,4 @@ def _pages(
 
 def _note(error: DamageError, ledger: Ledger) -> None:
     place, _, reason = str(error).partition(": ")
-    ledger.damage.append((place, reason))
+    ledger.damaged(place, reason)

@@ -82,15 +82,36 @@ def _record(flow: Flow, place: str) -> Record:
         raise _BrokenRecordError(f"a record that does not say how long it is (Content-Length: {length!r:.40})")
     if (content_bytes := int(length)) > MAX_RECORD_BYTES:
         raise _BrokenRecordError(f"a record of {content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
+    if b"\r" not in flow.data[flow.at : flow.at + header_bytes]:
+        size = _converted_size(flow, header_bytes)
+    else:
+        size = _size(flow, header_bytes, content_bytes)
+    record = Record(place, header, flow.data[flow.at : flow.at + size], header_bytes)
+    flow.at += size
+    return record
+
+
+def _size(flow: Flow, header_bytes: int, content_bytes: int) -> int:
+    """How long the record here is, if it is as long as it says."""
     size = header_bytes + content_bytes
     if not flow.need(size + _END_BYTES) and len(flow.data) - flow.at < size:
         raise _BrokenRecordError(f"{len(flow.data) - flow.at - header_bytes:,} of {content_bytes:,} bytes are there")
     end = flow.at + size
     if not _END.match(flow.data[end : end + _END_BYTES]):
         raise _BrokenRecordError(f"a record that does not end after its {content_bytes:,} bytes")
-    record = Record(place, header, flow.data[flow.at : end], header_bytes)
-    flow.at = end
-    return record
+    return size
+
+
+def _converted_size(flow: Flow, header_bytes: int) -> int:
+    """How long a record is whose ends of line someone has converted, so that its length no longer holds: up to the
+    next header."""
+    while (end := flow.data.find(_NEXT, flow.at + header_bytes - 1)) < 0:
+        if len(flow.data) - flow.at > MAX_RECORD_BYTES:
+            raise _BrokenRecordError(f"a record of more than {MAX_RECORD_BYTES:,} bytes")
+        if not flow.more():
+            end = len(flow.data)
+            break
+    return end - flow.at
 
 
 def _header_bytes(flow: Flow) -> int:

@@ -7,7 +7,7 @@ from encodery.corpus.inputs import CorpusInput, Format
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.reading.encoding import decode
-from encodery.corpus.reading.html import TooDeepError, html_text
+from encodery.corpus.reading.html import UnreadablePageError, html_text
 from encodery.corpus.reading.http import MAX_PAGE_BYTES, Payload, payload_of
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.warc import read_records
@@ -58,8 +58,8 @@ def _gets_text(page: Page, payload: Payload, entry: CorpusInput, ledger: Ledger)
         text = decode(payload.data, payload.charset)
         try:
             page.text = paragraphs(html_text(text, entry.extractor) if payload.kind == "html" else text)
-        except TooDeepError:
-            ledger.drop(page, "read/deep")
+        except UnreadablePageError as error:
+            ledger.drop(page, f"read/{error.reason}")
         if not page.text and not page.dropped:
             ledger.drop(page, "read/empty")
     return not page.dropped

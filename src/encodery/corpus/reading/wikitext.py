@@ -14,10 +14,12 @@ Namespaces = frozenset[str]
 _MAX_DEPTH = 100
 _DROPPED = "ref|gallery|timeline|math|chem|score|syntaxhighlight|source|templatestyles|imagemap|mapframe|graph|style"
 _TOKENS = re.compile(
-    r"\{\{|\}\}|(?m:^[ :]*\{\|)|(?m:^[ ]*\|\})|\[\[|\]\]"
-    rf"|<(?P<open>{_DROPPED})\b[^<>]{{0,1000}}>|</(?P<close>{_DROPPED})\s*>",
+    r"[{}\[\]<|](?:(?<=\{)[{|]|(?<=\})\}|(?<=\|)\}(?!\})|(?<=\[)\[|(?<=\])\]"
+    rf"|(?<=<)(?:(?P<open>{_DROPPED})\b[^<>]{{0,1000}}>|/(?P<close>{_DROPPED})\s*>))",
     re.I,
 )
+"""What opens and closes. All begins with one set of characters, by which the search passes over words quickly."""
+_INDENT = 50
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _NOWIKI = re.compile(r"</?nowiki\s*/?>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
@@ -59,7 +61,7 @@ def _without_nested(text: str, namespaces: Namespaces) -> str:
     for token in _TOKENS.finditer(text):
         out.append(text[at : token.start()])
         at = token.end()
-        kind, is_end = _kind(token)
+        kind, is_end = _kind(token, text)
         if not is_end:
             if kind and len(open_) < _MAX_DEPTH:
                 open_.append((kind, len(out)))
@@ -74,14 +76,19 @@ def _without_nested(text: str, namespaces: Namespaces) -> str:
     return "".join(out)
 
 
-def _kind(token: re.Match[str]) -> tuple[str, bool]:
+_MARKS = {"{{": ("{{", False), "}}": ("{{", True), "|}": ("{|", True), "[[": ("[[", False), "]]": ("[[", True)}
+
+
+def _kind(token: re.Match[str], text: str) -> tuple[str, bool]:
     """What a token begins or ends, and whether it ends it; nothing for an element that is empty."""
+    if (known := _MARKS.get(token[0])) is not None:
+        return known
     if token["open"]:
         return ("" if token[0].endswith("/>") else token["open"].lower()), False
     if token["close"]:
         return token["close"].lower(), True
-    mark = token[0].strip(" :")
-    return {"{{": "{{", "}}": "{{", "{|": "{|", "|}": "{|", "[[": "[[", "]]": "[["}[mark], mark[-1] in "}]"
+    before = text[max(token.start() - _INDENT, 0) : token.start()].rpartition("\n")[2]
+    return "" if before.strip(" :") else "{|", False  # a table begins a line
 
 
 def _replaced(kind: str, inside: str, namespaces: Namespaces) -> str:

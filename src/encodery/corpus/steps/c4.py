@@ -1,5 +1,5 @@
-"""C4's rules for lines and pages (Raffel et al., 2020, section 2.2; `c4_utils.py` of TensorFlow Datasets, which has some
-that the paper does not name). They were made for English: see `C4Config.end_marks`.
+"""C4's rules for lines and pages (Raffel et al., 2020, section 2.2; `c4_utils.py` of TensorFlow Datasets, which has
+some that the paper does not name). They were made for English: see `C4Config.end_marks`.
 
 Not here: the list of bad words, and detection of English.
 """
@@ -78,7 +78,7 @@ class C4Step:
             if why:
                 cut.setdefault(why, []).append(line)
             elif words:
-                kept.append(words)
+                kept.append(words.strip())
         if self._has_few_sentences(kept):
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():

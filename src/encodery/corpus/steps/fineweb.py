@@ -41,20 +41,28 @@ class FineWebStep:
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Judge all pages that are not dropped."""
         for page in pages:
-            if not page.dropped and (why := self._against(page)):
+            if not page.dropped and (why := self._against(page, ledger)):
                 ledger.drop(page, f"{self.name}/{why}")
 
-    def _against(self, page: Page) -> str:
+    def _against(self, page: Page, ledger: Ledger) -> str:
+        """The rule that it breaks; what is measured is put down for the report."""
         config = self._config
         lines = page.paragraphs
         if not lines:
             return "empty"
-        if sum(line[-1:] in TERMINAL for line in lines) / len(lines) < config.min_end_marks:
+        end_marks = sum(line[-1:] in TERMINAL for line in lines) / len(lines)
+        ledger.observe(f"{self.name}/end_marks", end_marks, page, (config.min_end_marks,))
+        if end_marks < config.min_end_marks:
             return "no_end_marks"
         spaced = has_words(page)
-        if spaced and sum(len(line) <= config.short_line for line in lines) / len(lines) > config.max_short_lines:
+        short_lines = sum(len(line) <= config.short_line for line in lines) / len(lines) if spaced else 0.0
+        if spaced:
+            ledger.observe(f"{self.name}/short_lines", short_lines, page, (config.max_short_lines,))
+        if short_lines > config.max_short_lines:
             return "short_lines"
-        if repeated(lines)[1] / (len(page.text) - len(lines) + 1) > config.max_repeated:
+        twice = repeated(lines)[1] / (len(page.text) - len(lines) + 1)
+        ledger.observe(f"{self.name}/repeated", twice, page, (config.max_repeated,))
+        if twice > config.max_repeated:
             return "repeated"
         if spaced and len(lines) - 1 > config.max_lines_per_word * len(page.text.split()):
             return "list"

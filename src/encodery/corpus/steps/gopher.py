@@ -57,8 +57,23 @@ class GopherStep:
         """Judge all pages that are not dropped."""
         live = [page for page in pages if not page.dropped]
         for page, counts in zip(live, _counts([page.text for page in live]), strict=True):
-            if why := (has_words(page) and self._against_words(page, *counts)) or self._against_lines(page):
+            spaced = has_words(page)
+            if spaced:
+                self._observe(page, ledger, *counts)
+            if why := (spaced and self._against_words(page, *counts)) or self._against_lines(page):
                 ledger.drop(page, f"{self.name}/{why}")
+
+    def _observe(
+        self, page: Page, ledger: Ledger, words: int, real: int, real_characters: int, with_letters: int
+    ) -> None:
+        """The measures that most depends on, for the report."""
+        config = self._config
+        ledger.observe(f"{self.name}/words", real, page, (config.min_words, config.max_words))
+        if real:
+            limits = (config.min_word_length, config.max_word_length)
+            ledger.observe(f"{self.name}/word_length", real_characters / real, page, limits)
+        if words:
+            ledger.observe(f"{self.name}/with_letters", with_letters / words, page, (config.min_with_letters,))
 
     def _against_words(self, page: Page, words: int, real: int, real_characters: int, with_letters: int) -> str:
         config, text = self._config, page.text

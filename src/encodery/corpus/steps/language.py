@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import compress, islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,7 +53,8 @@ class LanguageConfig(Config):
 
 
 class LanguageStep:
-    """Writes `Page.language` and `Page.scores["language"]`. A language that the source of a page states is believed."""
+    """Writes `Page.language` and `Page.scores["language"]`. A language that the source of a page states is
+    believed."""
 
     name = "language"
 
@@ -75,8 +75,8 @@ class LanguageStep:
         if unknown:
             models = " and ".join(filter(None, (self._config.model, self._config.second)))
             raise UserError(
-                f"corpus.clean.language.languages: {models} cannot tell {', '.join(unknown)}; leave that out or name a "
-                f'model that can, model = "fasttext:PATH"; known are {", ".join(sorted(known))}'
+                f"corpus.clean.language.languages: {models} cannot tell {', '.join(unknown)}; leave that out or "
+                f'name a model that can, model = "fasttext:PATH"; known are {", ".join(sorted(known))}'
             )
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
@@ -89,6 +89,8 @@ class LanguageStep:
             live, guesses = self._parted(pages, live, guesses, ledger)
         for page, guess in zip(live, guesses, strict=True):
             page.language, page.scores[self.name] = guess.language, round(guess.score, 4)
+            ledger.observe(f"{self.name}/confidence", guess.score, page, (self._config.threshold,))
+            ledger.observe(f"{self.name}/confidence/{guess.language or 'none'}", guess.score, page)
             if why := self._against(guess):
                 ledger.drop(page, f"{self.name}/{why}")
         for page in pages:
@@ -127,16 +129,17 @@ class LanguageStep:
         return live, self._identified([page.text for page in live])
 
     def _of_paragraphs(self, pages: Sequence[Page]) -> list[list[str]]:
-        """For each paragraph of each page its language, "" where the models are not sure or it is too short."""
-        threshold, shortest = self._config.threshold, self._config.min_paragraph
-        paragraphs = [paragraph for page in pages for paragraph in page.paragraphs]
-        long = [len(paragraph) >= shortest for paragraph in paragraphs]
-        guesses = iter(self._identified(list(compress(paragraphs, long))))
-        languages = iter(
-            guess.language if is_long and not (guess := next(guesses)).contested and guess.score >= threshold else ""
-            for is_long in long
-        )
-        return [list(islice(languages, len(page.paragraphs))) for page in pages]
+        """For each paragraph of each page its language, "" where it is too short or the models are not sure."""
+        paragraphs = [page.paragraphs for page in pages]
+        long = [text for page in paragraphs for text in page if len(text) >= self._config.min_paragraph]
+        guesses = iter(self._identified(long))
+        return [
+            [self._sure(next(guesses)) if len(text) >= self._config.min_paragraph else "" for text in page]
+            for page in paragraphs
+        ]
+
+    def _sure(self, guess: Guess) -> str:
+        return "" if self._against(guess) else guess.language
 
     def _identified(self, texts: Sequence[str]) -> list[Guess]:
         return self._identifier().identify([text[: self._length] for text in texts])

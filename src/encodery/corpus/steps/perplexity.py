@@ -55,8 +55,9 @@ class PerplexityConfig(Config):
     order: int = Field(default=5, ge=2, le=MAX_ORDER)
     """Of the n-grams."""
     lmplz: str | None = None
-    """kenlm's program that estimates n-gram models, for more good text than some ten million words: it does in minutes
-    what Encodery's own estimator does in an hour, and `build_binary` beside it makes models that load at once."""
+    """kenlm's program that estimates n-gram models, for more good text than some ten million words: it does in
+    minutes what Encodery's own estimator does in an hour, and `build_binary` beside it makes models that load at
+    once."""
     percentiles: Rising = (30.0, 60.0)
     """Of the perplexities of a language: below the first is the head, below the second the middle."""
     cutoffs: Mapping[str, Rising] = {}

@@ -1,5 +1,5 @@
-"""Which characters are punctuation, and which of them end a sentence, in all scripts: the tables that FineWeb's filters
-have (datatrove 0.10, `utils/text.py`)."""
+"""Which characters are punctuation, and which of them end a sentence, in all scripts: the tables that FineWeb's
+filters have (datatrove 0.10, `utils/text.py`)."""
 
 TERMINAL = frozenset(
     "!.?\u0589\u061d\u061e\u061f\u06d4\u0700\u0701\u0702\u07f9\u0837\u0839\u083d\u083e\u0964\u0965\u104a\u104b"

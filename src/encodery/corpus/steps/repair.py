@@ -77,23 +77,28 @@ class RepairStep:
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Repair the pages that are not dropped; one without a paragraph left is dropped."""
         for page in pages:
-            if not page.dropped:
-                text = self.repaired(page.text)
-                page.text = self._readable(page, text, ledger) if _LOST in text else text
-                if not page.text:
-                    ledger.drop(page, "repair/empty")
+            if page.dropped:
+                continue
+            text = page.text
+            if _ODD.search(text) or (not text.isascii() and _MOJIBAKE.search(text)):
+                text = self._repaired(page, ledger)
+            if self._config.nfc and not unicodedata.is_normalized("NFC", text):
+                text = unicodedata.normalize("NFC", text)
+            page.text = self._readable(page, text, ledger) if _LOST in text else text
+            if not page.text:
+                ledger.drop(page, "repair/empty")
 
-    def repaired(self, text: str) -> str:
-        """The text as its writer meant it; the text itself if nothing is wrong with it."""
-        if not text.isascii() and _MOJIBAKE.search(text):
-            text = "\n".join(
-                self._fix(line, self._settings) if _MOJIBAKE.search(line) else line for line in text.split("\n")
-            )
-        if _ODD.search(text):
-            text = paragraphs(_NO_TEXT.sub("", _BREAKS.sub("\n", text)))
-        if self._config.nfc and not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
-        return text
+    def _repaired(self, page: Page, ledger: Ledger) -> str:
+        """The text as its writer meant it."""
+        lines = [self._fix(line, self._settings) if _MOJIBAKE.search(line) else line for line in page.paragraphs]
+        repaired = [line for line, before in zip(lines, page.paragraphs, strict=True) if line != before]
+        if repaired:
+            ledger.change(page, "repair/encoding", len(repaired), repaired[0])
+        text = "\n".join(lines)
+        if not (odd := len(_ODD.findall(text))):
+            return text
+        ledger.change(page, "repair/characters", odd)
+        return paragraphs(_NO_TEXT.sub("", _BREAKS.sub("\n", text)))
 
     def _readable(self, page: Page, text: str, ledger: Ledger) -> str:
         """The paragraphs in which enough could be decoded."""

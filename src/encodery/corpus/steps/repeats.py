@@ -1,4 +1,5 @@
-"""What documents repeat: lines, and runs of words. Many documents at a time; runs are compared as they are, not by hash.
+"""What documents repeat: lines, and runs of words. Many documents at a time; runs are compared as they are, not by
+hash.
 
 A run of n words that is repeated begins with one of n - 1 that is. So of each length only runs are looked at whose
 beginnings were repeated, and these soon are few.
@@ -69,8 +70,8 @@ class Documents:
         return Runs(size, places, np.cumsum(new[kept]) - 1, new[kept])
 
     def most_frequent(self, runs: Runs) -> Int64[np.ndarray, " documents"]:
-        """Of each document the characters, spaces included, in its most frequent run, the first of several: its length
-        times how often it occurs."""
+        """Of each document the characters, spaces included, in its most frequent run, the first of several: its
+        length times how often it occurs."""
         size, last = runs.size, len(self._words) + 1
         most = np.zeros(len(self._starts) - 1, np.int64)
         whole = np.diff(self._starts) >= size

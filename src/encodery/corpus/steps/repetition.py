@@ -1,5 +1,5 @@
-"""Gopher's rules against repetition (Rae et al., 2021, "Scaling Language Models", appendix A.1.1, table A1), as FineWeb
-has them (datatrove 0.10, `GopherRepetitionFilter`), with words as `str.split()` finds them.
+"""Gopher's rules against repetition (Rae et al., 2021, "Scaling Language Models", appendix A.1.1, table A1), as
+FineWeb has them (datatrove 0.10, `GopherRepetitionFilter`), with words as `str.split()` finds them.
 
 A page's lines are its paragraphs: the table's rows for paragraphs have the same limits as those for lines.
 """
@@ -27,8 +27,8 @@ def _shares(limits: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class RepetitionConfig(Config):
-    """`[corpus.clean.repetition]`; the numbers are Gopher's. Runs of words are passed over in languages without spaces
-    between words."""
+    """`[corpus.clean.repetition]`; the numbers are Gopher's. Runs of words are passed over in languages without
+    spaces between words."""
 
     max_lines: float = Field(default=0.30, ge=0, le=1)
     """Share of lines that the document already had."""
@@ -61,7 +61,7 @@ class RepetitionStep:
         """Judge all pages that are not dropped."""
         live = [page for page in pages if not page.dropped]
         for page in live:
-            if why := self._against_lines(page):
+            if why := self._against_lines(page, ledger):
                 ledger.drop(page, f"{self.name}/{why}")
         left = [page for page in live if not page.dropped and has_words(page)]
         reasons = [why for block in blocks([page.text for page in left], _CHARACTERS) for why in self._against(block)]
@@ -69,9 +69,11 @@ class RepetitionStep:
             if why:
                 ledger.drop(page, f"{self.name}/{why}")
 
-    def _against_lines(self, page: Page) -> str:
+    def _against_lines(self, page: Page, ledger: Ledger) -> str:
         lines = page.paragraphs
         number, characters = repeated(lines)
+        share = characters / max(1, len(page.text))
+        ledger.observe(f"{self.name}/line_characters", share, page, (self._config.max_line_characters,))
         if number > self._config.max_lines * len(lines):
             return "lines"
         return "line_characters" if characters > self._config.max_line_characters * len(page.text) else ""

@@ -10,7 +10,16 @@ import numpy as np
 from encodery.errors import UserError
 from encodery.tasks.metrics.measurement import Figures, Sums
 
-_WITHOUT_SPACES = {"zh": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "ja": "ja", "jpn": "ja", "ko": "ko", "kor": "ko"}
+_WITHOUT_SPACES = {
+    "zh": "zh",
+    "zho": "zh",
+    "chi": "zh",
+    "cmn": "zh",
+    "ja": "ja",
+    "jpn": "ja",
+    "ko": "ko",
+    "kor": "ko",
+}
 """What sacreBLEU calls the languages whose words it sets apart in ways of their own."""
 
 

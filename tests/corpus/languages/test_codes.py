@@ -1,0 +1,43 @@
+"""Codes of languages."""
+
+import pytest
+
+from encodery.corpus.languages import language_code
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        ("en", "en"),
+        ("eng", "en"),
+        ("ENG", "en"),
+        ("eng_Latn", "en"),
+        ("pt-BR", "pt"),
+        ("zh_Hant", "zh"),
+        ("cmn", "zh"),
+        ("ger", "de"),
+        ("deu", "de"),
+        ("iw", "he"),
+        ("heb", "he"),
+        ("nob", "no"),
+        ("nb", "no"),
+        ("nno", "nn"),
+        ("arb", "ar"),
+        ("als", "sq"),
+        ("swh", "sw"),
+        ("kik", "ki"),
+        ("gug", "gn"),
+        ("fil", "tl"),
+        ("ace", "ace"),
+        ("yue", "yue"),
+        (" fra ", "fr"),
+        ("", ""),
+    ],
+)
+def test_a_language_has_one_code(code: str, ours: str) -> None:
+    assert language_code(code) == ours
+
+
+@pytest.mark.parametrize("code", ["en", "zho", "nob", "als", "xyz", "mo", "jw"])
+def test_a_code_of_ours_stays(code: str) -> None:
+    assert language_code(language_code(code)) == language_code(code)

@@ -1,0 +1,46 @@
+"""What is written by which task, and under which name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from encodery.corpus.phases import write
+from encodery.corpus.phases.reading_back import Filtered
+from encodery.corpus.phases.write import Part, parts_of
+
+
+def filtered(folder: Path, *tasks: dict[str, int]) -> Filtered:
+    """What `filter` left: characters by task and language."""
+    for number, languages in enumerate(tasks):
+        into = folder / "filter" / f"{number:05d}"
+        into.mkdir(parents=True)
+        facts = {name: {"batches": [0], "documents": 1, "characters": size} for name, size in languages.items()}
+        (into / "languages.json").write_text(json.dumps(facts))
+    return Filtered(folder, len(tasks), near=False)
+
+
+def test_parts_are_bounded_and_small_ones_share_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "CHARACTERS_OF_A_FILE", 10)
+    monkeypatch.setattr(write, "CHARACTERS_OF_A_TASK", 7)
+    left = filtered(tmp_path, {"en": 6, "de": 2}, {"en": 4, "sw": 1}, {"en": 3}, {"en": 30, "de": 2}, {"en": 1})
+    assert parts_of(left) == [
+        [Part("de", 0, 0, 4)],
+        [Part("en", 0, 0, 2)],
+        [Part("en", 1, 2, 3)],
+        [Part("en", 2, 3, 4)],
+        [Part("en", 3, 4, 5), Part("sw", 0, 1, 2)],
+    ]
+
+
+def test_nothing_left_is_no_task(tmp_path: Path) -> None:
+    assert parts_of(filtered(tmp_path, {}, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "folder"),
+    [("de", "de"), ("zh-Hant", "zh-Hant"), ("", "none"), ("../up", "%2E%2E%2Fup"), (".", "%2E"), ("à", "%C3%A0")],
+)
+def test_a_language_is_a_folder_whatever_it_is_called(language: str, folder: str) -> None:
+    assert Part(language, 7, 0, 1).file("", "parquet") == Path(folder, "00007.parquet")
+    assert Part(language, 7, 0, 1).file("head", "jsonl.zst") == Path(folder, "head-00007.jsonl.zst")

@@ -1,0 +1,43 @@
+"""Counts of words, against counting them one by one."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encodery.corpus.page import Page
+from encodery.corpus.steps.punctuation import PUNCTUATION, TERMINAL
+from encodery.corpus.steps.words import has_words, word_counts
+
+
+def slowly(text: str) -> list[int]:
+    words = text.split()
+    real = [word for word in words if not set(word) <= PUNCTUATION]
+    return [len(words), len(real), sum(map(len, real)), sum(any(map(str.isalpha, word)) for word in words)]
+
+
+@given(st.lists(st.text(st.sampled_from("aZ漢1 .!\n\t\x1f\u3000\u2028…،") | st.characters(codec="utf-8"))))
+def test_counts(texts: list[str]) -> None:
+    counts = word_counts(texts)
+    assert [[int(values[i]) for values in counts] for i in range(len(texts))] == [slowly(text) for text in texts]
+
+
+def test_half_a_pair() -> None:
+    assert [values.tolist() for values in word_counts(["\udc80 a"])] == [[2], [2], [2], [1]]
+
+
+def test_which_texts_have_words() -> None:
+    thai, english = "นี่คือบ้านหลังเล็ก", "a small house"
+    assert not has_words(Page(thai, "a"))
+    assert has_words(Page(english, "a"))
+    assert has_words(Page("이것은 작은 집입니다", "a"))
+    assert has_words(Page(thai, "a", language="en"))
+    assert not has_words(Page(english, "a", language="th"))
+    assert has_words(Page("123 ...", "a"))
+    assert has_words(Page("", "a"))
+
+
+def test_punctuation_is_datatrove_s() -> None:
+    import pytest
+
+    text = pytest.importorskip("datatrove.utils.text")
+    assert text.TERMINAL_PUNCTUATION == TERMINAL
+    assert text.PUNCTUATION_SET == PUNCTUATION

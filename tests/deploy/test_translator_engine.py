@@ -1,0 +1,137 @@
+"""A translator in the CPU engines: the same numbers token by token, the same translations, with beams and batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from encodery import batch as packed
+from encodery.batch import Batch, pack
+from encodery.deploy.bundle import STEP, BundleInfo, EngineName, open_translator
+from encodery.deploy.step_graph import trace_translator
+from encodery.deploy.torch_engine import TorchEngine
+from encodery.deploy.translator_engine import TranslatorEngine
+from encodery.deploy.translator_export import compare_steps, complaint, logits_of, write_graphs, write_tables
+from encodery.deploy.verify import Parity
+from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder
+from encodery.model.incremental import Memory
+from encodery.model.search import GenerationConfig, Targets
+from encodery.model.translator import HEAD, Translator
+from tests.tasks.conftest import make_tokenizer
+from tests.tasks.translating import SPOKEN, make_translator
+
+ENGINES: tuple[EngineName, ...] = ("openvino", "onnxruntime")
+Open = Callable[[EngineName], TranslatorEngine]
+
+
+@pytest.fixture(scope="module")
+def model() -> Translator:
+    """Pre-norm, so that what stands before and behind layers is there."""
+    return make_translator(SPOKEN.model_copy(update={"norm": "pre"}))
+
+
+@pytest.fixture(scope="module")
+def open_engine(model: Translator, tmp_path_factory: pytest.TempPathFactory) -> Open:
+    folder = ModelFolder(FAMILIES["bert"], model, make_tokenizer())
+    into = tmp_path_factory.mktemp("bundle")
+    write_tables(model, into)
+    programs = trace_translator(model)
+    made: dict[str, TranslatorEngine] = {}
+
+    def opened(engine: EngineName) -> TranslatorEngine:
+        pytest.importorskip(engine)
+        if engine == "onnxruntime":
+            pytest.importorskip("onnxscript")
+        if engine not in made:
+            write_graphs(model, programs, engine, into / engine)
+            info = BundleInfo(engine=engine, dtype="fp32", head=HEAD, threads=1)
+            made[engine] = open_translator(into, folder, info, into / engine)
+        return made[engine]
+
+    return opened
+
+
+def sequences(count: int = 7) -> list[packed.Sequence]:
+    """Pairs of other lengths each."""
+    draw = torch.Generator().manual_seed(5)
+
+    def ids(length: int) -> list[int]:
+        return torch.randint(5, 23, (length,), generator=draw).tolist()
+
+    def made(length: int, language: int, source: packed.Sequence | None = None) -> packed.Sequence:
+        return packed.Sequence(
+            [2, *ids(length)], [0] * (length + 1), language_ids=[language] * (length + 1), source=source
+        )
+
+    return [made((5 * n) % 8, n % 2, made((3 * n) % 11, 2)) for n in range(count)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_token_has_the_same_logits(model: Translator, open_engine: Open, engine: EngineName) -> None:
+    parity = compare_steps(model, open_engine(engine), sequences(23))
+    assert parity.relative_error < 1e-5
+    assert parity.lowest_cosine > 0.99999
+    assert parity.packed_difference < 1e-5
+    assert complaint(parity) is None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_translations_are_the_same(model: Translator, open_engine: Open, engine: EngineName, num_beams: int) -> None:
+    batch = pack(sequences())
+    assert batch.source is not None
+    targets = Targets(2, 3, (0, 1, 4), torch.tensor([0, 1, 0, 1, 0, 1, 0]))
+    config = GenerationConfig(num_beams=num_beams, num_return_sequences=num_beams, length_penalty=0.7)
+    expected = TorchEngine(model).generate(batch.source, targets, config)
+    found = open_engine(engine).generate(batch.source, targets, config)
+    assert [[one.token_ids for one in some] for some in found] == [
+        [one.token_ids for one in some] for some in expected
+    ]
+    scores = [[one.score for one in some] for some in (*found, *expected)]
+    np.testing.assert_allclose(scores[:7], scores[7:], rtol=1e-4)
+    assert max(len(one.token_ids) for some in found for one in some) > 16, "the room for the past was never enlarged"
+
+
+def test_sequences_are_led_along_their_tokens(model: Translator) -> None:
+    """What is compared are the logits of the whole model, whatever leaves when."""
+    some = sequences()
+
+    def begin(batch: Batch) -> Memory:
+        assert batch.source is not None
+        return Memory(model, batch.source, 1, batch.max_seqlen)
+
+    with torch.no_grad():
+        found = logits_of(begin, some, 4)
+        batch = pack(some)
+        expected = model.logits(HEAD, batch).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_wrong_graph_is_found(model: Translator, open_engine: Open) -> None:
+    other = make_translator(SPOKEN.model_copy(update={"norm": "pre"}), seed=4)
+    found = complaint(compare_steps(other, open_engine("onnxruntime"), sequences()))
+    assert found is not None
+    assert "the numbers differ by" in found
+    broken = Parity(1, float("nan"), 0.0, 1.0, 1.0, 0.0)
+    assert complaint(broken) == "some numbers that the exported graphs give are not finite"
+
+
+def test_it_gives_translations_alone(open_engine: Open) -> None:
+    batch = pack(sequences())
+    with pytest.raises(UserError, match="the graphs of a model that translates, and no vectors; export the model"):
+        open_engine("onnxruntime").hidden(batch)
+    with pytest.raises(UserError, match="which gives whole translations"):
+        open_engine("onnxruntime").logits(HEAD, batch)
+
+
+def test_files_of_a_bundle(model: Translator, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    write_tables(model, tmp_path)
+    write_graphs(model, trace_translator(model), "onnxruntime", tmp_path / "onnx")
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    tables = {"embeddings.safetensors", f"{STEP}/embeddings.safetensors"}
+    assert files == tables | {"onnx/model.onnx", f"onnx/{STEP}/model.onnx"}
