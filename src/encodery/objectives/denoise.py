@@ -1,7 +1,7 @@
 """Noise for denoising auto-encoding: words of a sentence in another order, left out or blanked, to be told as it was.
 
-As Lample et al. 2018 have it ("Unsupervised machine translation using monolingual corpora only", section 2.3), with the
-settings of XLM (Conneau and Lample 2019; `--word_shuffle 3 --word_dropout 0.1 --word_blank 0.1`).
+As Lample et al. 2018 have it ("Unsupervised machine translation using monolingual corpora only", section 2.3), with
+the settings of XLM (Conneau and Lample 2019; `--word_shuffle 3 --word_dropout 0.1 --word_blank 0.1`).
 """
 
 import numpy as np
