@@ -151,8 +151,8 @@ def test_calls_change_nothing(model: Letters) -> None:
 def test_a_language_that_the_model_cannot_tell(model: Letters) -> None:
     step = LanguageStep(LanguageConfig(languages=("en", "sd", "hi_rom", "su")), Path())
     message = (
-        r"^corpus.clean.language.languages: py3langid cannot tell hi, sd, su; leave that out or name a model that can, "
-        r'model = "fasttext:PATH"; known are de, en, fr$'
+        r"^corpus.clean.language.languages: py3langid cannot tell hi, sd, su; leave that out or name a model "
+        r'that can, model = "fasttext:PATH"; known are de, en, fr$'
     )
     with pytest.raises(UserError, match=message):
         step.check()
