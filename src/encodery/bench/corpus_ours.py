@@ -23,6 +23,7 @@ def run(order: Order) -> Ran:
     work = Path(order.work)
     launch = {"type": "local", "workers": order.workers}
     table = CleanTable.parse({"task_bytes": TASK_BYTES, **order.settings, "launch": launch}, "corpus.clean")
+    (work / "phases").mkdir()
     cleaning = Cleaning(table, [CorpusInput(path="*.warc.gz")], Path(order.crawl), work / "phases")
     disk = {}
     for phase in cleaning.phases():

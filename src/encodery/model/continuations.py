@@ -41,7 +41,9 @@ def best_continuations(
 
 
 def log_normalisers(logits: Float[Tensor, "rows vocabulary"]) -> Float[Tensor, " rows"]:
-    """`logsumexp` in a sixth of its time: PyTorch's softmax is one kernel, its logsumexp four passes over memory."""
+    """`logsumexp`; on the CPU in a sixth of its time, for the softmax is one kernel there and that is four passes."""
+    if logits.device.type != "cpu":
+        return logits.logsumexp(-1)
     held = logits.new_empty(ROWS_AT_ONCE, logits.shape[1])
     found = []
     for some in logits.split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]

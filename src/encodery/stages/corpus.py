@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,8 +113,16 @@ def _facts(run: Run, corpus: CorpusTable, clean: CleanTable, into: Path) -> Any:
         files={
             str(path.relative_to(into)): FileRecord(sha256=sha256(path), size=path.stat().st_size) for path in paths
         },
-        versions={package: version(package) for package in PACKAGES},
+        versions=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _source(entry: CorpusInput, base: Path) -> Any:

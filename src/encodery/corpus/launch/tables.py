@@ -10,7 +10,7 @@ from encodery.config import Config
 
 
 class LocalLaunch(Config):
-    """This machine: a process for each task, or with one worker none at all."""
+    """This machine: processes that take one task at a time, or with one worker this one alone."""
 
     type: Literal["local"] = "local"
     workers: PositiveInt | None = None
