@@ -56,8 +56,8 @@ class RoundTrips:
         return cls(Predictor(folder, greedy), held_out, shared)
 
     def measure(self) -> dict[str, float]:
-        """`round_trip_bleu` over all directions; of each of them what the first half of the way shows (`copied en-de`,
-        `empty en-de`, `repeated en-de`).
+        """`round_trip_bleu` over all directions; of each of them what the first half of the way shows
+        (`copied en-de`, `empty en-de`, `repeated en-de`).
 
         A model that copies would come back unharmed: a sentence whose translation is a copy counts as lost.
         """
