@@ -175,7 +175,7 @@ def test_without_a_document_left_it_says_so(recipe: Path) -> None:
     with pytest.raises(UserError) as refused:
         build(recipe)
     assert str(refused.value).startswith(
-        "corpus: no document is left of crawl/*.jsonl, crawl; what the steps took is "
+        "corpus: no document is left of crawl/*.jsonl, crawl: there is no text in it; add text, or "
     )
 
 
@@ -188,6 +188,17 @@ def test_a_recipe_without_it_is_as_before(recipe: Path) -> None:
     assert "clean" not in stages["shards"].config["corpus"]
     assert stages["shards"].parents == ("tokenizer",)
     assert len(stages["shards"].inputs) == 4
+
+
+def test_it_says_what_took_the_last_document(recipe: Path) -> None:
+    damaged = recipe.parent / "crawl" / "de.txt"
+    damaged.write_bytes(b"K\xe4se\n")
+    with pytest.raises(UserError) as refused:
+        build(recipe, "corpus.clean.gopher={min_words=1000000}")
+    said = str(refused.value)
+    assert re.search("crawl/de.txt: gopher/short took [0-9]+ documents, ", said)
+    assert f"{damaged}" in said
+    assert "UTF-8" in said
 
 
 def test_languages_of_the_text_are_sampled_as_in_the_paper(recipe: Path) -> None:

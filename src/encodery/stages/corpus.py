@@ -59,10 +59,7 @@ def build_corpus(run: Run, into: Path, work: Path) -> Metrics:
     _run_phases(run, cleaning, corpus.clean)
     account = cleaning.collect(into)
     if not (into / DOCUMENTS).is_dir():
-        raise UserError(
-            f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}; what the steps "
-            f"took is counted in the ledgers below {work}; add text, or take out steps"
-        )
+        raise _nothing_left(corpus, account.ledger, work)
     (into / LEDGER).write_text(json.dumps(account.ledger.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
     write_corpus_report(account.ledger, _facts(run, corpus, corpus.clean, into), into)
     return {**_sizes(account.ledger), "seconds": {step: round(s, 3) for step, s in account.seconds.most_common()}}
@@ -95,6 +92,20 @@ def _run_phases(run: Run, cleaning: "Cleaning", clean: CleanTable) -> None:
         with PhaseProgress(run.console, phase.name, phase.tasks, phase.complete()) as progress:
             for _ in finished_tasks(phase, clean.launch):
                 progress.advance()
+
+
+def _nothing_left(corpus: CorpusTable, ledger: "Ledger", work: Path) -> UserError:
+    """Where all of it went: the steps that took most documents, the first place that could not be read."""
+    from encodery.stages.corpus_facts import reasons
+
+    lost = sorted(reasons(ledger), key=lambda reason: -reason.units.get("documents", 0))
+    parts = [f"{reason.name} took {n:,} documents" for reason in lost[:3] if (n := reason.units.get("documents", 0))]
+    parts += [f"{place} is damaged: {what:.200}" for place, what in ledger.damage[:1]]
+    return UserError(
+        f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}: "
+        f"{', '.join(parts) or 'there is no text in it'}; add text, or loosen or leave out these steps; all counts are "
+        f"in the ledgers below {work}"
+    )
 
 
 def _sizes(ledger: "Ledger") -> dict[str, Any]:

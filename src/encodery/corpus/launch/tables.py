@@ -21,7 +21,9 @@ class LocalLaunch(Config):
     @property
     def processes(self) -> int:
         """Tasks at a time."""
-        return self.workers or len(os.sched_getaffinity(0))
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class RayLaunch(Config):

@@ -44,7 +44,8 @@ class Cleaning:
         judged = languages_of(table.perplexity) if table.perplexity else []
         # what is wrong with steps is said at once
         early = early_steps(table, self.base)
-        late = late_steps(table, self.base, models_by_language(self.folder, judged))
+        stated = [entry.language for entry in self.inputs if entry.language]
+        late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
         yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
