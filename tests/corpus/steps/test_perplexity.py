@@ -117,6 +117,10 @@ def test_cutoffs_are_measured_or_given() -> None:
     ("settings", "message"),
     [
         ({"good": []}, r"^recipe.toml: good = \[\]: at least 1 is needed"),
+        (
+            {"good": [{"path": "a.txt", "language": "en/../../x"}]},
+            r"language = 'en/../../x' is no code of a language; \"en\" or \"eng\" is$",
+        ),
         ({"good": [{"path": "a.txt"}]}, r"'a.txt': of good text the language must be named: language = \"en\"$"),
         ({"percentiles": [60, 30]}, r"percentiles = \[60, 30\]: two rising numbers are needed"),
         ({"cutoffs": {"en": [0, 3]}}, r"cutoffs.en = \[0, 3\]: two rising numbers are needed"),
