@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from encodery.bench import corpus
-from encodery.bench.corpus import packages_of, run_bench
+from encodery.bench.corpus import FILTERS, packages_of, run_bench
 from encodery.bench.corpus_sides import Done
 from encodery.bench.corpus_worker import Order, run
 from encodery.bench.crawl import make_crawl
@@ -41,11 +41,13 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 
 def test_all_cases_are_measured(sides: Sides, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_bench(True, False, ["pipeline/datatrove", "workers", "memory"], tmp_path, None, None, None, None)
+    cases = ["pipeline/datatrove", "plain/datatrove", "workers", "memory"]
+    run_bench(True, False, cases, tmp_path, None, None, None, None)
     out = capsys.readouterr().out
     assert [(line["case"], line["ratio"]) for line in lines(out)] == [
         ("pipeline/datatrove", 4.0),
         ("step/read", 1.0),
+        ("plain/datatrove", 4.0),
         ("workers", 2.0),
         ("memory", 1.0),
     ]
@@ -53,9 +55,15 @@ def test_all_cases_are_measured(sides: Sides, tmp_path: Path, capsys: pytest.Cap
     assert asked == [
         ("ours", 1, "small-16"),
         ("datatrove", 1, "small-16"),
+        ("ours", 1, "small-16"),
+        ("datatrove", 1, "small-16"),
         ("ours", 1, "large-64"),
         ("ours", 2, "large-64"),
         ("ours", 1, "small-16"),
+    ]
+    assert [(order.filters, order.settings) for order in sides.orders[:4:2]] == [
+        (FILTERS, {}),
+        ((), {"repetition": False, "gopher": False, "fineweb": False}),
     ]
 
 
@@ -81,7 +89,8 @@ def test_a_peer_that_is_missing_is_left_out(
 
 
 def test_a_case_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    said = "--case peline: there is no such case; choose from pipeline/datatrove, pipeline/daft, workers, memory"
+    said = "--case peline: there is no such case; choose from pipeline/datatrove, pipeline/daft, plain/datatrove, "
+    said += "plain/daft, workers, memory"
     with pytest.raises(UserError, match=said):
         run_bench(True, True, ["peline"], tmp_path, None, None, None, None)
 
@@ -104,13 +113,15 @@ def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("engine", ["ours", "datatrove"])
+@pytest.mark.parametrize("engine", ["ours", "datatrove", "daft"])
 def test_a_pipeline_runs_and_counts_what_it_keeps(
     engine: str, crawl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if engine == "daft":
+        pytest.importorskip("daft")
     monkeypatch.setattr("encodery.bench.corpus_worker._pin", lambda workers: None)
     pages = make_crawl(crawl, 300_000, None).pages
     report = run(Order(engine, str(crawl), str(tmp_path), filters=("gopher quality",)))
     assert 0 < report["documents"] < pages
     assert report["characters"] > 500 * report["documents"]
-    assert "read" in report["steps"]
+    assert "read" in report["steps"] or engine == "daft"

@@ -29,7 +29,7 @@ CRAWL = crawl(100_000_000)
 
 def test_a_rate_is_html_a_second() -> None:
     ours = [done(10.0), done(5.0), done(20.0)]
-    result = against_result("datatrove", CRAWL, ours, [done(40.0), done(40.0), done(20.0)])
+    result = against_result("pipeline", "datatrove", CRAWL, ours, [done(40.0), done(40.0), done(20.0)])
     assert (result.bench, result.case, result.unit) == ("corpus", "pipeline/datatrove", "MB/s")
     assert (result.ours, result.peer, result.ratio) == (10.0, 2.5, 4.0)
     assert result.peer_name == "datatrove 0.10.1, one worker"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from encodery.bench import corpus_sides
 from encodery.bench.corpus_sides import Watch, proportional_bytes, run_side, watched
 from encodery.bench.corpus_worker import Order
 from encodery.errors import UserError
@@ -62,7 +61,7 @@ def test_a_report_becomes_what_was_done(tmp_path: Path, monkeypatch: pytest.Monk
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\necho '{report}'\n")
     program.chmod(0o755)
-    monkeypatch.setattr(corpus_sides.sys, "executable", str(program))
+    monkeypatch.setattr(sys, "executable", str(program))
     done = run_side(Order("datatrove", str(tmp_path), str(tmp_path / "run")))
     assert (done.seconds, done.documents, done.characters, done.version) == (2.5, 7, 11, "1.0")
     assert done.steps == {"read": 1.0}

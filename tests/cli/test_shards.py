@@ -27,6 +27,15 @@ def test_there_and_back_is_the_same_to_the_byte(done: Path, encodery: Command) -
     assert '"languages": [\n  "en"\n ]' in (done / "english" / "shards.json").read_text()
 
 
+def test_datatroves_layout(done: Path, encodery: Command) -> None:
+    code, out, _ = encodery("shards", "export", "runs/tiny/shards/train", "--to", "out.ds")
+    assert (code, out.endswith(" tokens: out.ds\n")) == (0, True)
+    code, out, _ = encodery("shards", "import", "out.ds", "--to", "again", "--tokenizer", "runs/tiny/tokenizer")
+    assert code == 0
+    ids = "ids-00000.bin"
+    assert (done / "again" / ids).read_bytes() == (done / "runs/tiny/shards/train" / ids).read_bytes()
+
+
 def test_what_cannot_be_read(done: Path, encodery: Command) -> None:
     message = refused(encodery, "shards", "import", "none", "--to", "new", "--tokenizer", "runs/tiny/tokenizer")
     assert message.startswith("none.idx: cannot be read (No such file or directory); a data set is named without")

@@ -45,6 +45,20 @@ def test_a_folder_with_all_below_it_sorted(tmp_path: Path) -> None:
     assert found(tmp_path, "d") == sorted(names)
 
 
+def test_crawl_files_and_pages_by_their_names_and_first_bytes(tmp_path: Path) -> None:
+    touch(tmp_path, "d/a.warc.gz", "d/b.warc.wet.gz", "d/c.WARC.lz4", "d/e.htm", "d/f.warc.wat.gz", "d/g.txt.lz4")
+    (tmp_path / "d/wiki.xml").write_text('<mediawiki xml:lang="de">')
+    (tmp_path / "d/other.xml").write_text("<tmx>")
+    (tmp_path / "d/crawl").write_text("WARC/1.0\r\n")
+    assert found(tmp_path, "d") == ["d/a.warc.gz", "d/b.warc.wet.gz", "d/c.WARC.lz4", "d/e.htm", "d/wiki.xml"]
+    assert found(tmp_path, "d", format="warc") == ["d/a.warc.gz", "d/c.WARC.lz4"]
+    assert found(tmp_path, "d", format="wikipedia") == ["d/wiki.xml"]
+    assert found(tmp_path, "d/crawl") == ["d/crawl"]
+    assert fails(tmp_path, "d/other.xml").startswith(
+        f'{tmp_path}/d/other.xml: ".xml" is not a text format; allowed: '
+    )
+
+
 def test_globs(tmp_path: Path) -> None:
     touch(tmp_path, "d/a1.txt", "d/a2.txt", "d/b.txt", "d/deep/a3.txt", "d/a4.png")
     assert found(tmp_path, "d/a?.txt") == ["d/a1.txt", "d/a2.txt"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.data.megatron import MegatronData, export_megatron, megatron_files, read_megatron
+from encodery.data.megatron import export_megatron, megatron_files, read_megatron
 from encodery.data.shard_format import file_name
 from encodery.data.shard_writer import Document, write_shards
 from encodery.data.shards import Shards
@@ -63,7 +63,7 @@ def lists(documents: "list[Document]") -> Documents:
 
 
 def read(prefix: Path, vocab_size: int = 23) -> Documents:
-    return lists([document for document, _ in read_megatron({prefix: ""}, vocab_size)])
+    return lists(list(read_megatron(prefix, vocab_size)))
 
 
 def contents(prefix: Path) -> list[bytes]:
@@ -111,8 +111,11 @@ def test_a_data_set_for_each_language(tmp_path: Path) -> None:
     prefixes = export_megatron(shards, tmp_path / "out" / "data")
     assert [prefix.name for prefix in prefixes] == ["data", "data.en", "data.en%2Fde"]
     assert read(prefixes[1]) == TEXT[:1]
-    sources = dict(zip(prefixes, shards.languages, strict=True))
-    documents = list(read_megatron(sources, 23))
+    documents = [
+        (document, name)
+        for prefix, name in zip(prefixes, shards.languages, strict=True)
+        for document in read_megatron(prefix, 23)
+    ]
     folder = tmp_path / "again"
     folder.mkdir()
     write_shards((document for document, _ in documents), folder, 23, languages=(name for _, name in documents))
@@ -222,7 +225,7 @@ def test_an_index_with_modes_is_named(tmp_path: Path) -> None:
     with (tmp_path / "data.idx").open("ab") as file:
         file.write(bytes(6))
     with pytest.raises(UserError, match="one of several modalities has a byte more for each sequence"):
-        MegatronData.open(tmp_path / "data", 23)
+        read_megatron(tmp_path / "data", 23)
 
 
 def test_shards_of_an_older_format_are_refused(tmp_path: Path) -> None:

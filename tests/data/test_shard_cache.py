@@ -168,13 +168,13 @@ def slow_copy(folder: Path, array: RemoteArray) -> None:
         def __exit__(self, *_: object) -> None: ...
 
         def read(self, size: int) -> bytes:
-            block = write.read(101)
+            block: bytes = write.read(101)
             if write.tell() > 500:
                 (folder.parent / "halfway").touch()
                 time.sleep(60)
             return block
 
-    shard_cache._opened = lambda address: Slow()  # type: ignore[assignment,return-value]
+    shard_cache._opened = lambda address: Slow()
     ShardCache(folder).map(array)
 
 

@@ -23,4 +23,4 @@ def test_spellings() -> None:
     ],
 )
 def test_the_nearest_tags(languages: tuple[str, str], tags: list[str], expected: tuple[str, str]) -> None:
-    assert best_pair(languages, tags) == expected
+    assert best_pair(languages, tuple(tags)) == expected

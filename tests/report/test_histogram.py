@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encodery.corpus.spread import Spread, bin_edges, bin_of
-from encodery.report.histogram import BARS, columns_of, histogram, is_wide
+from encodery.report.histogram import BARS, columns_of, histogram, is_share, is_wide
 
 from .drawing import Drawing
 
@@ -76,6 +76,18 @@ def test_there_are_not_too_many_columns() -> None:
 )
 def test_the_axis_is_logarithmic_where_values_differ_by_much(values: tuple[float, ...], wide: bool) -> None:
     assert is_wide(spread_of(*values)) is wide
+
+
+@pytest.mark.parametrize(
+    ("values", "share"),
+    [((0.97, 1.0), True), ((0.0, 0.6), True), ((0.01, 0.3), False), ((0.5, 1.1), False), ((), False)],
+)
+def test_shares_have_an_axis_from_nothing_to_all(values: tuple[float, ...], share: bool) -> None:
+    assert is_share(spread_of(*values)) is share
+
+
+def test_the_axis_of_a_share_is_whole() -> None:
+    assert {"0", "0.5", "1.0"} <= set(draw(spread_of(0.98, 1.0)).texts)
 
 
 def test_thresholds_stand_among_the_columns() -> None:

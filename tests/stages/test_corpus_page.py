@@ -8,7 +8,7 @@ import pytest
 from encodery.corpus.ledger import DAMAGE, Ledger
 from encodery.corpus.page import Page
 from encodery.report.page import RunReport, Section, render_report
-from encodery.stages.corpus_facts import CorpusFacts, Source
+from encodery.stages.corpus_facts import UNITS, CorpusFacts, Source
 from encodery.stages.corpus_page import SHOWN_DAMAGE, SPREADS, corpus_page, write_corpus_report
 
 HOSTILE = "</p></details><script>alert(1)</script><img src=x onerror='a'>\x00\u202e"
@@ -27,6 +27,7 @@ def make_ledger(text: str = "some words of a page") -> Ledger:
         ledger.drop(page, "language/unsure")
     ledger.passed("language", pages)
     ledger.cut(pages[5], "quality/menu", [HOSTILE])
+    ledger.counts["quality/email", "replaced"] += 7
     ledger.passed("quality", pages)
     ledger.damaged("a.gz!7", "a record ends before its length")
     return ledger
@@ -58,7 +59,12 @@ def test_the_funnel_has_a_row_for_each_step() -> None:
 
 def test_reasons_have_their_samples() -> None:
     reasons = section(corpus_page(make_ledger(), FACTS), "Reasons")
-    assert [row[:2] for row in reasons.tables[0].rows] == [("language/unsure", "3"), ("quality/menu", "")]
+    assert reasons.tables[0].header == ("reason", *UNITS, "replaced", "of all characters")
+    assert [(row[0], row[1], row[4], row[5]) for row in reasons.tables[0].rows] == [
+        ("language/unsure", "3", "", "27.2%"),
+        ("quality/menu", "", "", "26.3%"),
+        ("quality/email", "", "7", ""),
+    ]
     unsure, menu = reasons.samples
     assert unsure.note == "3 documents, 3 paragraphs, 66 characters"
     assert {sample.note for sample in unsure.samples} == {
@@ -83,12 +89,19 @@ def test_a_language_that_nobody_asked_for_is_unknown() -> None:
 
 def test_each_measure_is_drawn_with_samples_on_both_sides() -> None:
     measures = section(corpus_page(make_ledger(), FACTS), "Scores and lengths").measured
-    assert len(measures) == 3
+    assert len(measures) == 1  # those of each language say the same again
     below, above = measures[0].sides
     assert (below.title, below.note) == ("below 0.3", "4 values (36.4%), nearest first")
     assert above.title == "0.3 and above"
     assert [sample.note.split(" ")[0] for sample in below.samples] == ["0.2727", "0.1818", "0.09091"]
-    assert measures[1].sides == []
+
+
+def test_a_measure_without_thresholds_is_a_chart_alone() -> None:
+    ledger = make_ledger()
+    ledger.observe("read/characters", 4030, Page("t", "f!1"))
+    first, _ = section(corpus_page(ledger, FACTS), "Scores and lengths").measured
+    assert first.sides == []
+    assert first.caption == "1 values; quartiles 3,968, 3,968, 3,968."
 
 
 def test_of_many_languages_the_largest_are_drawn() -> None:

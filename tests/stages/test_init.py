@@ -44,6 +44,7 @@ def test_the_task_is_told_by_the_records(tmp_path: Path, kind: str) -> None:
     table = recipe.finetune["main"]
     assert table.task.type == kind
     assert table.source == "scratch"
+    assert isinstance(table.train, str)
     assert (to.parent / table.train).resolve() == train
     assert isinstance(table.dev, str)
     assert (to.parent / table.dev).resolve() == dev

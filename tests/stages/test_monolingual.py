@@ -1,10 +1,14 @@
 """A recipe that learns to translate from text of each language alone: its folder, scores and card; continued after a
 kill to the same bits; stopped when it is stuck; and what is refused."""
 
+import hashlib
 import json
 import random
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,7 +18,6 @@ from encodery.config import read_json
 from encodery.errors import Interrupted, UserError
 from encodery.recipe import load_recipe
 from encodery.stages import open_run, run
-from encodery.stages import stuck as detector
 from encodery.stages.engine import Run
 from encodery.stages.graph import selected, stages_of
 from encodery.train.log import read_log
@@ -39,7 +42,7 @@ inputs = [{ path = "en.txt", language = "en" }, { path = "de.txt", language = "d
 valid_fraction = 0.2
 [tokenizer]
 type = "byte-bpe"
-vocab_size = 283
+vocab_size = 310
 [pretrain]
 steps = 2
 max_seqlen = 16
@@ -47,8 +50,8 @@ tokens_per_step = 256
 valid_max_tokens = 500
 precision = "fp32"
 [finetune.text]
-task = { type = "translation", max_seqlen = 24 }
-monolingual = { language_pairs = [["en", "de"]], steps = 7, round_trip_sentences = 5, denoise = [[0, 1.0], [6, 0.0]] }
+task = { type = "translation", max_seqlen = 20, generation = { max_length_a = 1.0, max_length_b = 2 } }
+monolingual = { language_pairs = [["en", "de"]], steps = 7, round_trip_sentences = 2, denoise = [[0, 1.0], [6, 0.0]] }
 tokens_per_step = 211
 evaluate_every = 3
 checkpoint_every = 2
@@ -60,8 +63,8 @@ optimizer = { lr = 1e-3, warmup_steps = 2 }
 [finetune.both]
 train = { there = "pairs.{en,de}" }
 dev = { there = "dev.{en,de}" }
-task = { type = "translation", max_seqlen = 24 }
-monolingual = { language_pairs = [["en", "de"]], steps = 3, round_trip_sentences = 3 }
+task = { type = "translation", max_seqlen = 20, generation = { max_length_a = 1.0, max_length_b = 2 } }
+monolingual = { language_pairs = [["en", "de"]], steps = 3, round_trip_sentences = 2 }
 tokens_per_step = 211
 precision = "fp32"
 """
@@ -84,6 +87,12 @@ def write_text(folder: Path) -> None:
 
 def opened(*changes: str) -> Run:
     return open_run(load_recipe(Path("alone.toml"), changes), Path("alone.toml"), Console(quiet=True))
+
+
+def metrics_of(folder: Path) -> Mapping[str, Any]:
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return manifest.metrics
 
 
 def trained(*changes: str, stage: str = "finetune.text") -> Path:
@@ -113,7 +122,7 @@ def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_model_comes_out_that_translates_both_ways(finished: Path) -> None:
     folder = finished / "runs/alone/finetune/text/1"
     assert read_json(folder / "encodery.json")["directions"] == [["en", "de"], ["de", "en"]]
-    metrics = read_manifest(folder).metrics
+    metrics = metrics_of(folder)
     assert metrics["steps"] == 7
     assert {"round_trip_bleu", "copied en-de", "empty de-en", "repeated en-de"} <= metrics["dev"].keys()
     assert metrics["best"]["metric"] == "round_trip_bleu"
@@ -135,13 +144,68 @@ def test_pairs_are_learned_beside_the_text_and_dev_pairs_decide(finished: Path) 
     folder = finished / "runs/alone/finetune/both/1"
     steps = [line for line in read_log(folder / "log.jsonl") if line["event"] == "step"]
     assert {"denoise_loss", "back_translation_loss", "pairs_loss"} <= steps[-1].keys()
-    metrics = read_manifest(folder).metrics
-    assert [*metrics["dev"]][:3] == ["bleu", "chrf", "round_trip_bleu"]
+    metrics = metrics_of(folder)
+    assert {"bleu", "chrf", "round_trip_bleu", "intervals"} <= metrics["dev"].keys()
     assert "- text: de.txt" in (folder / "README.md").read_text()
     page = (finished / "runs/alone/report/report.html").read_text()
     assert "3 steps over text of each language of en-de alone, with the pairs of pairs.{en,de}." in page
 
 
 def test_a_killed_run_ends_with_the_same_bits(project: Path) -> None:
-    whole = weights_after_stops(lambda: trained("--set=x") if False else trained("output=whole"), [])
-    assert weights_after_stops(lambda: trained("output=parts"), [1, 5]) == whole
+    whole = hashlib.sha256((project / "runs/alone/finetune/text/1/model.safetensors").read_bytes()).hexdigest()
+    shutil.rmtree(project / "runs/alone/finetune/text")
+    assert weights_after_stops(trained, [1, 5]) == whole
+
+
+def test_a_stuck_run_stops_saves_and_says_what_to_try(project: Path) -> None:
+    changes = ["finetune.text.monolingual.patience=2", "finetune.text.optimizer.lr=1e-9"]
+    with pytest.raises(
+        Interrupted, match=r"stopped at step 6 of 7, state saved in .*finetune\.text is stuck: "
+    ) as stop:
+        trained(*changes)
+    assert stop.value.exit_code == 75
+    assert "2 evaluations in a row" in str(stop.value)
+    assert "; try: " in str(stop.value)
+    (work,) = (project / "runs/alone/.work").glob("finetune.text.1-*")
+    assert sorted((work / "checkpoints").iterdir())[-1].name.endswith("6")
+    assert trained(*changes).is_dir()  # the same command goes on: only the last step was left
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("finetune.text.monolingual.language_pairs=[['en', 'en']]", "'en' with itself; a pair is of two languages"),
+        ("finetune.text.epochs=3", "epochs: text without pairs has no end; give monolingual.steps in its place"),
+        ("finetune.text.task={ type = 'text-classification' }", "teaches translation, not text-classification"),
+        ("finetune.text.parallel='fsdp'", 'set parallel = "ddp"'),
+        ("finetune.text.max_train_samples=3", "there is no train to take samples of"),
+        ("finetune.text.monolingual.denoise=2.0", "less than or equal to 1"),
+        ("corpus.inputs=[{ path = 'en.txt' }, { path = 'de.txt' }]", "a language for each of its inputs"),
+        ("finetune.text.best_metric='bleurt'", "'bleurt'; one of bleu, chrf, round_trip_bleu, loss is allowed"),
+        ("finetune.text.monolingual.language_pairs=[['en', 'fr']]", "'fr' is not one of the model's languages"),
+    ],
+)
+def test_what_cannot_be_learned_so_is_refused(project: Path, change: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        trained(change)
+
+
+def test_without_train_there_must_be_text(project: Path) -> None:
+    text = Path("alone.toml").read_text()
+    Path("alone.toml").write_text(text.replace('\nmonolingual = { language_pairs = [["en", "de"]], steps = 7', "\n#"))
+    with pytest.raises(UserError, match="missing key 'train'"):
+        opened()
+
+
+def test_the_text_must_be_cut_by_the_models_vocabulary(project: Path) -> None:
+    other = project / "other"
+    shutil.copytree(project / "runs/alone/pretrain", other)
+    for name in ("manifest.json", "tokenizer_config.json"):
+        (other / name).unlink(missing_ok=True)
+    broken = json.loads((other / "tokenizer.json").read_text())
+    vocabulary = broken["model"]["vocab"]
+    first, second = [*vocabulary][-2:]
+    vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
+    (other / "tokenizer.json").write_text(json.dumps(broken))
+    with pytest.raises(UserError, match="tokens of another vocabulary than that of other"):
+        trained("finetune.text.from='other'")

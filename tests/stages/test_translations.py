@@ -99,6 +99,12 @@ def write_words(folder: Path) -> None:
     (folder / "words.toml").write_text(RECIPE)
 
 
+def metrics_of(folder: Path) -> Any:
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return manifest.metrics
+
+
 def opened(*changes: str) -> Run:
     return open_run(load_recipe(Path("words.toml"), changes), Path("words.toml"), Console(quiet=True))
 
@@ -127,7 +133,7 @@ def model(finished: Path) -> Path:
 
 
 def test_both_directions_are_learned_by_one_model(model: Path) -> None:
-    metrics = read_manifest(model).metrics
+    metrics = metrics_of(model)
     assert metrics["test"]["bleu"] > 10
     assert metrics["test"]["chrf"] > 40
     assert {*metrics["test"]["languages"]} == {"en-de", "de-en", "average"}
@@ -167,7 +173,7 @@ def test_predictions_of_the_test_file_are_kept(model: Path) -> None:
 
 def test_evaluation_repeats_the_scores_and_compares(finished: Path, model: Path) -> None:
     found = evaluate(model, [str(finished / "test.jsonl")], by=["target_language", "length"], against=model)
-    assert found.scores["bleu"] == pytest.approx(read_manifest(model).metrics["test"]["bleu"])
+    assert found.scores["bleu"] == pytest.approx(metrics_of(model)["test"]["bleu"])
     assert {*found.slices["target_language"]} == {"en", "de"}
     assert found.against["bleu"]["difference"] == 0.0
     aligned = evaluate(model, [str(finished / "dev.{de,en}")])
@@ -191,13 +197,13 @@ def test_the_report_shows_bleu_and_sentences(finished: Path) -> None:
 
 
 def test_a_table_of_its_own_columns_says_its_languages(finished: Path) -> None:
-    metrics = read_manifest(finished / "runs/words/finetune/scratch/1").metrics
+    metrics = metrics_of(finished / "runs/words/finetune/scratch/1")
     assert {"bleu", "chrf", "signature", "intervals"} <= metrics["test"].keys()
     assert read_json(finished / "runs/words/finetune/scratch/1/encodery.json")["directions"] == [["en", "de"]]
 
 
 def test_files_with_names_are_scored_apart(model: Path) -> None:
-    groups = read_manifest(model).metrics["dev"]["languages"]
+    groups = metrics_of(model)["dev"]["languages"]
     assert {name: group["examples"] for name, group in groups.items()} == {"first": 13, "second": 13, "average": 26}
 
 
@@ -207,7 +213,7 @@ def test_only_so_many_examples_are_learned_from(finished: Path) -> None:
 
 
 def test_data_on_the_card_are_both_files(model: Path) -> None:
-    data = read_manifest(model).metrics["data"]
+    data = metrics_of(model)["data"]
     assert data["train.there"]["file"] == "train.{en,de}"
     assert len(data["train.there"]["sha256"].split(", ")) == 2
 
@@ -345,7 +351,7 @@ def test_a_model_that_has_no_vocabulary_head_is_no_beginning(project: Path) -> N
 def test_a_translator_can_be_trained_on(project: Path) -> None:
     some = opened("finetune.both.from=runs/words/finetune/both/1", "finetune.both.epochs=1", "name=further")
     run(some, [stage for stage in stages_of(some) if stage.name == "finetune.both.1"])
-    metrics = read_manifest(project / "runs/further/finetune/both/1").metrics
+    metrics = metrics_of(project / "runs/further/finetune/both/1")
     assert metrics["test"]["chrf"] > 40
 
 
@@ -363,7 +369,10 @@ def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, mon
     facts = read_json(project / "bundle/encodery.json")["export"]
     assert facts["metric"]["figures"]["bleu"]["difference"] == 0.0
     assert facts["parity"]["relative_error"] < 1e-5
-    records = [{"text": "two cat. red dog runs.\n\nbig", "target_language": "de"}, {"text": "", "target_language": "en"}]
+    records = [
+        {"text": "two cat. red dog runs.\n\nbig", "target_language": "de"},
+        {"text": "", "target_language": "en"},
+    ]
     found, expected = (
         encodery_module.load(folder).predict(records) for folder in ("bundle", "runs/words/finetune/both/1")
     )

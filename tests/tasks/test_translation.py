@@ -268,7 +268,7 @@ def test_it_learns_to_copy_words_in_reverse() -> None:
     for step in range(len(batches)):
         batch = batches(step)
         loss = task.loss(model.train(), batch).losses["tokens"] / task.counts(batch)["tokens"]
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())

@@ -17,6 +17,7 @@ from rich.console import Console
 from encodery.bench.corpus_figures import (
     AGAINST,
     MEMORY,
+    PLAIN,
     WORKERS,
     against_result,
     memory_result,
@@ -38,9 +39,11 @@ LEAST = 16
 FULL, QUICK = Rounds(rounds=3, repeats=1), Rounds(rounds=1, repeats=0)
 FULL_SIZE, QUICK_SIZE = 1024, 64
 """Megabytes of HTML in the large one."""
-FILTERS = ("gopher quality", "gopher repetition")
+FILTERS = ("gopher repetition", "gopher quality", "fineweb")
+"""The heuristics that ours takes by default, in its order."""
 PEERS = ("datatrove", "daft")
-CASES = (*(f"{AGAINST}/{peer}" for peer in PEERS), WORKERS, MEMORY)
+CASES = (*(f"{kind}/{peer}" for kind in (AGAINST, PLAIN) for peer in PEERS), WORKERS, MEMORY)
+WITHOUT_HEURISTICS = {"repetition": False, "gopher": False, "fineweb": False}
 Say = Callable[[str], None]
 
 
@@ -110,7 +113,8 @@ def run_bench(
 def all_results(setting: Setting, work: Path, wanted: Sequence[str], say: Say) -> Iterator[Result]:
     """Against each peer on the small crawl; with two workers and for its memory on the large one."""
     bench = Bench(setting, work, say)
-    yield from bench.against([name.partition("/")[2] for name in wanted if name.startswith(f"{AGAINST}/")])
+    for kind in (AGAINST, PLAIN):
+        yield from bench.against(kind, [name.partition("/")[2] for name in wanted if name.startswith(f"{kind}/")])
     if WORKERS in wanted or MEMORY in wanted:
         yield from bench.alone(WORKERS in wanted, MEMORY in wanted)
 
@@ -123,20 +127,22 @@ class Bench:
     work: Path
     say: Say
 
-    def against(self, peers: Sequence[str]) -> Iterator[Result]:
+    def against(self, kind: str, peers: Sequence[str]) -> Iterator[Result]:
         """Each engine runs once a round."""
-        crawl, order = self._crawl("small", self.setting.small)
-        orders = {"ours": order}
-        for peer in peers:
-            missing = self._missing(peer)
+        found = {peer: self._missing(peer) for peer in peers}
+        for peer, missing in found.items():
             if missing:
                 self.say(f"{peer} is left out: {missing}")
-            else:
-                orders[peer] = replace(order, engine=peer)
-        runs = self._play(orders) if len(orders) > 1 else {}
-        for peer in (peer for peer in peers if peer in runs):
-            yield against_result(peer, crawl, runs["ours"], runs[peer])
-        if "datatrove" in runs:
+        present = [peer for peer, missing in found.items() if not missing]
+        if not present:
+            return
+        crawl, order = self._crawl("small", self.setting.small)
+        if kind == PLAIN:
+            order = replace(order, filters=(), settings=WITHOUT_HEURISTICS)
+        runs = self._play({"ours": order, **{peer: replace(order, engine=peer) for peer in present}})
+        for peer in present:
+            yield against_result(kind, peer, crawl, runs["ours"], runs[peer])
+        if kind == AGAINST and "datatrove" in runs:
             yield from step_results(crawl, runs["ours"], runs["datatrove"])
 
     def alone(self, workers: bool, memory: bool) -> Iterator[Result]:

@@ -24,7 +24,7 @@ _LINES = 1 << 20
 _LANGUAGE = DataType.struct({"language": DataType.string(), "score": DataType.float64()})
 
 
-@daft.func(return_dtype=DataType.string())
+@daft.func(return_dtype=DataType.string())  # type: ignore[untyped-decorator,unused-ignore]
 def text_of(content: bytes) -> str:
     """The text of an HTTP response."""
     from resiliparse.extract.html2text import extract_plain_text
@@ -33,14 +33,14 @@ def text_of(content: bytes) -> str:
     return str(extract_plain_text(html, main_content=True))
 
 
-@daft.func(return_dtype=_LANGUAGE, unnest=True)
+@daft.func(return_dtype=_LANGUAGE, unnest=True)  # type: ignore[untyped-decorator,unused-ignore]
 def language_of(text: str, model: str) -> dict[str, Any]:
     """The language and how sure it is."""
     language, score = _identifier(model)(text)
     return {"language": language, "score": float(score)}
 
 
-@daft.func(return_dtype=DataType.bool())
+@daft.func(return_dtype=DataType.bool())  # type: ignore[untyped-decorator,unused-ignore]
 def is_good(text: str, filters: str) -> bool:
     """Whether all filters keep it."""
     from datatrove.data import Document
@@ -48,19 +48,19 @@ def is_good(text: str, filters: str) -> bool:
     return all(judge.filter(Document(text, "")) is True for judge in _judges(filters))
 
 
-@daft.func(return_dtype=DataType.list(DataType.int64()))
+@daft.func(return_dtype=DataType.list(DataType.int64()))  # type: ignore[untyped-decorator,unused-ignore]
 def bands_of(hashes: list[int]) -> list[int]:
     """A number for each band of a signature."""
     return [hash((band, *hashes[band * _ROWS : (band + 1) * _ROWS])) for band in range(BUCKETS)]
 
 
-@daft.func(return_dtype=DataType.list(DataType.int64()))
+@daft.func(return_dtype=DataType.list(DataType.int64()))  # type: ignore[untyped-decorator,unused-ignore]
 def places_of(lines: list[str]) -> list[int]:
     """The number of each line."""
     return list(range(len(lines)))
 
 
-@daft.func(return_dtype=DataType.string())
+@daft.func(return_dtype=DataType.string())  # type: ignore[untyped-decorator,unused-ignore]
 def joined(lines: list[dict[str, Any]]) -> str:
     """Lines in order, as one text."""
     return "\n".join(line["line"] for line in sorted(lines, key=lambda line: line["place"]))

@@ -29,7 +29,7 @@ from datatrove.pipeline.dedup import (
 )
 from datatrove.pipeline.dedup.minhash import MinhashConfig
 from datatrove.pipeline.dedup.sentence_dedup import SentDedupConfig
-from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
+from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
@@ -45,11 +45,11 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}
 datatrove_xxhash.xxhash64 = lambda text: xxhash.xxh64_intdigest(text.encode("utf-8", "replace"))
 
 
-class Words(WordTokenizer):
+class Words(WordTokenizer):  # type: ignore[misc]
     """Characters of scripts without spaces one by one, other words whole; sentences are lines."""
 
     def word_tokenize(self, text: str) -> list[str]:
-        return _WORD.findall(text)
+        return list(_WORD.findall(text))
 
     def sent_tokenize(self, text: str) -> list[str]:
         return [line for line in text.split("\n") if line]
@@ -58,7 +58,7 @@ class Words(WordTokenizer):
         return [match.span() for match in re.finditer(r"[^\n]+", text)]
 
 
-class Pages(PipelineStep):
+class Pages(PipelineStep):  # type: ignore[misc]
     """WARC files to documents of HTML; task i reads every file whose number is i, modulo the tasks."""
 
     name = "read"
@@ -80,7 +80,7 @@ class Pages(PipelineStep):
                     yield document
 
 
-class Extract(PipelineStep):
+class Extract(PipelineStep):  # type: ignore[misc]
     """HTML to text."""
 
     name = "extract"
@@ -95,7 +95,7 @@ class Extract(PipelineStep):
                 yield document
 
 
-class Language(BaseFilter):
+class Language(BaseFilter):  # type: ignore[misc]
     """The language of a document, and whether it is sure enough."""
 
     name = "language"
@@ -118,6 +118,7 @@ def judges(names: Iterable[str]) -> list[BaseFilter]:
     known = {
         "gopher quality": GopherQualityFilter(min_stop_words=None, language=words),  # its stop words are English
         "gopher repetition": GopherRepetitionFilter(language=words),
+        "fineweb": FineWebQualityFilter(language=words),
     }
     return [known[name] for name in names]
 

@@ -10,14 +10,14 @@ from encodery.bench.result import NO_MORE, Result, make_result
 from encodery.bench.rounds import QUIET_CORES
 
 BENCH = "corpus"
-AGAINST, WORKERS, MEMORY = "pipeline", "workers", "memory"
+AGAINST, PLAIN, WORKERS, MEMORY = "pipeline", "plain", "workers", "memory"
 TARGETS = {"datatrove": 3.0, "daft": 1.0}
 WORKERS_TARGET = 1.8
 STEP = "step"
 STEPS = {
     "read": (("read",), ("read", "extract")),
     "language": (("language",), ("language",)),
-    "heuristics": (("gopher", "repetition"), ("Gopher Quality", "Gopher Repetition")),
+    "heuristics": (("repetition", "gopher", "fineweb"), ("Gopher Repetition", "Gopher Quality", "FineWeb Quality")),
     "paragraphs": (("paragraphs",), tuple(f"sentence-deduplication stage {n}" for n in (1, 2, 3))),
     "near": (("near",), tuple(f"MinHash stage {n}" for n in (1, 2, 3, 4))),
 }
@@ -26,11 +26,11 @@ _UNIT = "MB/s"
 PACKAGES = ("datatrove", "fastwarc", "resiliparse", "py3langid", "fasttext-predict", "pyarrow")
 
 
-def against_result(peer: str, crawl: Crawl, ours: Sequence[Done], theirs: Sequence[Done]) -> Result:
+def against_result(kind: str, peer: str, crawl: Crawl, ours: Sequence[Done], theirs: Sequence[Done]) -> Result:
     """HTML a second of one core, and whether both keep about the same."""
     megabytes = crawl.html_bytes / 1e6
-    rates = [[megabytes / done.seconds for done in runs] for runs in (ours, theirs)]
-    ratios = [a / b for a, b in zip(*rates, strict=False)]
+    fast, slow = ([megabytes / done.seconds for done in runs] for runs in (ours, theirs))
+    ratios = [a / b for a, b in zip(fast, slow, strict=False)]
     metric = {
         "target_ratio": TARGETS[peer],
         "ratio_low": min(ratios),
@@ -46,8 +46,8 @@ def against_result(peer: str, crawl: Crawl, ours: Sequence[Done], theirs: Sequen
         **_quiet([*ours, *theirs]),
     }
     name = f"{peer} {theirs[0].version}, one worker"
-    middles = [median(rate) for rate in rates]
-    return _result(f"{AGAINST}/{peer}", _UNIT, *middles, name, metric, {peer: theirs[0].version})
+    case = f"{kind}/{peer}"
+    return _result(case, _UNIT, median(fast), median(slow), name, metric, {peer: theirs[0].version})
 
 
 def step_results(crawl: Crawl, ours: Sequence[Done], theirs: Sequence[Done]) -> Iterator[Result]:
@@ -58,9 +58,9 @@ def step_results(crawl: Crawl, ours: Sequence[Done], theirs: Sequence[Done]) -> 
             for runs, steps in zip((ours, theirs), sides, strict=True)
         ]
         if all(seconds):
-            rates = [crawl.html_bytes / 1e6 / taken for taken in seconds]
+            fast, slow = (crawl.html_bytes / 1e6 / taken for taken in seconds)
             peer = f"datatrove {theirs[0].version}"
-            yield _result(f"{STEP}/{name}", _UNIT, *rates, peer, _quiet([*ours, *theirs]))
+            yield _result(f"{STEP}/{name}", _UNIT, fast, slow, peer, _quiet([*ours, *theirs]))
 
 
 def workers_result(crawl: Crawl, one: Sequence[Done], two: Sequence[Done]) -> Result:
@@ -86,8 +86,8 @@ def memory_result(small: Crawl, large: Crawl, few: Sequence[Done], many: Sequenc
         "times_the_input": large.html_bytes / small.html_bytes,
         **_quiet([*few, *many]),
     }
-    peaks = [max(done.peak_bytes for done in runs) / 1e6 for runs in (many, few)]
-    return _result(MEMORY, "MB", *peaks, "ours, on the small crawl", metric)
+    high, low = (max(done.peak_bytes for done in runs) / 1e6 for runs in (many, few))
+    return _result(MEMORY, "MB", high, low, "ours, on the small crawl", metric)
 
 
 def _result(

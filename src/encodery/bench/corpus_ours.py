@@ -11,7 +11,7 @@ from encodery.bench.corpus_worker import Order, Ran
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import finished_tasks
-from encodery.corpus.phases import Cleaning
+from encodery.corpus.phases.cleaning import Cleaning
 
 TASK_BYTES = 1 << 24
 """Tasks small enough that two workers have the same work."""
@@ -23,6 +23,7 @@ def run(order: Order) -> Ran:
     work = Path(order.work)
     launch = {"type": "local", "workers": order.workers}
     table = CleanTable.parse({"task_bytes": TASK_BYTES, **order.settings, "launch": launch}, "corpus.clean")
+    (work / "phases").mkdir()
     cleaning = Cleaning(table, [CorpusInput(path="*.warc.gz")], Path(order.crawl), work / "phases")
     disk = {}
     for phase in cleaning.phases():

@@ -31,6 +31,8 @@ _SUFFIXES: dict[str, Format] = {
 _SNIFFED = ".xml"
 """What is a Wikipedia dump or anything else: its first bytes tell."""
 File = TypeVar("File", Path, RemoteFile)
+_LZ4 = ".lz4"
+"""A compression of crawl files alone."""
 _CONTAINERS = (".zip", ".tar", ".tgz")
 
 
@@ -172,7 +174,11 @@ def size_of(file: InputFile) -> int:
 
 def format_of(name: str) -> Format | None:
     """The format that a file name promises, compression aside."""
-    return _SUFFIXES.get(inner_suffix(name))
+    suffix = inner_suffix(name)
+    if suffix != _LZ4:
+        return _SUFFIXES.get(suffix)
+    found = _SUFFIXES.get(inner_suffix(name[: -len(_LZ4)]))
+    return found if found in ("warc", "wet") else None
 
 
 def is_container(name: str) -> bool:

@@ -53,7 +53,7 @@ class BlockShuffle(Config):
         number = np.where(is_rest, 0, group * self.blocks + nth)
         # where there is no full block at all the permutation is that of one, and is not looked at
         block = permute(number, np.maximum(groups.full_blocks, 1), extend(seed, _BLOCKS))
-        return np.where(is_rest, groups.full_blocks, block) * groups.block + inside
+        return np.asarray(np.where(is_rest, groups.full_blocks, block) * groups.block + inside)
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class _Groups:
     @property
     def _last(self) -> Int64[np.ndarray, " windows"]:
         """The number of the last group."""
-        return np.maximum(self.full_blocks // self.blocks, 1) - 1
+        return np.asarray(np.maximum(self.full_blocks // self.blocks, 1) - 1)
 
     def of(self, index: Int64[np.ndarray, " windows"]) -> Int64[np.ndarray, " windows"]:
         """The group of each place."""
-        return np.minimum(index // (self.block * self.blocks), self._last)
+        return np.asarray(np.minimum(index // (self.block * self.blocks), self._last))
 
     def first(self, group: Int64[np.ndarray, " windows"]) -> Int64[np.ndarray, " windows"]:
         """The first place of a group."""

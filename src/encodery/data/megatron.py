@@ -14,16 +14,15 @@ Our sentences are its sequences, our documents its documents. A data set has no 
 """
 
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from encodery.data.data_sets import AT_ONCE, check_ids, export_data_sets, file_size, sentences_of
 from encodery.data.shard_writer import Document
 from encodery.data.shards import Shards
 from encodery.errors import UserError
@@ -33,7 +32,6 @@ _HEADER = struct.Struct("<9sQBQQ")
 _DTYPES = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f8", 7: "<f4", 8: "<u2"}
 _CODES = {"uint16": 8, "uint32": 4}
 """Ours: Megatron knows no uint32, and ids are below 2**31."""
-_AT_ONCE = 1 << 16
 
 
 def megatron_files(prefix: Path) -> tuple[Path, Path]:
@@ -42,41 +40,9 @@ def megatron_files(prefix: Path) -> tuple[Path, Path]:
 
 
 def export_megatron(shards: Shards, prefix: Path) -> list[Path]:
-    """Write shards as one data set, or as one for each language; returns their prefixes. Text without a language is
-    in `prefix` itself.
-
-    Raises:
-        UserError: there is no text, the languages of the documents are not grouped, a file is there already, or the
-            disk is full.
-    """
-    if not shards.num_documents:
-        raise UserError("the shards hold no document; there is nothing to export")
-    bounds = shards.first_documents()
-    if bounds is None and shards.languages:
-        raise UserError(
-            "the shards do not lie sorted by language (format 2); write them again: encodery run RECIPE shards "
-            "--force shards"
-        )
-    if bounds is None:
-        bounds = np.array([0, shards.num_documents])
-    prefixes = [_of_language(prefix, name) for name in shards.languages or ("",)]
-    for file in (file for each in prefixes for file in megatron_files(each)):
-        if file.exists():
-            raise UserError(f"{file}: is there already; remove it or choose another name")
-    for each, first, last in zip(prefixes, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        try:
-            each.parent.mkdir(parents=True, exist_ok=True)
-            _write(shards, each, first, last)
-        except OSError as error:
-            raise UserError(
-                f"{each}: cannot write: {error.strerror}; free some space or choose another place"
-            ) from None
-    return prefixes
-
-
-def _of_language(prefix: Path, language: str) -> Path:
-    """What a language is called comes from data: nothing in it leads to another folder."""
-    return prefix.with_name(f"{prefix.name}.{quote(language, safe='')}") if language else prefix
+    """Write shards as one data set, or as one for each language; returns their prefixes. Raises as
+    `export_data_sets` does."""
+    return export_data_sets(shards, prefix, megatron_files, _write)
 
 
 def _write(shards: Shards, prefix: Path, first: int, last: int) -> None:
@@ -86,98 +52,63 @@ def _write(shards: Shards, prefix: Path, first: int, last: int) -> None:
     kind = np.dtype(_DTYPES[_CODES[dtype]])
     begin, end = shards.documents.at(np.array([first, last])).tolist()
     with ids.open("wb") as file:
-        for starts, lengths in _sentences(shards, begin, end):
+        for starts, lengths in sentences_of(shards, begin, end):
             file.write(shards.take_ranges(starts, lengths).astype(kind).tobytes())
     part = index.with_name(f"{index.name}.part")
     with part.open("wb") as file:
         file.write(_HEADER.pack(_MAGIC, 1, _CODES[dtype], end - begin, last - first + 1))
-        for _, lengths in _sentences(shards, begin, end):
+        for _, lengths in sentences_of(shards, begin, end):
             file.write(lengths.astype("<i4").tobytes())
         origin = int(shards.sentences.at(np.array([begin]))[0])
-        for starts, _ in _sentences(shards, begin, end):
+        for starts, _ in sentences_of(shards, begin, end):
             file.write(((starts - origin) * kind.itemsize).astype("<i8").tobytes())
         _write_documents(shards, file, first, last)
     part.replace(index)
 
 
-def _sentences(
-    shards: Shards, begin: int, end: int
-) -> Iterator[tuple[Int64[np.ndarray, " _"], Int64[np.ndarray, " _"]]]:
-    """Start and length of the sentences `begin : end`, some at a time."""
-    for start in range(begin, end, _AT_ONCE):
-        bounds = shards.sentences.at(np.arange(start, min(start + _AT_ONCE, end) + 1)).astype(np.int64)
-        yield bounds[:-1], np.diff(bounds)
-
-
 def _write_documents(shards: Shards, file: BinaryIO, first: int, last: int) -> None:
     origin = int(shards.documents.at(np.array([first]))[0])
-    for start in range(first, last + 1, _AT_ONCE):
-        documents = np.arange(start, min(start + _AT_ONCE, last + 1))
+    for start in range(first, last + 1, AT_ONCE):
+        documents = np.arange(start, min(start + AT_ONCE, last + 1))
         file.write((shards.documents.at(documents) - origin).astype("<i8").tobytes())
 
 
-@dataclass(frozen=True)
-class MegatronData:
-    """A data set that was looked at: sizes agree, and every sequence follows the one before."""
+def read_megatron(prefix: Path, vocab_size: int) -> Iterator[Document]:
+    """Every document of a data set as the ids of its sequences; all of it is checked before the first comes.
 
-    prefix: Path
-    ids: np.ndarray
-    """Of any whole-number type, memory-mapped."""
-    lengths: Int32[np.ndarray, " sequences"]
-    documents: Int64[np.ndarray, " documents"]
-
-    @classmethod
-    def open(cls, prefix: Path, vocab_size: int) -> "MegatronData":
-        """Map a data set and check it all.
-
-        Raises:
-            UserError: a file is missing, of another format or version, has another size than the header says, holds
-                sequences that do not follow each other, or ids that the vocabulary does not have.
-        """
-        ids, index = megatron_files(prefix)
-        kind, lengths, pointers, documents = _map_index(index)
-        size = _size(ids)
-        _check_sequences(index, lengths, pointers, kind.itemsize, size)
-        if documents[0] != 0 or documents[-1] != len(lengths) or (np.diff(documents) < 0).any():
-            raise UserError(
-                f"{index}: its documents do not rise from 0 to the {len(lengths):,} sequences; write it again"
-            )
-        tokens = np.memmap(ids, kind, "r") if size else np.empty(0, kind)
-        _check_ids(ids, tokens, vocab_size)
-        return cls(prefix, np.asarray(tokens), lengths, documents)
-
-    def read(self) -> Iterator[Document]:
-        """Every document as the ids of its sequences."""
-        start = 0
-        for first in range(0, len(self.documents) - 1, _AT_ONCE):
-            bounds = self.documents[first : first + _AT_ONCE + 1].tolist()
-            for begin, end in pairwise(bounds):
-                document = []
-                for length in self.lengths[begin:end].tolist():
-                    document.append(self.ids[start : start + length])
-                    start += length
-                yield document
-
-
-def read_megatron(sources: Mapping[Path, str], vocab_size: int) -> Iterator[tuple[Document, str]]:
-    """The documents of data sets, each with the language that its data set is in ("": none is given); all are checked
-    before the first comes. Raises as `MegatronData.open` does."""
-    opened = [(MegatronData.open(prefix, vocab_size), language) for prefix, language in sources.items()]
-    return ((document, language) for data, language in opened for document in data.read())
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
+    Raises:
+        UserError: a file is missing, of another format or version, has another size than the header says, holds
+            sequences that do not follow each other, or ids that the vocabulary does not have.
+    """
+    path, index = megatron_files(prefix)
+    kind, lengths, pointers, documents = _map_index(index)
+    size = file_size(path)
+    _check_sequences(index, lengths, pointers, kind.itemsize, size)
+    if documents[0] != 0 or documents[-1] != len(lengths) or (np.diff(documents) < 0).any():
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); a data set is named without .bin and .idx"
-        ) from None
+            f"{index}: its documents do not rise from 0 to the {len(lengths):,} sequences; write it again"
+        )
+    ids = np.asarray(np.memmap(path, kind, "r")) if size else np.empty(0, kind)
+    check_ids(path, ids, vocab_size)
+    return _documents(ids, lengths, documents)
+
+
+def _documents(
+    ids: np.ndarray, lengths: Int32[np.ndarray, " sequences"], documents: Int64[np.ndarray, " documents"]
+) -> Iterator[Document]:
+    start = 0
+    for first in range(0, len(documents) - 1, AT_ONCE):
+        for begin, end in pairwise(documents[first : first + AT_ONCE + 1].tolist()):
+            document = []
+            for length in lengths[begin:end].tolist():
+                document.append(ids[start : start + length])
+                start += length
+            yield document
 
 
 def _map_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray, np.ndarray]:
     """The type of the ids, and the three arrays; the counts are compared with the size of the file first."""
-    size = _size(path)
+    size = file_size(path)
     with path.open("rb") as file:
         header = file.read(_HEADER.size)
     if len(header) < _HEADER.size or not header.startswith(_MAGIC):
@@ -206,10 +137,10 @@ def _map_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray, np.ndarray
 def _check_sequences(path: Path, lengths: np.ndarray, pointers: np.ndarray, item: int, size: int) -> None:
     """Each sequence must begin where the one before ends: otherwise a small index could stand for any amount."""
     end = 0
-    for start in range(0, len(lengths), _AT_ONCE):
-        some = lengths[start : start + _AT_ONCE].astype(np.int64)
+    for start in range(0, len(lengths), AT_ONCE):
+        some = lengths[start : start + AT_ONCE].astype(np.int64)
         ends = end + np.cumsum(some) * item
-        wrong = np.flatnonzero((some < 0) | (pointers[start : start + _AT_ONCE] != ends - some * item))
+        wrong = np.flatnonzero((some < 0) | (pointers[start : start + AT_ONCE] != ends - some * item))
         if wrong.size:
             number = start + int(wrong[0])
             raise UserError(
@@ -219,16 +150,3 @@ def _check_sequences(path: Path, lengths: np.ndarray, pointers: np.ndarray, item
         end = int(ends[-1])
     if end != size:
         raise UserError(f"{path}: its sequences end at byte {end:,}, the ids have {size:,} bytes; copy both again")
-
-
-def _check_ids(path: Path, ids: np.ndarray, vocab_size: int) -> None:
-    step = 1 << 24
-    for start in range(0, len(ids), step):
-        part = ids[start : start + step]
-        wrong = np.flatnonzero((part < 0) | (part >= vocab_size))
-        if wrong.size:
-            place = start + int(wrong[0])
-            raise UserError(
-                f"{path}: token {place:,} is id {ids[place]}, the vocabulary has {vocab_size:,}; name the tokenizer "
-                "that the text was written with"
-            )

@@ -95,7 +95,7 @@ def _from_table(source: str, both: Mapping[str, Any], name: str, stated: list[st
             f"{source}: {name} holds the languages {', '.join(known) or 'none'!s:.80}; {_FORM}, with two languages or "
             "with those of source_language and target_language"
         )
-    sides = [columns.text(f"{source}: {name}", dict(both), "translation", language) for language in (first, second)]
+    sides = [columns.text(f"{source}: {name}", dict(both), name, str(language)) for language in (first, second)]
     return TranslationExample(sides[0], sides[1], source).between(first, second)
 
 

@@ -26,8 +26,7 @@ FAR = -1e9
 
 
 def across(model: Translator) -> nn.Linear:
-    """Keys and values of all layers side by side, each layer's as (key and value, heads, size): in one product, for
-    OpenVINO breaks down over several of the same input."""
+    """Keys and values of all layers side by side, each layer's as (key and value, heads, size), in one product."""
     layers = [layer.cross_attention.key_value for layer in model.decoder.stack]
     bias = layers[0].bias is not None
     joined = nn.Linear(model.decoder_config.hidden_size, sum(layer.out_features for layer in layers), bias=bias)

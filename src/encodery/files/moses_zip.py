@@ -51,7 +51,7 @@ def _pairs(names: Sequence[str], archive: str, languages: tuple[str, str]) -> li
             sides.setdefault(stem, {})[language] = name
     pairs = []
     for members in sides.values():
-        source, target = best_pair(languages, members)
+        source, target = best_pair(languages, tuple(members))
         if source and target:
             pairs.append((members[source], members[target]))
     if not pairs:

@@ -52,7 +52,7 @@ def read_tmx(
         elif unit is None:
             continue
         elif event.kind == "end" and event.value == "tu":
-            source, target = (unit.texts.get(tag) for tag in best_pair(languages, unit.texts))
+            source, target = (unit.texts.get(tag) for tag in best_pair(languages, tuple(unit.texts)))
             seen.update(dict.fromkeys(unit.texts))
             found = [count + (text is not None) for count, text in zip(found, (source, target), strict=True)]
             yield unit.line, source, target

@@ -1,7 +1,7 @@
 """Noise for denoising auto-encoding: words of a sentence in another order, left out or blanked, to be told as it was.
 
-As Lample et al. 2018 have it ("Unsupervised machine translation using monolingual corpora only", section 2.3), with the
-settings of XLM (Conneau and Lample 2019; `--word_shuffle 3 --word_dropout 0.1 --word_blank 0.1`).
+As Lample et al. 2018 have it ("Unsupervised machine translation using monolingual corpora only", section 2.3), with
+the settings of XLM (Conneau and Lample 2019; `--word_shuffle 3 --word_dropout 0.1 --word_blank 0.1`).
 """
 
 import numpy as np
@@ -43,7 +43,9 @@ def noisy(
     place = np.arange(len(starts)) - first[owner]
     stream = streams[owner]
     # a word at i goes to where i + U(0, k + 1) stands among the others (the paper; XLM's code draws from U(0, k))
-    wanted = place + uniform(extend(stream, _SHUFFLE, place)) * (config.word_shuffle + 1 if config.word_shuffle else 0)
+    wanted = place + uniform(extend(stream, _SHUFFLE, place)) * (
+        config.word_shuffle + 1 if config.word_shuffle else 0
+    )
     order = np.lexsort((wanted, owner))
     order = order[_stays(uniform(extend(stream, _DROP, place)), owner, first, config.word_drop)[order]]
     blank = uniform(extend(stream, _BLANK, place)) < config.word_blank

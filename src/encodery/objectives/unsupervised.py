@@ -8,7 +8,8 @@ steps of their own (`--lambda_ae 0:1,100000:0.1,300000:0`). Here a weight is a s
 gradient in the mean, less of it to compute where a weight is small, and what a term says never has to be scaled.
 """
 
-from collections.abc import Mapping, Sequence as Many
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal, get_args
@@ -126,15 +127,16 @@ class Unsupervised:
         counts = {term: sum(part.term == term for part in self._parts) for term in TERMS}
         weights: Float64[np.ndarray, "parts steps"] = np.array(
             [
-                values_at(knots_of(getattr(self._config, part.term), max(1, num_steps - 1)), steps) / counts[part.term]
+                values_at(knots_of(getattr(self._config, part.term), max(1, num_steps - 1)), steps)
+                / counts[part.term]
                 for part in self._parts
             ]
         )
         total = weights.sum(0)
         if not total.all():
             raise UserError(
-                f"monolingual: nothing has a weight at step {int(np.flatnonzero(total == 0)[0])} of {num_steps}; raise "
-                "denoise or back_translation there"
+                f"monolingual: nothing has a weight at step {int(np.flatnonzero(total == 0)[0])} of {num_steps}; "
+                "raise denoise or back_translation there"
             )
         means = np.array([part.tokens for part in self._parts])[:, None]
         sizes = np.where(weights > 0, np.maximum(1, np.rint(weights / total * tokens_per_step / means)), 0)
@@ -216,8 +218,8 @@ def _sentences(shards: Shards, language: str, max_seqlen: int) -> Sentences:
     if language not in shards.languages:
         there = ", ".join(filter(None, shards.languages)) or "no language is named"
         raise UserError(
-            f"monolingual: there is no text in {language!r:.80} to learn from ({there}); add some to corpus.inputs, with "
-            f"language = {language!r:.80}"
+            f"monolingual: there is no text in {language!r:.80} to learn from ({there}); add some to corpus.inputs, "
+            f"with language = {language!r:.80}"
         )
     found = Sentences(shards, language, max_seqlen - 2)
     if not len(found):

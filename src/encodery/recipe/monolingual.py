@@ -37,11 +37,11 @@ class MonolingualTable(UnsupervisedConfig):
 
 
 def check_monolingual(table: MonolingualTable | None, task: str, has_pairs: bool, given: set[str]) -> None:
-    """Raises `ValueError` if a `[finetune.NAME]` with these keys and that task cannot learn so, or has nothing to learn
-    from."""
+    """Raises `ValueError` if a `[finetune.NAME]` with these keys and that task cannot learn so, or has nothing to
+    learn from."""
     if table is None:
         if not has_pairs:
-            raise ValueError('missing key \'train\': give train = "FILE"')
+            raise ValueError("missing key 'train': give train = \"FILE\"")
         return
     if task != "translation":
         raise ValueError(f'monolingual text teaches translation, not {task}; set task.type = "translation"')

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from encodery.corpus.spread import BINS_PER_OCTAVE, Spread, bin_edges
+from encodery.corpus.spread import BINS_PER_OCTAVE, Spread, bin_edges, bin_of
 from encodery.report.axes import Scale, format_number, format_ticks, log_ticks, ticks
 from encodery.report.svg import GRID, MUTED, WIDTH, chart, heading, hover, label, plain, series_color, tag
 
@@ -38,6 +38,8 @@ def histogram(spread: Spread, title: str, value_label: str) -> str:
     content = heading(title)
     if columns:
         ends = [columns[0].low, columns[-1].high, *(t for t in thresholds if t > 0 or not log)]
+        if is_share(spread):
+            ends += [0.0, 1.0]
         x = Scale(min(ends), max(ends), 4, WIDTH - 10, log)
         content += _axis(x, top, bottom) + _columns(columns, x, top, bottom) + _lines(thresholds, x, top, bottom)
     else:
@@ -53,6 +55,11 @@ def is_wide(spread: Spread) -> bool:
         return False
     low, high = bin_edges(positive[0])[0], bin_edges(positive[-1])[1]
     return high > 2.0 and high > _WIDE * low and 2 * sum(spread.bins[i] for i in positive) > spread.count
+
+
+def is_share(spread: Spread) -> bool:
+    """Whether values reach from about nothing to about all: then the axis does, so that charts are comparable."""
+    return bool(spread.bins) and min(spread.bins) >= 0 and bin_of(0.5) <= max(spread.bins) <= bin_of(1.0)
 
 
 def columns_of(spread: Spread, log: bool) -> list[Column]:

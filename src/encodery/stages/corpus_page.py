@@ -99,12 +99,12 @@ def _reasons(ledger: Ledger) -> Section | None:
     if not found:
         return None
     read = total(left_behind(ledger, ledger.steps[0])) if ledger.steps else {}
-    units = [unit for unit in (*UNITS, "changes", "changed documents") if any(r.units.get(unit) for r in found)]
+    units = list(dict.fromkeys([*UNITS, *sorted({unit for reason in found for unit in reason.units})]))
     rows = [
         (
             r.name,
             *(_number(r.units.get(u, 0)) for u in units),
-            share(r.units.get("characters", 0), read.get("characters", 0)),
+            share(r.units["characters"], read.get("characters", 0)) if "characters" in r.units else "",
         )
         for r in found
     ]
@@ -123,7 +123,8 @@ def _number(number: int) -> str:
 
 
 def _amounts(units: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {unit}" for unit, number in units.items() if number)
+    ordered = dict.fromkeys([*UNITS, *units])
+    return ", ".join(f"{units[unit]:,} {unit}" for unit in ordered if units.get(unit))
 
 
 def _languages(ledger: Ledger) -> Section | None:
@@ -163,9 +164,9 @@ def _languages(ledger: Ledger) -> Section | None:
 def _spreads(ledger: Ledger) -> Section | None:
     if not ledger.spreads:
         return None
-    names = sorted(
-        ledger.spreads, key=lambda name: (_place(ledger, name), _measure(name), -ledger.spreads[name].count)
-    )
+    # a measure that is drawn for all languages together is not drawn for each as well
+    known = [name for name in ledger.spreads if name == _measure(name) or _measure(name) not in ledger.spreads]
+    names = sorted(known, key=lambda name: (_place(ledger, name), _measure(name), -ledger.spreads[name].count))
     largest = {name: _largest(ledger, name) for name in {_measure(name) for name in names}}
     shown = [name for name in names if name in largest[_measure(name)]]
     words = ["All values that a step saw, before it decided. A dashed line is a threshold."]
@@ -193,7 +194,7 @@ def _largest(ledger: Ledger, measure: str) -> set[str]:
 
 
 def _measured(name: str, spread: Spread) -> Measured:
-    quartiles = ", ".join(f"{spread.quantile(at):,.3g}" for at in (0.25, 0.5, 0.75))
+    quartiles = ", ".join(_three_digits(spread.quantile(at)) for at in (0.25, 0.5, 0.75))
     caption = f"{spread.count:,} values; quartiles {quartiles}."
     if spread.other:
         caption += f" {spread.other:,} more are no numbers."
@@ -202,6 +203,10 @@ def _measured(name: str, spread: Spread) -> Measured:
         edge = format_number(threshold)
         sides += [_side(f"below {edge}", below, spread), _side(f"{edge} and above", above, spread)]
     return Measured(histogram(spread, name, name.split("/")[1] if "/" in name else name), caption, sides)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _side(title: str, side: Side, spread: Spread) -> Samples:

@@ -168,8 +168,8 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
 
 
 def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:
-    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data. What text
-    without pairs shows comes behind it."""
+    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data. What
+    text without pairs shows comes behind it."""
     without_pairs = job.round_trips.measure() if job.round_trips else {}
     if "dev" not in job.examples:
         return without_pairs

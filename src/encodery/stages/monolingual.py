@@ -26,7 +26,9 @@ def directions_of(table: FinetuneTable, paired: Directions | None) -> Directions
     return Directions(tuple(dict.fromkeys((*known, *table.monolingual.directions))))
 
 
-def lesson_of_text(run: Run, name: str, start: ModelFolder, task: Trainable, pairs: Sequence[Packed], seed: int) -> Lesson:
+def lesson_of_text(
+    run: Run, name: str, start: ModelFolder, task: Trainable, pairs: Sequence[Packed], seed: int
+) -> Lesson:
     """The steps over the text, and over `pairs` where there are some.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from encodery.data.shards import Shards
 from encodery.data.translations import TranslationExample
 from encodery.families.folder import ModelFolder
-from encodery.model.generation import GenerationConfig
+from encodery.model.search import GenerationConfig
 from encodery.objectives.sentences import Sentences, Shuffled
 from encodery.recipe.monolingual import ROUND_TRIP
 from encodery.serve.predictor import Predictor
@@ -56,8 +56,8 @@ class RoundTrips:
         return cls(Predictor(folder, greedy), held_out, shared)
 
     def measure(self) -> dict[str, float]:
-        """`round_trip_bleu` over all directions; of each of them what the first half of the way shows (`copied en-de`,
-        `empty en-de`, `repeated en-de`).
+        """`round_trip_bleu` over all directions; of each of them what the first half of the way shows
+        (`copied en-de`, `empty en-de`, `repeated en-de`).
 
         A model that copies would come back unharmed: a sentence whose translation is a copy counts as lost.
         """

@@ -1,5 +1,5 @@
-"""When a run that learns to translate without pairs is stuck, and what to try: XLM's users know these ends by the name
-"BLEU stays at 0"."""
+"""When a run that learns to translate without pairs is stuck, and what to try: XLM's users know these ends by the
+name "BLEU stays at 0"."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ Evaluation = Mapping[str, Any]
 _ADVICE = {
     "empty": (
         "of the outputs are empty",
-        "lower optimizer.lr or raise its warmup_steps, and let denoise weigh more at first, so that the decoder learns "
-        "each language before it translates",
+        "lower optimizer.lr or raise its warmup_steps, and let denoise weigh more at first, so that the decoder "
+        "learns each language before it translates",
     ),
     "repeated": (
         "of the outputs are the same, or one word again and again",
@@ -33,7 +33,7 @@ _ADVICE = {
 
 
 def why_stuck(evaluations: Sequence[Evaluation], name: str, patience: int) -> str | None:
-    """Why there is no use in going on, by the last `patience` evaluations; None if there is, or if there are fewer."""
+    """Why there is no use in going on, by the last `patience` evaluations; None if there is, or there are fewer."""
     last = evaluations[-patience:]
     if len(last) < patience:
         return None
@@ -58,6 +58,6 @@ def why_stuck(evaluations: Sequence[Evaluation], name: str, patience: int) -> st
         return None
     return (
         f"{name} is stuck: {metric} was below {LEAST_BLEU:.0f} in {patience} evaluations in a row "
-        f"({', '.join(f'{score:.2f}' for score in scores)}); try: pretrain longer on text of one kind in both languages, "
-        f"learn one vocabulary over both, give some pairs in train, or lower optimizer.lr{end}"
+        f"({', '.join(f'{score:.2f}' for score in scores)}); try: pretrain longer on text of one kind in both "
+        f"languages, learn one vocabulary over both, give some pairs in train, or lower optimizer.lr{end}"
     )

@@ -305,5 +305,20 @@ def test_steps_are_switched_by_a_word() -> None:
     assert table.c4 == C4Config()
     assert table.gopher is None
     assert "launch" not in table.deciding()
-    with pytest.raises(UserError, match=r"r.toml: near = 3: input should be a table"):
-        CleanTable.parse({"near": 3}, "r.toml")
+    off = CleanTable.parse({"perplexity": False, "decontaminate": False}, "r.toml")
+    assert off == CleanTable()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"near": 3}, "r.toml: near = 3: true, false or a table of its settings is allowed"),
+        ({"near": "yes"}, "r.toml: near = 'yes': true, false or a table of its settings is allowed"),
+        ({"perplexity": True}, "r.toml: missing key 'perplexity.good'"),
+        ({"decontaminate": True}, "r.toml: missing key 'decontaminate.against'"),
+    ],
+)
+def test_switches_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        CleanTable.parse(values, "r.toml")
+    assert str(refused.value) == message

@@ -1,11 +1,14 @@
 """Repeated lines and runs, against the obvious way to find them."""
 
 from collections import Counter
+from collections.abc import Iterator
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.steps.repeats import Documents, repeated
+from encodery.corpus.steps.repeats import Documents, Runs, repeated
 
 DOCUMENTS = st.lists(st.lists(st.sampled_from(["a", "bb", "ccc"]), max_size=17), min_size=1, max_size=4)
 
@@ -34,25 +37,39 @@ def repeated_runs(words: list[str], size: int) -> int:
     return found
 
 
-@given(DOCUMENTS)
-def test_most_frequent_and_repeated_runs(documents: list[list[str]]) -> None:
-    made = Documents(documents)
-    for runs in made.runs(7):
+def runs_of(made: Documents, largest: int) -> Iterator[Runs]:
+    runs = made.pairs()
+    while runs.size <= largest:
+        yield runs
+        runs = made.longer(runs)
+
+
+@pytest.mark.parametrize("place_bits", [None, 61])
+@given(documents=DOCUMENTS)
+def test_most_frequent_and_repeated_runs(place_bits: int | None, documents: list[list[str]]) -> None:
+    made = Documents([" ".join(words) for words in documents])
+    made._place_bits = place_bits or made._place_bits  # so many that keys and places do not fit into one number
+    for runs in runs_of(made, 7):
         assert made.most_frequent(runs).tolist() == [most_frequent(words, runs.size) for words in documents]
-        nothing_spared = [-1.0] * len(documents)
-        assert made.repeated(runs, nothing_spared).tolist() == [
-            repeated_runs(words, runs.size) for words in documents
-        ]
+        assert made.repeated(runs).tolist() == [repeated_runs(words, runs.size) for words in documents]
 
 
-@given(DOCUMENTS, st.floats(0, 30))
-def test_only_what_may_be_above_the_limit_is_counted(documents: list[list[str]], limit: float) -> None:
-    made = Documents(documents)
-    for runs in made.runs(5):
-        found = made.repeated(runs, [limit] * len(documents)).tolist()
-        for words, characters in zip(documents, found, strict=True):
-            exact = repeated_runs(words, runs.size)
-            assert characters == exact if exact > limit else characters <= limit
+@given(DOCUMENTS)
+def test_words_covered_are_at_least_as_many_as_repeated_in_any_longer_run(documents: list[list[str]]) -> None:
+    made = Documents([" ".join(words) for words in documents])
+    for runs in runs_of(made, 4):
+        covered = made.covered(runs)
+        for longer in runs_of(made, 9):
+            assert longer.size < runs.size or (made.repeated(longer) <= covered).all()
+
+
+@given(DOCUMENTS, st.integers(0, 3))
+def test_within_some_documents(documents: list[list[str]], chosen: int) -> None:
+    made = Documents([" ".join(words) for words in documents])
+    some = np.arange(len(documents)) == chosen
+    for runs in runs_of(made, 3):
+        found = made.repeated(made.longer(made.within(runs, some)))
+        assert found.tolist() == (made.repeated(made.longer(runs)) * some).tolist()
 
 
 @given(st.lists(st.sampled_from(["", "a", "bb", "ccc"])))

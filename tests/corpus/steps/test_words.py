@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from encodery.corpus.page import Page
 from encodery.corpus.steps.punctuation import PUNCTUATION, TERMINAL
-from encodery.corpus.steps.words import has_words, word_counts
+from encodery.corpus.steps.words import has_words, split_words, word_counts
 
 
 def slowly(text: str) -> list[int]:
@@ -18,6 +18,18 @@ def slowly(text: str) -> list[int]:
 def test_counts(texts: list[str]) -> None:
     counts = word_counts(texts)
     assert [[int(values[i]) for values in counts] for i in range(len(texts))] == [slowly(text) for text in texts]
+
+
+@given(st.lists(st.text(st.sampled_from("aZ漢1 .!\n\t\x1f\u3000\u2028…،\x85") | st.characters())))
+def test_split(texts: list[str]) -> None:
+    found = split_words(texts)
+    numbers: dict[int, str] = {}
+    for text, first, behind in zip(texts, found.starts[:-1], found.starts[1:], strict=True):
+        words = text.encode("utf-8", "replace").decode().split()
+        assert found.lengths[first:behind].tolist() == [len(word) for word in words]
+        for number, word in zip(found.numbers[first:behind].tolist(), words, strict=True):
+            assert numbers.setdefault(number, word) == word
+    assert len(set(numbers.values())) == len(numbers)
 
 
 def test_half_a_pair() -> None:

@@ -1,4 +1,4 @@
-"""A process for each task on this machine, so many at a time: a killed one takes nothing else with it.
+"""Processes of this machine that take tasks one after the other: a killed one takes nothing with it but its task.
 
 datatrove's own local launcher waits for ever when a worker of its pool is killed (CPython bpo-22393).
 """
@@ -9,9 +9,8 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from typing import Any
 
 from encodery.corpus.launch.executor import Tasks
 from encodery.corpus.launch.failures import KILLED, Failure, failed, failure_of
@@ -21,24 +20,38 @@ PRELOADED = ("encodery.corpus.launch.executor", "encodery.corpus.phases.preloade
 """What the server imports once, so that a process is made in milliseconds."""
 
 
-@dataclass
-class _Attempt:
-    """A task that is at work in a process of its own."""
+class _Worker:
+    """A process that does one task at a time; what a phase loads for a task (models) is there for the next."""
 
-    rank: int
-    process: ForkServerProcess
-    answer: Connection
-    """The child says here how it ended; with this end gone it ends itself."""
+    def __init__(self, phase: Phase) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(PRELOADED))
+        self.answers, theirs = context.Pipe()
+        """Tasks go in, how they ended comes out; with this end gone the process ends itself."""
+        self._process = context.Process(target=_work, args=(phase, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.rank = -1
 
-    def outcome(self) -> Failure | None:
-        """How it ended."""
-        self.process.join()
+    def begin(self, rank: int) -> None:
+        """Give it a task; it has none."""
+        self.rank = rank
+        with suppress(BrokenPipeError):  # killed meanwhile, as `outcome` will say
+            self.answers.send(rank)
+
+    def outcome(self) -> tuple[Failure | None, bool]:
+        """How the task ended, and whether the process is there for another one."""
         try:
-            failure: Failure | None = self.answer.recv()
-        except EOFError:  # it never came to say anything
-            failure = Failure(f"{KILLED} (exit code {self.process.exitcode})", again=True)
-        self.answer.close()
-        return failure
+            failure: Failure | None = self.answers.recv()
+        except (EOFError, ConnectionResetError):  # it never came to say anything
+            self.end()
+            return Failure(f"{KILLED} (exit code {self._process.exitcode})", again=True), False
+        return failure, True
+
+    def end(self) -> None:
+        """Wait for its end, which a closed connection brings about."""
+        self.answers.close()
+        self._process.join()
 
 
 def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[int]:
@@ -51,56 +64,56 @@ def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[i
     waiting = deque(Tasks(phase).get_incomplete_ranks())
     tries: Counter[int] = Counter()
     failures: dict[int, Failure] = {}
-    running: dict[int, _Attempt] = {}
+    idle: list[_Worker] = []
+    busy: dict[Any, _Worker] = {}
+    """By the connection on which a worker will answer."""
     try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                attempt = _start(phase, waiting.popleft())
-                running[attempt.process.sentinel] = attempt
-            for sentinel in wait(list(running)):
-                attempt = running.pop(int(sentinel))  # type: ignore[arg-type]  # sentinels are numbers
-                failure, rank = attempt.outcome(), attempt.rank
-                tries[rank] += 1
+        while waiting or busy:
+            while waiting and len(busy) < workers:
+                worker = idle.pop() if idle else _Worker(phase)
+                worker.begin(waiting.popleft())
+                busy[worker.answers] = worker
+            for answers in wait(list(busy)):
+                worker = busy.pop(answers)
+                failure, alive = worker.outcome()
+                idle += [worker] if alive else []
+                tries[worker.rank] += 1
                 if failure is None:
-                    yield rank
-                elif failure.again and tries[rank] <= max_retries:
-                    waiting.append(rank)
+                    yield worker.rank
+                elif failure.again and tries[worker.rank] <= max_retries:
+                    waiting.append(worker.rank)
                 else:
-                    failures[rank] = failure
+                    failures[worker.rank] = failure
                     if failure.last:
                         waiting.clear()
     finally:
-        for attempt in running.values():  # the caller stopped
-            attempt.process.kill()
-            attempt.process.join()
+        for worker in (*idle, *busy.values()):  # busy ones: the caller stopped
+            worker.end()
         phase.tidy()
     if failures:
         raise failed(phase, failures)
 
 
-def _start(phase: Phase, rank: int) -> _Attempt:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(phase, rank, theirs), daemon=True)
-    process.start()
-    theirs.close()
-    return _Attempt(rank, process, ours)
+def _work(phase: Phase, tasks: Connection) -> None:
+    """What a process does: the tasks that it is given, until nobody gives any."""
+    todo: deque[int] = deque()
+    given = threading.Semaphore(0)
+    threading.Thread(target=_listen, args=(tasks, todo, given), daemon=True).start()
+    executor = Tasks(phase)
+    while True:
+        given.acquire()
+        failure = None
+        try:
+            executor.run_rank(todo.popleft())
+        except Exception as error:
+            failure = failure_of(error)
+        tasks.send(failure)
 
 
-def _work(phase: Phase, rank: int, answer: Connection) -> None:
-    """What the process of a task does."""
-    threading.Thread(target=_end_with, args=(answer,), daemon=True).start()
-    failure = None
-    try:
-        Tasks(phase).run_rank(rank)
-    except Exception as error:
-        failure = failure_of(error)
-    answer.send(failure)
-
-
-def _end_with(parent: Connection) -> None:
-    """End at once when the process that waits for this one is gone."""
-    with suppress(OSError):
-        parent.poll(None)
-    os._exit(1)
+def _listen(tasks: Connection, todo: deque[int], given: threading.Semaphore) -> None:
+    """Take in tasks; with the other end gone, closed or killed, end at once, also in the middle of a task."""
+    with suppress(EOFError, OSError):
+        while True:
+            todo.append(tasks.recv())
+            given.release()
+    os._exit(0)

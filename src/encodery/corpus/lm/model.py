@@ -1,6 +1,8 @@
 """A trained language model in its folder, and the perplexity of a text by it."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,4 +63,18 @@ def _kenlm_model(path: Path) -> Any:
         raise UserError("perplexity needs kenlm; pip install encodery[crawl]") from None
     settings = kenlm.Config()
     settings.show_progress = False
-    return kenlm.Model(str(path), settings)
+    with _nothing_said():  # of an ARPA file it advises a person who is not there to make a binary one
+        return kenlm.Model(str(path), settings)
+
+
+@contextmanager
+def _nothing_said() -> Iterator[None]:
+    """Without what a C++ library writes to standard error."""
+    before = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device)
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)

@@ -11,10 +11,10 @@ from pathlib import Path
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, Work, task_folder
-from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
+from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
-from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.groups import Source, groups_of, sources_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
@@ -44,7 +44,8 @@ class Cleaning:
         judged = languages_of(table.perplexity) if table.perplexity else []
         # what is wrong with steps is said at once
         early = early_steps(table, self.base)
-        late = late_steps(table, self.base, models_by_language(self.folder, judged))
+        stated = [entry.language for entry in self.inputs if entry.language]
+        late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
         yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))

@@ -2,6 +2,7 @@
 3.3). A model is trained for each language that the recipe names good text of; documents in other languages have no
 perplexity and are in the bucket `all`."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -23,6 +24,8 @@ from encodery.corpus.lm.training import train_model
 from encodery.corpus.page import Page
 from encodery.corpus.readers import read_documents
 
+_CODE = re.compile("[a-z0-9]{1,32}")
+"""What the folder of a model may be called."""
 MODELS_IN_MEMORY = 4
 """Of as many languages; the one that was not used for longest makes room."""
 
@@ -31,6 +34,8 @@ def _named(inputs: tuple[CorpusInput, ...]) -> tuple[CorpusInput, ...]:
     for entry in inputs:
         if entry.language is None:
             raise ValueError(f'{entry.path!r}: of good text the language must be named: language = "en"')
+        if not _CODE.fullmatch(language_code(entry.language)):
+            raise ValueError(f'language = {entry.language!r:.80} is no code of a language; "en" or "eng" is')
     return inputs
 
 

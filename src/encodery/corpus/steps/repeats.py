@@ -5,13 +5,13 @@ A run of n words that is repeated begins with one of n - 1 that is. So of each l
 beginnings were repeated, and these soon are few.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt64
+from jaxtyping import Bool, Int64
+
+from encodery.corpus.steps.words import split_words
 
 
 def repeated(lines: Sequence[str]) -> tuple[int, int]:
@@ -24,90 +24,105 @@ def repeated(lines: Sequence[str]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of n words that some document has twice or more, in the order of these runs, then of their places."""
+    """Runs of words that a document has twice or more, in the order of these runs, then of their places."""
 
     size: int
     places: Int64[np.ndarray, " runs"]
     """The number of the first word."""
     groups: Int64[np.ndarray, " runs"]
-    """The same number for the same run; 0, 1, ..."""
+    """The same number for the same run of the same document."""
     firsts: Bool[np.ndarray, " runs"]
     """Whether its document has not had it before."""
 
 
 class Documents:
-    """The words of documents."""
+    """The words of documents, as `str.split()` finds them."""
 
-    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
-        numbers = defaultdict[str, int](count().__next__)
-        words = list(chain.from_iterable(documents))
-        self._words = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
-        self._characters = np.concatenate([[0], np.cumsum(np.fromiter(map(len, words), np.int64, len(words)))])
-        counts = [len(document) for document in documents]
-        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        self._document = np.repeat(np.arange(len(documents)), counts)
+    def __init__(self, texts: Sequence[str]) -> None:
+        words = split_words(texts)
+        self._words = words.numbers
+        self._num_distinct = int(self._words.max(initial=0)) + 1
+        self._characters = np.concatenate([[0], np.cumsum(words.lengths)])
+        self._starts = words.starts
+        self._document = np.repeat(np.arange(len(texts)), np.diff(self._starts))
+        self._place_bits = len(self._words).bit_length()
 
-    def runs(self, largest: int) -> Iterator[Runs]:
-        """Runs of one word, two, ... that are repeated."""
-        places, groups = np.arange(len(self._words)), self._document
-        for size in range(1, largest + 1):
-            whole = places + size <= self._starts[self._document[places] + 1]
-            runs = self._grouped(size, places[whole], groups[whole])
-            yield runs
-            places, groups = runs.places, runs.groups
+    def pairs(self) -> Runs:
+        """Runs of two words that are repeated."""
+        places = np.arange(len(self._words))
+        if len(self._starts) * self._num_distinct**2 < 1 << (63 - self._place_bits):
+            return self._grouped(2, places, self._document * self._num_distinct + self._words)
+        return self.longer(self._grouped(1, places, self._document))
 
-    def _grouped(self, size: int, places: Int64[np.ndarray, " n"], groups: Int64[np.ndarray, " n"]) -> Runs:
-        """Runs that begin alike, by their last word."""
-        bits = np.uint64(max(len(self._words), 2).bit_length())
-        key = groups.astype(np.uint64) << bits | self._words[places + size - 1].astype(np.uint64)
-        ordered: UInt64[np.ndarray, " n"] = np.sort(key << bits | places.astype(np.uint64))
-        key = ordered >> bits
-        new = np.ones(len(key), bool)
-        np.not_equal(key[1:], key[:-1], out=new[1:])
-        several = np.diff(np.flatnonzero(new), append=len(key)) > 1
-        kept = np.repeat(several, np.diff(np.flatnonzero(new), append=len(key)))
-        places = (ordered[kept] & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
-        return Runs(size, places, np.cumsum(new[kept]) - 1, new[kept])
+    def longer(self, runs: Runs) -> Runs:
+        """Of runs that are repeated those that still are with the word behind them."""
+        return self._grouped(runs.size + 1, runs.places, runs.groups)
+
+    def within(self, runs: Runs, documents: Bool[np.ndarray, " documents"]) -> Runs:
+        """The runs of some documents."""
+        kept = documents[self._document[runs.places]]
+        return Runs(runs.size, runs.places[kept], runs.groups[kept], runs.firsts[kept])
 
     def most_frequent(self, runs: Runs) -> Int64[np.ndarray, " documents"]:
         """Of each document the characters, spaces included, in its most frequent run, the first of several: its
-        length times how often it occurs."""
+        length times how often it occurs. `runs` are of all documents."""
         size, last = runs.size, len(self._words) + 1
         most = np.zeros(len(self._starts) - 1, np.int64)
         whole = np.diff(self._starts) >= size
         most[whole] = last + last - 1 - self._starts[:-1][whole]  # of runs that occur once the first
         first = runs.places[runs.firsts]
-        counts = np.bincount(runs.groups, minlength=len(first))
+        counts = np.diff(np.flatnonzero(runs.firsts), append=len(runs.places))
         np.maximum.at(most, self._document[first], counts * last + last - 1 - first)
         counts, place = np.divmod(most, last)
         place = (last - 1 - place) * whole
-        return counts * (self._length(place, size * whole) + size - 1) * whole
+        return np.asarray(counts * (self._length(place, size * whole) + size - 1) * whole)
 
-    def repeated(self, runs: Runs, limits: Sequence[float]) -> Int64[np.ndarray, " documents"]:
+    def covered(self, runs: Runs) -> Int64[np.ndarray, " documents"]:
+        """Of each document the characters, without spaces, of words within any run that it already had: at least as
+        many as `repeated` finds, there and in all longer runs."""
+        again, count = runs.places[~runs.firsts], len(self._words) + 1
+        open_runs = np.bincount(again, minlength=count) - np.bincount(again + runs.size, minlength=count)
+        lengths = np.diff(self._characters) * (np.cumsum(open_runs)[:-1] > 0)
+        return np.bincount(self._document, lengths, len(self._starts) - 1).astype(np.int64)
+
+    def repeated(self, runs: Runs) -> Int64[np.ndarray, " documents"]:
         """Of each document the characters, without spaces, in runs that it already had; what such a run covers is not
-        looked at again (datatrove's `find_all_duplicate`). Where they cannot be more than the limit they may be less
-        than they are: all words that any such run covers are counted first."""
-        size, again = runs.size, runs.places[~runs.firsts]
-        covered = np.zeros(len(self._words) + 1, np.int64)
-        np.add.at(covered, again, 1)
-        np.add.at(covered, again + size, -1)
-        lengths = np.diff(self._characters) * (np.cumsum(covered)[:-1] > 0)
-        at_most = np.bincount(self._document, lengths, len(self._starts) - 1).astype(np.int64)
-        doubtful = at_most > np.asarray(limits)
-        here = doubtful[self._document[runs.places]]
-        order = np.argsort(runs.places[here])
-        found = np.zeros_like(at_most)
+        looked at again (datatrove's `find_all_duplicate`)."""
+        order = np.argsort(runs.places)
+        found = np.zeros(len(self._starts) - 1, np.int64)
         seen: set[int] = set()
         behind = 0
-        for place, group in zip(runs.places[here][order].tolist(), runs.groups[here][order].tolist(), strict=True):
+        for place, group in zip(runs.places[order].tolist(), runs.groups[order].tolist(), strict=True):
             if place < behind:
                 continue
             if group in seen:
-                found[self._document[place]] += self._characters[place + size] - self._characters[place]
-                behind = place + size
+                behind = place + runs.size
+                found[self._document[place]] += self._characters[behind] - self._characters[place]
             else:
                 seen.add(group)
-        return np.where(doubtful, found, 0)
+        return found
+
+    def _grouped(self, size: int, places: Int64[np.ndarray, " n"], groups: Int64[np.ndarray, " n"]) -> Runs:
+        """Runs that begin alike, by their last word; those that stand alone left out."""
+        whole = places + size <= self._starts[self._document[places] + 1]
+        places = places[whole]
+        keys, places = self._sorted(groups[whole] * self._num_distinct + self._words[places + size - 1], places)
+        new = np.ones(len(keys), bool)
+        np.not_equal(keys[1:], keys[:-1], out=new[1:])
+        counts = np.diff(np.flatnonzero(new), append=len(keys))
+        kept = np.repeat(counts > 1, counts)
+        return Runs(size, places[kept], np.cumsum(new[kept]) - 1, new[kept])
+
+    def _sorted(
+        self, keys: Int64[np.ndarray, " n"], places: Int64[np.ndarray, " n"]
+    ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+        """By key, then by place: as one number if both fit, since numbers are sorted faster than their order is."""
+        bits = self._place_bits
+        if int(keys.max(initial=0)) >> (63 - bits):
+            order = np.lexsort((places, keys))
+            return keys[order], places[order]
+        both = np.sort(keys << bits | places)
+        return both >> bits, both & ((1 << bits) - 1)
 
     def _length(self, place: Int64[np.ndarray, " n"], size: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        return self._characters[place + size] - self._characters[place]
+        return np.asarray(self._characters[place + size] - self._characters[place])

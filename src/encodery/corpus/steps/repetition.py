@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from encodery.config import Config
@@ -80,16 +81,17 @@ class RepetitionStep:
 
     def _against(self, texts: Sequence[str]) -> list[str]:
         """Why each of some texts goes: the first of the rules that it breaks."""
-        documents = Documents([text.split() for text in texts])
-        reasons = [""] * len(texts)
-        for runs in documents.runs(max([*self._tops, *self._repeats], default=0)):
-            size = runs.size
-            for name, share in (("top", self._tops.get(size)), ("repeated", self._repeats.get(size))):
-                if share is None:
-                    continue
-                limits = [share * len(text) for text in texts]
-                found = documents.most_frequent(runs) if name == "top" else documents.repeated(runs, limits)
-                for text, (characters, limit) in enumerate(zip(found.tolist(), limits, strict=True)):
-                    if characters > limit:
-                        reasons[text] = reasons[text] or f"{name}_{size}"
-        return reasons
+        documents = Documents(texts)
+        sizes = np.array([len(text) for text in texts])
+        reasons = np.full(len(texts), "", object)
+        runs = documents.pairs()
+        for size in range(2, 5):
+            if (share := self._tops.get(size)) is not None:
+                reasons[(documents.most_frequent(runs) > share * sizes) & (reasons == "")] = f"top_{size}"
+            runs = documents.longer(runs)
+        lowest = min(self._repeats.values(), default=1.0)
+        runs = documents.within(runs, (reasons == "") & (documents.covered(runs) > lowest * sizes))
+        for size, share in self._repeats.items():
+            reasons[(documents.repeated(runs) > share * sizes) & (reasons == "")] = f"repeated_{size}"
+            runs = documents.longer(runs)
+        return reasons.tolist()

@@ -19,6 +19,32 @@ _BLOCKS_WITHOUT_SPACES = ((0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), 
 """Thai, Lao and Tibetan; Burmese; Khmer; Kana; Han."""
 
 
+class SplitWords(NamedTuple):
+    """The words of texts, one text's behind the other's."""
+
+    numbers: Int64[np.ndarray, " words"]
+    """The same for the same word: 0, 1, ..."""
+    lengths: Int64[np.ndarray, " words"]
+    """In characters."""
+    starts: Int64[np.ndarray, " texts+1"]
+    """Where the words of each text begin."""
+
+
+def split_words(texts: Sequence[str]) -> SplitWords:
+    """The words that `str.split()` finds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # no half of a surrogate pair is UTF-8; each becomes one character
+    found = pc.utf8_split_whitespace(pa.array([text.encode("utf-8", "replace") for text in texts]).cast(pa.string()))
+    words = found.values.dictionary_encode()
+    numbers = words.indices.to_numpy().astype(np.int64)
+    lengths = pc.utf8_length(words.dictionary).to_numpy().astype(np.int64)[numbers]
+    real = lengths > 0  # beside spaces at an end of a text there is an empty word
+    starts = np.concatenate([[0], np.cumsum(real)])[found.offsets.to_numpy()]
+    return SplitWords(numbers[real], lengths[real], starts)
+
+
 class WordCounts(NamedTuple):
     """Of each text."""
 
