@@ -123,6 +123,15 @@ def test_translations_do_not_depend_on_the_batch_or_on_what_is_right(num_beams: 
         assert [hypothesis.token_ids for hypothesis in alone] == [hypothesis.token_ids for hypothesis in found]
 
 
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_translations_do_not_depend_on_autocast(num_beams: int) -> None:
+    """Evaluations within a run are computed within it."""
+    task, engine = make_task(num_beams=num_beams), TorchEngine(make_translator())
+    expected = task.outputs(engine, packed(task))
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert task.outputs(engine, packed(task)) == expected
+
+
 def test_special_tokens_are_never_said() -> None:
     task, engine = make_task(num_beams=2), TorchEngine(make_translator())
     said = {token for found in task.outputs(engine, packed(task)) for token in found[0].token_ids}
