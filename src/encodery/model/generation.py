@@ -15,7 +15,7 @@ def generate(
     model: Translator, source: Batch, targets: Targets, config: GenerationConfig | None = None
 ) -> list[list[Hypothesis]]:
     """The best translations of every source, best first; the model is as in evaluation meanwhile. Computed in the
-    dtype of its weights, also within autocast: in bfloat16 a run's evaluations saw other translations, of BLEU 0.5.
+    dtype of its weights, also within autocast: what an evaluation within a run says is what is said after it.
     """
     config = config or GenerationConfig()
     limits = step_limits(source, config, model.decoder_config.num_positions)
