@@ -46,7 +46,9 @@ def packed(module: M) -> M:
     dtype = torch.get_autocast_dtype("cpu") if on else next(module.parameters()).dtype
     if not _has_kernel(module, dtype) or not weights:
         return module
-    state = (dtype, *((weight.data_ptr(), weight._version) for weight in weights))
+    # versions alone do not tell: a fused optimizer changes weights without counting
+    firsts = torch.stack([weight.detach().view(-1)[0].float() for weight in weights]).tolist()
+    state = (dtype, *firsts, *((weight.data_ptr(), weight._version) for weight in weights))
     held = _PACKED.get(module)
     if held is None or held[0] != state:
         held = state, _pack(module, dtype)
