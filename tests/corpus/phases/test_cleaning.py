@@ -299,6 +299,15 @@ def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_p
     assert 13 + 16 <= ledger.counts["left/read/en", "documents"] < 13 + 13 + 16
 
 
+def test_a_package_that_the_last_phase_needs_is_missed_before_the_first(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(UserError, match=r"writes .zst with zstandard; pip install"):
+        crawl.run(tmp_path)
+    assert not (tmp_path / "extract").exists()
+
+
 def test_steps_are_switched_by_a_word() -> None:
     table = CleanTable.parse({"near": True, "c4": True, "gopher": False}, "r.toml")
     assert table.near == NearConfig()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.lm.buckets import Cutoffs
+from encodery.corpus.lm.buckets import Cutoffs, Perplexities
 from encodery.corpus.lm.model import LanguageModel
 from encodery.corpus.page import Page, Step
 from encodery.corpus.steps import perplexity as module
@@ -104,13 +104,14 @@ def test_only_the_language_s_own_text_and_not_too_much(tmp_path: Path, monkeypat
 
 
 def test_cutoffs_are_measured_or_given() -> None:
-    perplexities = np.arange(101, dtype=np.float32)
+    perplexities = Perplexities()
+    perplexities.add(np.arange(101.0))
     assert cutoffs(perplexities, config(), "en") == Cutoffs(30.0, 60.0)
     assert cutoffs(perplexities, config(percentiles=[10, 50]), "en") == Cutoffs(10.0, 50.0)
     given = config(cutoffs={"eng": [3, 7.5]})
     assert cutoffs(perplexities, given, "en") == Cutoffs(3.0, 7.5)
     assert cutoffs(perplexities, given, "de") == Cutoffs(30.0, 60.0)
-    assert cutoffs(perplexities[:0], config(), "en").bucket(3.0) == "all"
+    assert cutoffs(Perplexities(), config(), "en").bucket(3.0) == "all"
 
 
 @pytest.mark.parametrize(

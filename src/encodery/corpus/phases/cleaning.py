@@ -16,6 +16,7 @@ from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
 from encodery.corpus.phases.groups import groups_of, sources_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
+from encodery.corpus.phases.output import check_format
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
@@ -43,6 +44,7 @@ class Cleaning:
         extracted = len(groups)
         judged = languages_of(table.perplexity) if table.perplexity else []
         # what is wrong with steps is said at once
+        check_format(table.format)
         early = early_steps(table, self.base)
         stated = [entry.language for entry in self.inputs if entry.language]
         late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)

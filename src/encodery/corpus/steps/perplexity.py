@@ -9,15 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-from jaxtyping import Float
 from pydantic import AfterValidator, Field, PositiveInt
 
 from encodery.config import Config
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.languages import language_code
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.lm.buckets import BUCKETS, Bucket, Cutoffs, measured_cutoffs
+from encodery.corpus.lm.buckets import BUCKETS, Bucket, Cutoffs, Perplexities
 from encodery.corpus.lm.grams import MAX_ORDER
 from encodery.corpus.lm.model import LanguageModel
 from encodery.corpus.lm.training import train_model
@@ -126,12 +124,12 @@ def train(config: PerplexityConfig, language: str, base: Path, into: Path) -> No
     )
 
 
-def cutoffs(perplexities: Float[np.ndarray, " documents"], config: PerplexityConfig, language: str) -> Cutoffs:
+def cutoffs(perplexities: Perplexities, config: PerplexityConfig, language: str) -> Cutoffs:
     """Where head, middle and tail of a language end, given the perplexities of all its documents in any order."""
     table = {language_code(code): values for code, values in config.cutoffs.items()}
     if language in table:
         return Cutoffs(*table[language])
-    return measured_cutoffs(perplexities, config.percentiles)
+    return perplexities.cutoffs(config.percentiles)
 
 
 def _texts(inputs: Sequence[CorpusInput], base: Path, at_most: int) -> Iterator[str]:
