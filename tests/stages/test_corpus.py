@@ -13,7 +13,9 @@ from encodery.artifact import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
+from encodery.report.amounts import human_bytes
 from encodery.stages import open_run, plan, run
+from encodery.stages.corpus import planned_corpus
 from encodery.stages.engine import Run
 from encodery.stages.graph import stages_of
 from encodery.stages.inspect import describe
@@ -136,6 +138,17 @@ def test_what_makes_it_stale(recipe: Path, overrides: list[str], changed: list[s
     build(recipe)
     now = states(recipe, *overrides)
     assert [name for name in ("corpus", "tokenizer", "shards") if now[name] != "fresh"] == changed
+
+
+def test_the_plan_says_what_would_be_read(recipe: Path) -> None:
+    begun, _ = opened(recipe)
+    stages = stages_of(begun)
+    size = sum(path.stat().st_size for path in (recipe.parent / "crawl").iterdir())
+    assert planned_corpus(begun, plan(begun, stages)) == (
+        f"corpus: 4 files, {human_bytes(size)}, 4 tasks; 1 at a time on this machine"
+    )
+    build(recipe, last="corpus")
+    assert planned_corpus(begun, plan(begun, stages)) is None
 
 
 def test_a_new_file_makes_it_stale(recipe: Path) -> None:

@@ -6,7 +6,9 @@ import json
 import random
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -87,6 +89,12 @@ def opened(*changes: str) -> Run:
     return open_run(load_recipe(Path("alone.toml"), changes), Path("alone.toml"), Console(quiet=True))
 
 
+def metrics_of(folder: Path) -> Mapping[str, Any]:
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return manifest.metrics
+
+
 def trained(*changes: str, stage: str = "finetune.text") -> Path:
     some = opened(*changes)
     run(some, selected(stages_of(some), [stage]))
@@ -114,7 +122,7 @@ def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_model_comes_out_that_translates_both_ways(finished: Path) -> None:
     folder = finished / "runs/alone/finetune/text/1"
     assert read_json(folder / "encodery.json")["directions"] == [["en", "de"], ["de", "en"]]
-    metrics = read_manifest(folder).metrics
+    metrics = metrics_of(folder)
     assert metrics["steps"] == 7
     assert {"round_trip_bleu", "copied en-de", "empty de-en", "repeated en-de"} <= metrics["dev"].keys()
     assert metrics["best"]["metric"] == "round_trip_bleu"
@@ -136,7 +144,7 @@ def test_pairs_are_learned_beside_the_text_and_dev_pairs_decide(finished: Path) 
     folder = finished / "runs/alone/finetune/both/1"
     steps = [line for line in read_log(folder / "log.jsonl") if line["event"] == "step"]
     assert {"denoise_loss", "back_translation_loss", "pairs_loss"} <= steps[-1].keys()
-    metrics = read_manifest(folder).metrics
+    metrics = metrics_of(folder)
     assert {"bleu", "chrf", "round_trip_bleu", "intervals"} <= metrics["dev"].keys()
     assert "- text: de.txt" in (folder / "README.md").read_text()
     page = (finished / "runs/alone/report/report.html").read_text()

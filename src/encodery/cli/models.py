@@ -1,4 +1,5 @@
-"""Verbs over model folders: predict, evaluate, export, import, inspect. Nothing heavy is imported before one runs."""
+"""Verbs over model folders: predict, translate, evaluate, export, import, inspect. Nothing heavy is imported before one
+runs."""
 
 import sys
 from enum import StrEnum
@@ -58,6 +59,25 @@ def predict(
     else:
         for line in predict_lines(model, text, file, progress, skip):
             print(line)
+
+
+def translate(
+    model: Annotated[Path, typer.Argument(help="a model folder or bundle that translates", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="labelled records in one language", show_default=False)],
+    to: Annotated[Path, typer.Option(help="the file to write: JSON Lines", show_default=False)],
+    source_language: Annotated[str, typer.Option("--from", help="the language of the records", show_default=False)],
+    target_language: Annotated[str, typer.Option("--into", help="the language to write", show_default=False)],
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the file: text=sentence")
+    ] = None,
+) -> None:
+    """A labelled training set in another language (translate-train): texts translated, labels kept."""
+    from rich.console import Console
+
+    from encodery.stages.translate_train import translate_train
+
+    console = Console(stderr=True, highlight=False)
+    translate_train(model, file, to, source_language, target_language, field or [], console)
 
 
 def evaluate(

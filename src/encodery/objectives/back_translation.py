@@ -11,7 +11,8 @@ import torch
 
 from encodery.batch import Batch, Sequence, pack
 from encodery.data.translation_sequences import source_sequence
-from encodery.model.generation import GenerationConfig, Targets, generate
+from encodery.model.generation import generate
+from encodery.model.search import GenerationConfig, Targets
 from encodery.model.translator import Translator
 from encodery.objectives.vocabulary import Vocabulary
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,15 +13,18 @@ from encodery.artifact.disk import explained, sha256
 from encodery.config import Config
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of
-from encodery.corpus.launch import finished_tasks
+from encodery.corpus.launch import finished_tasks, who_runs
+from encodery.corpus.phases.groups import groups_of, sources_of
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
+from encodery.report.amounts import human_bytes
 from encodery.stages.corpus_progress import PhaseProgress
-from encodery.stages.engine import Metrics, Run
+from encodery.stages.engine import Metrics, Planned, Run
+from encodery.stages.text import CORPUS
 
 if TYPE_CHECKING:
     from encodery.corpus.ledger import Ledger
-    from encodery.corpus.phases import Cleaning
+    from encodery.corpus.phases.cleaning import Cleaning
 
 LEDGER = "ledger.json"
 PACKAGES = (
@@ -64,9 +67,23 @@ def build_corpus(run: Run, into: Path, work: Path) -> Metrics:
     return {**_sizes(account.ledger), "seconds": {step: round(s, 3) for step, s in account.seconds.most_common()}}
 
 
+def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
+    """What the stage would read and in how many tasks, as one line; None where it would read nothing."""
+    states = {item.stage.name: item.state for item in planned}
+    corpus = run.recipe.corpus
+    if states.get(CORPUS, "fresh") == "fresh" or corpus is None or corpus.clean is None:
+        return None
+    groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
+    sizes = [size_of(file) for group in groups for file, _ in group]
+    return (
+        f"corpus: {len(sizes):,} files, {human_bytes(sum(sizes))}, {len(groups):,} tasks; "
+        f"{who_runs(corpus.clean.launch)}"
+    )
+
+
 def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) -> "Cleaning":
     try:
-        from encodery.corpus.phases import Cleaning
+        from encodery.corpus.phases.cleaning import Cleaning
     except ImportError as error:
         raise UserError(f'[corpus.clean] needs {error.name}; pip install "encodery[crawl]"') from None
     return Cleaning(clean, corpus.inputs, base.resolve(), work.resolve())

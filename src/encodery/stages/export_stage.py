@@ -50,7 +50,7 @@ def planned(run: Run, table: ExportTable) -> Plan:
     return Plan(model, stage, files, run.base / calibrate if calibrate else None, fields)
 
 
-def _file(files: str | Mapping[str, str]) -> str | None:
+def _file(files: str | Mapping[str, str] | None) -> str | None:
     """The file, where there is one alone."""
     return files if isinstance(files, str) else None
 

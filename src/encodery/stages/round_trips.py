@@ -8,7 +8,7 @@ import numpy as np
 from encodery.data.shards import Shards
 from encodery.data.translations import TranslationExample
 from encodery.families.folder import ModelFolder
-from encodery.model.generation import GenerationConfig
+from encodery.model.search import GenerationConfig
 from encodery.objectives.sentences import Sentences, Shuffled
 from encodery.recipe.monolingual import ROUND_TRIP
 from encodery.serve.predictor import Predictor

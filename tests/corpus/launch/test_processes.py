@@ -77,6 +77,7 @@ def test_who_stops_listening_leaves_no_process(make_phase: MakePhase, tmp_path: 
     assert not alive(tmp_path / "log")
 
 
+@pytest.mark.slow
 def test_with_the_parent_killed_its_tasks_end(tmp_path: Path, make_phase: MakePhase) -> None:
     phase = make_phase(2, seconds=30.0)
     code = (

@@ -1,7 +1,7 @@
 """The step that measures perplexity, and the models that it needs."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +85,8 @@ def test_training_and_measuring(tmp_path: Path) -> None:
 def test_only_the_language_s_own_text_and_not_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def train_model(texts: object, into: Path, **settings: object) -> None:
-        seen.extend(texts)  # type: ignore[call-overload]
+    def train_model(texts: Iterable[str], into: Path, **settings: object) -> None:
+        seen.extend(texts)
         assert settings == {"vocab_size": 65536, "order": 5, "lmplz": tmp_path / "bin/lmplz", "language": "en"}
 
     monkeypatch.setattr(module, "train_model", train_model)

@@ -62,6 +62,15 @@ class SlurmLaunch(Config):
     """How often completion markers are looked for."""
 
 
+def who_runs(table: "LaunchTable") -> str:
+    """Who runs the tasks, as a person reads it."""
+    if isinstance(table, LocalLaunch):
+        return f"{table.processes} at a time on this machine"
+    if isinstance(table, RayLaunch):
+        return f"by Ray ({table.address or 'the cluster that it finds'})"
+    return f"by Slurm (partition {table.partition})"
+
+
 def _local(values: Any) -> Any:
     """A table without a `type` is of this machine."""
     return {"type": "local", **values} if isinstance(values, Mapping) else values

@@ -11,10 +11,10 @@ from pathlib import Path
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, Work, task_folder
-from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
+from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
-from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.groups import Source, groups_of, sources_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.output import check_format
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
