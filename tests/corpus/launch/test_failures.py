@@ -31,12 +31,12 @@ def test_what_may_pass_is_tried_again() -> None:
     ],
 )
 def test_a_store_that_was_away_while_it_was_read_is_asked_again(cause: OSError, again: bool) -> None:
-    try:
-        with reading("s3://crawl/a.warc.gz"):
-            raise cause
-    except UserError as error:
-        assert failure_of(error).again is again
-        assert failure_of(error).reason.startswith("s3://crawl/a.warc.gz: cannot be read (")
+    with (
+        pytest.raises(UserError, match=r"^s3://crawl/a.warc.gz: cannot be read \(") as refused,
+        reading("s3://crawl/a.warc.gz"),
+    ):
+        raise cause
+    assert failure_of(refused.value).again is again
 
 
 def test_no_task_goes_on_where_the_disk_is_full() -> None:
