@@ -51,12 +51,21 @@ def test_pages_whose_language_has_a_model_are_measured(loaded: list[str]) -> Non
     assert loaded == ["en"]
 
 
-def test_few_models_are_in_memory(loaded: list[str]) -> None:
+def test_models_are_in_memory_as_long_as_there_is_room(
+    loaded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     languages = ["en", "de", "fr", "es", "it"]
-    step = PerplexityStep(config(good=[{**GOOD, "language": language} for language in languages]), Path("models"))
+    for language in languages:
+        (tmp_path / language).mkdir()
+        (tmp_path / language / "ngrams.arpa").write_bytes(bytes(7 if language == "it" else 5))
+    step = PerplexityStep(config(good=[{**GOOD, "language": language} for language in languages]), tmp_path)
+    monkeypatch.setattr(module, "MODEL_BYTES", 22)
     for language in ["en", "de", "fr", "es", "en", "it", "en", "de"]:
         step([Page("a", "a", language=language)], Ledger())
     assert loaded == ["en", "de", "fr", "es", "it", "de"]
+    monkeypatch.setattr(module, "MODEL_BYTES", 1)
+    step([Page("a", "a", language="fr")], Ledger())
+    assert loaded[6:] == ["fr"], "one there must be"
 
 
 def test_a_step_goes_to_another_process_without_its_models(loaded: list[str]) -> None:
