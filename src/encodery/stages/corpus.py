@@ -104,8 +104,8 @@ def _nothing_left(corpus: CorpusTable, ledger: "Ledger", work: Path) -> UserErro
     parts += [f"{place} is damaged: {what:.200}" for place, what in ledger.damage[:1]]
     return UserError(
         f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}: "
-        f"{', '.join(parts) or 'there is no text in it'}; add text, or loosen or leave out these steps; all counts are "
-        f"in the ledgers below {work}"
+        f"{', '.join(parts) or 'there is no text in it'}; add text, or loosen or leave out these steps; all counts "
+        f"are in the ledgers below {work}"
     )
 
 
