@@ -1,5 +1,5 @@
-"""Verbs over model folders: predict, translate, evaluate, export, import, inspect. Nothing heavy is imported before one
-runs."""
+"""Verbs over model folders: predict, translate, evaluate, export, import, inspect. Nothing heavy is imported before
+one runs."""
 
 import sys
 from enum import StrEnum

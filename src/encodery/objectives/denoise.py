@@ -70,7 +70,7 @@ def _stays(
     draws: np.ndarray, owner: Int64[np.ndarray, " words"], first: Int64[np.ndarray, " sentences"], share: float
 ) -> Bool[np.ndarray, " words"]:
     """Whether a word is not dropped; of a sentence that would lose all, the one with the highest draw stays."""
-    stays = draws >= share
+    stays: Bool[np.ndarray, " words"] = draws >= share
     highest = np.maximum.reduceat(draws, first)
     stays |= (draws == highest[owner]) & ~np.logical_or.reduceat(stays, first)[owner]
-    return np.asarray(stays)
+    return stays
