@@ -59,7 +59,7 @@ def _begins_word(
     ids: Int64[np.ndarray, " tokens"], bounds: Int64[np.ndarray, " bounds"], vocabulary: Vocabulary
 ) -> Bool[np.ndarray, " tokens"]:
     """Whether a token is the first of a word; none reaches from one sentence into the next."""
-    begins = ~vocabulary.continues_word[ids]
+    begins: Bool[np.ndarray, " tokens"] = ~vocabulary.continues_word[ids]
     if vocabulary.ends_word is not None:
         begins[1:] |= vocabulary.ends_word[ids[:-1]]
     begins[bounds[:-1]] = True
