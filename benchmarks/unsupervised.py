@@ -4,10 +4,10 @@
     encodery run recipes/multi30k-unsupervised.toml
     python benchmarks/unsupervised.py score ../shared/data/parallel/multi30k runs/multi30k-unsupervised
 
-`split` writes the first half of the training captions in English and the second half in German. `score` prints, as
-one JSON line each, BLEU and chrF on test 2016 of copying, of translation word by word (the word of the other half
-whose vector in the pretrained model is the nearest; the word that is as frequent), of the model, and the curve of its
-training. The signatures of the scores are printed with them.
+`split` writes the first half of the training captions in English and the second half in German. `score` prints, a
+JSON line each, BLEU and chrF on test 2016 of copying, of translation word by word (by the word of the other half
+whose vector in the pretrained model is the nearest, or by the one that is as frequent), of the model, and the curve
+of its training. The signatures of the scores are printed with them.
 """
 
 import argparse

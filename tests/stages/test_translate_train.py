@@ -49,7 +49,7 @@ def translated(folder: Path, records: list[dict[str, Any]], *fields: str) -> lis
 
 
 def test_texts_are_translated_and_labels_kept(tmp_path: Path, shouting: Shouting) -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"text": "a river", "text_pair": "a city", "label": "same", "language": "en"},
         {"text": "two", "label": 0.5, "id": 7},
         {"text": "q", "choices": ["x", "y"], "label": 1},

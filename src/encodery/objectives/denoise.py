@@ -59,7 +59,7 @@ def _begins_word(
     ids: Int64[np.ndarray, " tokens"], bounds: Int64[np.ndarray, " bounds"], vocabulary: Vocabulary
 ) -> Bool[np.ndarray, " tokens"]:
     """Whether a token is the first of a word; none reaches from one sentence into the next."""
-    begins = ~vocabulary.continues_word[ids]
+    begins: Bool[np.ndarray, " tokens"] = ~vocabulary.continues_word[ids]
     if vocabulary.ends_word is not None:
         begins[1:] |= vocabulary.ends_word[ids[:-1]]
     begins[bounds[:-1]] = True
@@ -70,7 +70,7 @@ def _stays(
     draws: np.ndarray, owner: Int64[np.ndarray, " words"], first: Int64[np.ndarray, " sentences"], share: float
 ) -> Bool[np.ndarray, " words"]:
     """Whether a word is not dropped; of a sentence that would lose all, the one with the highest draw stays."""
-    stays = draws >= share
+    stays: Bool[np.ndarray, " words"] = draws >= share
     highest = np.maximum.reduceat(draws, first)
     stays |= (draws == highest[owner]) & ~np.logical_or.reduceat(stays, first)[owner]
-    return np.asarray(stays)
+    return stays

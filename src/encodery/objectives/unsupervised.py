@@ -11,7 +11,6 @@ gradient in the mean, less of it to compute where a weight is small, and what a 
 from collections.abc import Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, replace
-from itertools import permutations
 from typing import Literal, get_args
 
 import numpy as np
@@ -112,14 +111,18 @@ class Unsupervised:
         self._ends = self._sizes(tokens_per_step, num_steps)
 
     def _add(
-        self, term: Term, text: Sentences | Many[Sequence], seed: int, pair: tuple[int, int] | tuple[()] = ()
+        self,
+        term: Term,
+        text: Sentences | Many[Sequence],
+        seed: int,
+        pair: tuple[int | None, int | None] = (None, None),
     ) -> None:
         own = int(keyed_uint64(seed, len(self._parts)))
         if isinstance(text, Sentences):
             tokens = 2 * (text.mean_length + 1.5)
         else:
             tokens = sum(each.num_tokens for each in text) / len(text)
-        self._parts.append(Part(term, text, Shuffled(len(text), own), tokens, *pair, seed=own))
+        self._parts.append(Part(term, text, Shuffled(len(text), own), tokens, pair[0], pair[1], own))
 
     def _sizes(self, tokens_per_step: int, num_steps: int) -> Int64[np.ndarray, "parts bounds"]:
         """How many sequences each part has had before each step."""
@@ -231,4 +234,4 @@ def _sentences(shards: Shards, language: str, max_seqlen: int) -> Sentences:
 
 def both_ways(pairs: Many[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Each pair of languages there and back, each direction once."""
-    return tuple(dict.fromkeys(way for pair in pairs for way in permutations(pair)))
+    return tuple(dict.fromkeys(way for pair in pairs for way in (pair, (pair[1], pair[0]))))
