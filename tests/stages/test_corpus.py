@@ -179,6 +179,17 @@ def test_without_a_document_left_it_says_so(recipe: Path) -> None:
     )
 
 
+def test_a_recipe_without_it_is_as_before(recipe: Path) -> None:
+    before = RECIPE[: RECIPE.index("[corpus.clean]")] + RECIPE[RECIPE.index("[tokenizer]") :]
+    recipe.write_text(before)
+    begun, _ = opened(recipe)
+    stages = {stage.name: stage for stage in stages_of(begun)}
+    assert list(stages) == ["tokenizer", "shards", "pretrain", "report"]
+    assert "clean" not in stages["shards"].config["corpus"]
+    assert stages["shards"].parents == ("tokenizer",)
+    assert len(stages["shards"].inputs) == 4
+
+
 def test_it_says_what_took_the_last_document(recipe: Path) -> None:
     damaged = recipe.parent / "crawl" / "de.txt"
     damaged.write_bytes(b"K\xe4se\n")

@@ -101,7 +101,8 @@ def _nothing_left(corpus: CorpusTable, ledger: "Ledger", work: Path) -> UserErro
     from encodery.stages.corpus_facts import reasons
 
     lost = sorted(reasons(ledger), key=lambda reason: -reason.units.get("documents", 0))
-    parts = [f"{reason.name} took {n:,} documents" for reason in lost[:3] if (n := reason.units.get("documents", 0))]
+    taken = ((reason.name, reason.units.get("documents", 0)) for reason in lost[:3])
+    parts = [f"{name} took {number:,} documents" for name, number in taken if number]
     parts += [f"{place} is damaged: {what:.200}" for place, what in ledger.damage[:1]]
     return UserError(
         f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}: "

@@ -19,5 +19,5 @@ def test_the_order_is_that_of_the_table(tmp_path: Path) -> None:
 def test_an_evaluation_set_without_text_is_found_before_the_crawl_is_read(tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("{}")
     table = CleanTable.parse({"language": False, "decontaminate": {"against": [{"path": "empty.json"}]}}, "r.toml")
-    with pytest.raises(UserError, match=r"empty.json: no text of 8 words or more"):
+    with pytest.raises(UserError, match=r"empty\.json: no text of 8 words or more"):
         late_steps(table, tmp_path, tmp_path, ())

@@ -51,5 +51,5 @@ def failed(phase: Phase, failures: Mapping[int, Failure]) -> UserError:
     return UserError(
         f"{phase.name}: {len(ranks)} of {phase.tasks} tasks failed ({named}); the first one says: {first.reason}; "
         f"logs are in {phase.folder / STATE / phase.name / 'logs'}; mend the cause and run the same command again: "
-        "it takes up these tasks alone"
+        "while inputs and settings stay as they are it takes up these tasks alone"
     )
