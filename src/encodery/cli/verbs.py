@@ -11,6 +11,8 @@ from encodery.cli.bench import bench
 from encodery.cli.shards import shards
 from encodery.errors import Interrupted, UserError
 
+_INTERRUPTED = 130
+_STOPPED = "encodery: stopped; nothing half-written is left, the same command starts again"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -43,8 +45,12 @@ def main() -> None:
         print(f"encodery: {_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("encodery: stopped; nothing half-written is left, the same command starts again", file=sys.stderr)
-        sys.exit(130)
+        print(_STOPPED, file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # what Typer makes of the same, without a word
+            print(_STOPPED, file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         sys.stderr.close()
         sys.exit(141)
