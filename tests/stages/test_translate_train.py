@@ -111,7 +111,7 @@ def test_what_has_no_text_is_refused(
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path, shouting: Shouting) -> None:
     translated(tmp_path, [{"text": "a"}])
-    with pytest.raises(UserError, match="train.de.jsonl: is there already; remove it, or name another file"):
+    with pytest.raises(UserError, match=r"train\.de\.jsonl: is there already; remove it, or name another file"):
         translated(tmp_path, [{"text": "b"}])
 
 

@@ -248,6 +248,18 @@ def lamb_by_the_paper(weights: list[Tensor], gradients: list[list[Tensor]], deca
     return result
 
 
+@pytest.mark.parametrize("type_", ["adamw", "lamb"])
+def test_a_step_counts_as_a_change_of_the_weights(type_: str) -> None:
+    if type_ == "lamb":
+        pytest.importorskip("pytorch_optimizer")
+    layer = nn.Linear(3, 5)
+    optimizer = build_optimizer(layer, OptimizerConfig.parse({"type": type_}, "optimizer"))
+    layer(torch.ones(2, 3)).sum().backward()
+    before = [parameter._version for parameter in layer.parameters()]
+    optimizer.step()
+    assert all(parameter._version > old for parameter, old in zip(layer.parameters(), before, strict=True))
+
+
 def test_lamb_is_that_of_the_paper() -> None:
     generator = torch.Generator().manual_seed(3)
     model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 3))

@@ -40,7 +40,7 @@ def main() -> None:
     try:
         app()
     except (UserError, Interrupted) as error:
-        print(f"encodery: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"encodery: {_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("encodery: stopped; nothing half-written is left, the same command starts again", file=sys.stderr)
@@ -48,6 +48,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         sys.stderr.close()
         sys.exit(141)
+
+
+def _line(message: str) -> str:
+    """A message as one line. What files call their members and fields may be in it: nothing of that steers the
+    terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(message.split()))
 
 
 @app.callback(invoke_without_command=True)

@@ -31,7 +31,7 @@ OutputFormat = Literal["jsonl.zst", "parquet"]
 def _switched(value: Any) -> Any:
     """`near = false` leaves a step out, `near = true` takes it as it is by default."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        raise ValueError("true, false or a table of its settings is allowed")  # noqa: TRY004 (pydantic's own way)
+        raise ValueError("true, false or a table of its settings is allowed")
     return None if value is False else {} if value is True else value
 
 

@@ -31,10 +31,12 @@ PACKAGES = (
     "datatrove",
     "fastwarc",
     "resiliparse",
+    "trafilatura",
     "ftfy",
     "py3langid",
     "fasttext-predict",
     "kenlm",
+    "sentencepiece",
     "numpy",
     "pyarrow",
 )

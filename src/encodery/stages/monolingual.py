@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from encodery.batch import Sequence as Packed
-from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder
 from encodery.objectives.unsupervised import Unsupervised
@@ -11,6 +10,7 @@ from encodery.recipe import FinetuneTable
 from encodery.stages.engine import Run, tokenizer_folder
 from encodery.stages.reading import TRAIN, VALID, vocabulary_of
 from encodery.stages.round_trips import RoundTrips
+from encodery.stages.skipping import open_shards
 from encodery.stages.teachers import Lesson
 from encodery.tasks.directions import Directions
 from encodery.tasks.task import Trainable
@@ -44,7 +44,7 @@ def lesson_of_text(
         )
     objective = Unsupervised(
         table.monolingual,
-        Shards.open(run.artifact("shards") / TRAIN),
+        open_shards(run, TRAIN),
         table.monolingual.directions,
         language_ids(task.directions, task.languages),
         vocabulary_of(start.tokenizer),
@@ -64,7 +64,7 @@ def round_trips_of(run: Run, name: str, start: ModelFolder, task: Trainable) -> 
     if table is None:
         return None
     assert isinstance(task, Translation)
-    train, valid = (Shards.open(run.artifact("shards") / split) for split in (TRAIN, VALID))
+    train, valid = (open_shards(run, split) for split in (TRAIN, VALID))
     return RoundTrips.of(start, task, table.directions, train, valid, table.round_trip_sentences)
 
 

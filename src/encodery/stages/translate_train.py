@@ -1,7 +1,7 @@
 """`encodery translate`: a labelled training set in another language, by a model of ours; labels stay as they are.
 
-Translate-train, as the XNLI and XTREME papers call it (Conneau et al. 2018, section 4.1; Hu et al. 2020, section 4): a
-model for a language without labelled data learns from the machine-translated data of another one.
+Translate-train, as the XNLI and XTREME papers call it (Conneau et al. 2018, section 4.1; Hu et al. 2020, section 4):
+a model for a language without labelled data learns from the machine-translated data of another one.
 """
 
 import json
@@ -42,8 +42,8 @@ def translate_train(
     `fields` say which columns hold these, as OURS=THEIRS. The file is there whole or not at all.
 
     Raises:
-        UserError: the model does not translate so, a record has no text, `to` is there, or its labels belong to places
-            of the text (entities, answers), which a translation does not keep.
+        UserError: the model does not translate so, a record has no text, `to` is there, or its labels belong to
+            places of the text (entities, answers), which a translation does not keep.
     """
     predictor = load(model)
     if not isinstance(predictor.task, Translation):
@@ -105,8 +105,8 @@ def _texts(place: str, record: Record, names: dict[str, str]) -> dict[str, list[
         )
     if names["text"] not in record:
         raise UserError(
-            f"{place}: no column {names['text']!r}; the columns are: {', '.join(record) or 'none'}; name the one that "
-            "holds the text with --field text=COLUMN"
+            f"{place}: no column {names['text']!r}; the columns are: {', '.join(record) or 'none'}; name the one "
+            "that holds the text with --field text=COLUMN"
         )
     found: dict[str, list[str]] = {}
     for ours, name in names.items():

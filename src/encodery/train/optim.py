@@ -95,7 +95,17 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     groups = parameter_groups(model.named_parameters(), config.weight_decay, config.layer_decay)
     if config.type == "lamb":
         return _lamb(groups, config)
-    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+    optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+    optimizer.register_step_post_hook(_note_change)
+    return optimizer
+
+
+def _note_change(optimizer: torch.optim.Optimizer, *_: object) -> None:
+    """Count the change of each weight: the fused kernel does not, and what is made of weights once (packed layers of
+    the decoder, see `model.packed_linear`) would go on with old ones."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            torch.autograd.graph.increment_version(parameter)
 
 
 def _lamb(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.optim.Optimizer:

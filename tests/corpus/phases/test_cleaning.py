@@ -1,5 +1,6 @@
 """The whole pipeline: what comes out, and that it is the same whoever runs it and whatever happens meanwhile."""
 
+import errno
 import gzip
 import io
 import json
@@ -85,6 +86,17 @@ def test_ledgers_are_lossless(crawl: Crawl, tmp_path: Path) -> None:
     (tmp_path / "into").mkdir()
     ledger = crawl.cleaning(tmp_path).collect(tmp_path / "into").ledger
     assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
+
+
+def test_a_disk_without_second_names_for_files(
+    crawl: Crawl, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    crawl.run(tmp_path)
+    monkeypatch.setattr(os, "link", link)
+    assert crawl.result(tmp_path) == expected
 
 
 def test_two_processes_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
@@ -297,6 +309,15 @@ def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_p
     assert place.startswith(str(path))
     assert "ends too early" in what
     assert 13 + 16 <= ledger.counts["left/read/en", "documents"] < 13 + 13 + 16
+
+
+def test_a_package_that_the_last_phase_needs_is_missed_before_the_first(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(UserError, match=r"writes .zst with zstandard; pip install"):
+        crawl.run(tmp_path)
+    assert not (tmp_path / "extract").exists()
 
 
 def test_steps_are_switched_by_a_word() -> None:

@@ -88,7 +88,7 @@ def test_each_rule_can_be_switched_off() -> None:
     assert ours(step(**settings), [line, "on"]) == (["", ""], [line, "on"])
     assert ours(step(**{**settings, "citations": True}), [line])[1] == [line.replace("[1]", "")]
     for rule in ("javascript", "policy"):
-        assert ours(step(**{**settings, rule: True}), [line])[1] == [""]
+        assert ours(step(**{**settings, rule: True}), [f"{line}\non"])[1] == ["on"]
     for rule in ("lorem_ipsum", "curly_bracket"):
         assert ours(step(**{**settings, rule: True}), [line])[0] == [rule]
 

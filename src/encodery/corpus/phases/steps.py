@@ -37,7 +37,8 @@ def early_steps(table: CleanTable, base: Path) -> list[Step]:
 def late_steps(table: CleanTable, base: Path, models: Path, stated: Iterable[str]) -> list[Step]:
     """What is done to them after that; raises as `early_steps`, and where a model cannot do what is asked of it.
 
-    `models` is where models of good text will lie, by language; `stated` are the languages that inputs name.
+    `models` is where models of good text will lie, by language; `stated` are the languages that inputs say they are
+    in.
     """
     steps: list[Step] = []
     if table.language:

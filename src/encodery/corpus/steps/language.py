@@ -82,7 +82,8 @@ class LanguageStep:
             models = " and ".join(filter(None, (self._config.model, self._config.second)))
             raise UserError(
                 f"corpus.clean.language.languages: {models} cannot tell {', '.join(unknown)}; leave that out, "
-                f'name a model that can, model = "fasttext:PATH", or an input that states it; known are {", ".join(sorted(known))}'
+                'name a model that can, model = "fasttext:PATH", or an input that states it; known are '
+                + ", ".join(sorted(known))
             )
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
