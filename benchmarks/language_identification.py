@@ -11,7 +11,6 @@ to compare) for py3langid, lid.176.ftz and both (`second`: pieces on which they 
 """
 
 import argparse
-import sys
 import time
 import zipfile
 from collections import Counter, defaultdict
@@ -94,7 +93,8 @@ def report(models: dict[str, Identifier], archive: Path) -> None:
     texts = versions(archive)
     present = {language_code(name) for name in texts}
     known = {name: present & model.languages for name, model in models.items()}
-    common = set.intersection(*known.values())
+    common = frozenset(present).intersection(*known.values())
+    told = frozenset[str]().union(*known.values())
     print(f"{len(texts)} versions in {len(present)} languages.\n")
     for name, model in models.items():
         missing = [language for language in sorted(XLM_R) if language not in model.languages]
@@ -111,21 +111,23 @@ def report(models: dict[str, Identifier], archive: Path) -> None:
                 f"| {length} characters | {title} |", " | ".join(percent(s, languages) for s in scores.values()), "|"
             )
     middle = all_scores[LENGTHS[1]]
-    untold = sorted(present - set.union(*known.values()))
+    untold = sorted(present - told)
     print(f"\nPieces of {LENGTHS[1]} characters with the threshold of {THRESHOLD}, all pieces together:\n")
     print("| | kept, of languages that all can tell | right, of these | kept, of languages that none can tell |")
     print("|---|---|---|---|")
-    for name, scores in middle.items():
+    for name, of_model in middle.items():
         right, sure, total = (
-            sum(getattr(scores[language], count) for language in common)
+            sum(getattr(of_model[language], count) for language in common)
             for count in ("sure_and_right", "sure", "total")
         )
-        wrong, of_all = (sum(getattr(scores[language], count) for language in untold) for count in ("sure", "total"))
+        wrong, of_all = (
+            sum(getattr(of_model[language], count) for language in untold) for count in ("sure", "total")
+        )
         print(f"| {name} | {100 * sure / total:.1f} % | {100 * right / sure:.1f} % | {100 * wrong / of_all:.1f} % |")
     print(f"\nPer language, pieces of {LENGTHS[1]} characters, where any is below 99 %; what it was taken for:\n")
     print("| language | pieces |", " | ".join(f"{name} | instead" for name in models), "|")
     print("|---|---|" + "---|---|" * len(models))
-    for language in sorted(present & set.union(*known.values())):
+    for language in sorted(told):
         row = [(name, middle[name][language]) for name in models]
         if any(language in models[name].languages and one.right < 0.99 * one.total for name, one in row):
             print(
@@ -183,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,6 +4,11 @@ import re
 import subprocess
 import sys
 
+import pytest
+import typer
+
+from encodery.cli import verbs
+from encodery.errors import UserError
 from tests.cli.refusals import Command
 
 
@@ -35,3 +40,33 @@ def test_version(encodery: Command) -> None:
     import encodery as package
 
     assert encodery("--version") == (0, f"{package.__version__}\n", "")
+
+
+def test_a_message_is_one_line_and_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise UserError("a.tar!\x1b[2Jb\n\u202e.jsonl: no Käse")
+
+    monkeypatch.setattr(verbs, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        verbs.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "encodery: a.tar!\ufffd[2Jb \ufffd.jsonl: no Käse\n"
+
+
+def test_a_person_who_stops_it_is_told_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    app = typer.Typer()
+    app.command()(stopped)
+    monkeypatch.setattr(verbs, "app", app)
+    monkeypatch.setattr(sys, "argv", ["encodery"])
+    with pytest.raises(SystemExit) as ended:
+        verbs.main()
+    assert ended.value.code == 130
+    said = capsys.readouterr().err.strip()
+    assert said == "encodery: stopped; nothing half-written is left, the same command starts again"

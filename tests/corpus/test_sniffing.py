@@ -35,6 +35,12 @@ def test_of_packed_data_a_beginning_is_enough() -> None:
     assert sniff(gzip.compress(data)[:1000]) == "warc"
 
 
+def test_comments_without_end_take_no_time() -> None:
+    """A page may begin so; ways to read many comments as fewer must not be tried one after the other."""
+    assert sniff(b"<!---->" * 500 + b"x") is None
+    assert sniff(b" <!-- a --> <!-- <p> -- -->\n<html>") == "html"
+
+
 @given(st.binary(max_size=99), st.sampled_from([b"", b"\x1f\x8b", b"BZh9", b"\x28\xb5\x2f\xfd", b"<!--"]))
 def test_no_bytes_raise(tail: bytes, head: bytes) -> None:
     sniff(head + tail)

@@ -1,5 +1,7 @@
 """Two aligned files by one name."""
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,30 @@ def test_empty_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / language).write_text("")
     with pytest.raises(UserError, match=r"\{en,de\}: the files hold no line; add pairs of sentences"):
         [*read_sides(tmp_path / "{en,de}")]
+
+
+MEMORY = """<tmx version="1.4"><body>
+<tu><tuv xml:lang="de-AT"><seg>Ein Hund.</seg></tuv><tuv xml:lang="en"><seg>A dog.</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg>Alone.</seg></tuv></tu></body></tmx>"""
+
+
+def test_two_languages_of_a_translation_memory(tmp_path: Path) -> None:
+    (tmp_path / "memory.tmx.gz").write_bytes(gzip.compress(MEMORY.encode()))
+    path = tmp_path / "memory.tmx.gz{en,de}"
+    assert is_aligned(path)
+    assert paths_of(path) == [tmp_path / "memory.tmx.gz"]
+    record = {"text": "A dog.", "translation": "Ein Hund.", "source_language": "en", "target_language": "de"}
+    assert [*read_records(path)] == [(f"{tmp_path}/memory.tmx.gz:2", record)]
+    with pytest.raises(UserError, match="no text is in the language 'fr'; the file has de-AT, en"):
+        [*read_records(tmp_path / "memory.tmx.gz{en,fr}")]
+
+
+def test_the_two_files_of_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "de-en.txt.zip", "w") as archive:
+        archive.writestr("Books.de-en.de", "Ein Hund.\n")
+        archive.writestr("Books.de-en.en", "A dog.\n")
+    path = tmp_path / "de-en.txt.zip{de,en}"
+    assert paths_of(path) == [tmp_path / "de-en.txt.zip"]
+    ((place, record),) = read_records(path)
+    assert place == f"{tmp_path}/de-en.txt.zip!Books.de-en.de:1"
+    assert (record["text"], record["translation"]) == ("Ein Hund.", "A dog.")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from encodery.data import shard_writer
 from encodery.data.language_spool import LanguageSpool
-from encodery.data.shard_writer import Document, ShardStats, write_shards
 from encodery.data.offsets import Offsets
+from encodery.data.shard_writer import Document, ShardStats, write_shards
 from encodery.data.shards import Shards, flat_ranges
 from encodery.errors import UserError
 from tests.data.synthetic import VOCAB_SIZE, documents, in_format_2, stored

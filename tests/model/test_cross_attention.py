@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from encodery.batch import Batch, Sequence, pack
+from encodery.model.attention import has_varlen_kernel
 from encodery.model.cross_attention import attend_across, attend_across_padded, pair_sequences
 
 HEADS, SIZE = 3, 5
@@ -58,6 +59,27 @@ def test_outputs_and_gradients_are_those_of_the_plain_formula(lengths: tuple[tup
         torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-10)
         for ours, theirs in zip(torch.autograd.grad((found * weights).sum(), given_), wanted, strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-10)
+
+
+@pytest.mark.gpu
+def test_the_kernel_of_cuda_computes_the_same() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    batch = batch_of(LENGTHS).to("cuda")
+    generator = torch.Generator().manual_seed(3)
+    assert batch.source is not None
+    shapes = ((batch.num_tokens, 3 * 16), (batch.source.num_tokens, 2 * 3 * 16))
+    halves = [torch.randn(shape, generator=generator).to("cuda").bfloat16().requires_grad_() for shape in shapes]
+    wholes = [half.detach().float().requires_grad_() for half in halves]
+    pairs = pair_sequences(batch)
+    assert has_varlen_kernel(halves[0], 0.0)
+    found = attend_across(halves[0], halves[1], batch, pairs, 3, 0.0)
+    expected = attend_across_padded(wholes[0], wholes[1], pairs, 3, 0.0)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+    ours = torch.autograd.grad(found.float().square().sum(), halves)
+    theirs = torch.autograd.grad(expected.square().sum(), wholes)
+    for gradient, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(gradient.float(), wanted, atol=0.1, rtol=0.1)
 
 
 def test_gradients_with_dropout_are_those_of_the_mask_that_was_drawn() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from encodery.model import packed_linear
+from encodery.model.lora import LoraLinear, Parts, add_lora
 from encodery.model.packed_linear import PackedLinear, packed
 
 needs_kernel = pytest.mark.skipif(
@@ -104,6 +105,19 @@ def test_what_is_packed_goes_with_the_module() -> None:
     del module
     gc.collect()
     assert twin() is None
+
+
+@needs_kernel
+def test_a_layer_with_an_adapter_stays_as_it_is(module: Tied) -> None:
+    add_lora(module, {"inner.0": Parts((0,), 1)}, (), 3, 2.0, 0.0, seed=1)
+    layer = module.inner[0]
+    assert isinstance(layer, LoraLinear)
+    with torch.no_grad():
+        layer.lora_b.fill_(0.5)
+        twin = packed(module)
+        torch.testing.assert_close(twin(IDS), module(IDS), atol=1e-6, rtol=1e-6)
+    assert isinstance(twin.inner[0], LoraLinear)
+    assert isinstance(twin.out, PackedLinear)
 
 
 def test_where_there_is_no_kernel_the_module_is_taken_as_it_is(module: Tied, monkeypatch: pytest.MonkeyPatch) -> None:

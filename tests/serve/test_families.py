@@ -12,7 +12,8 @@ import transformers
 import encodery
 from encodery.families import FAMILIES
 from encodery.families.family import Family
-from encodery.families.folder import ModelFolder, ProblemType, save_folder
+from encodery.families.folder import ModelFolder, save_folder
+from encodery.families.stated import ProblemType
 from encodery.model.heads import Model
 from encodery.text.tokenizer import Tokenizer, parse_spec, train_tokenizer
 from tests.families.conftest import tiny

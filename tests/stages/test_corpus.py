@@ -13,7 +13,9 @@ from encodery.artifact import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
+from encodery.report.amounts import human_bytes
 from encodery.stages import open_run, plan, run
+from encodery.stages.corpus import planned_corpus
 from encodery.stages.engine import Run
 from encodery.stages.graph import stages_of
 from encodery.stages.inspect import describe
@@ -138,6 +140,17 @@ def test_what_makes_it_stale(recipe: Path, overrides: list[str], changed: list[s
     assert [name for name in ("corpus", "tokenizer", "shards") if now[name] != "fresh"] == changed
 
 
+def test_the_plan_says_what_would_be_read(recipe: Path) -> None:
+    begun, _ = opened(recipe)
+    stages = stages_of(begun)
+    size = sum(path.stat().st_size for path in (recipe.parent / "crawl").iterdir())
+    assert planned_corpus(begun, plan(begun, stages)) == (
+        f"corpus: 4 files, {human_bytes(size)}, 4 tasks; 1 at a time on this machine"
+    )
+    build(recipe, last="corpus")
+    assert planned_corpus(begun, plan(begun, stages)) is None
+
+
 def test_a_new_file_makes_it_stale(recipe: Path) -> None:
     build(recipe)
     (recipe.parent / "crawl" / "en7.jsonl.gz").write_bytes((recipe.parent / "crawl" / "en0.jsonl.gz").read_bytes())
@@ -162,8 +175,30 @@ def test_without_a_document_left_it_says_so(recipe: Path) -> None:
     with pytest.raises(UserError) as refused:
         build(recipe)
     assert str(refused.value).startswith(
-        "corpus: no document is left of crawl/*.jsonl, crawl; what the steps took is "
+        "corpus: no document is left of crawl/*.jsonl, crawl: there is no text in it; add text, or "
     )
+
+
+def test_a_recipe_without_it_is_as_before(recipe: Path) -> None:
+    before = RECIPE[: RECIPE.index("[corpus.clean]")] + RECIPE[RECIPE.index("[tokenizer]") :]
+    recipe.write_text(before)
+    begun, _ = opened(recipe)
+    stages = {stage.name: stage for stage in stages_of(begun)}
+    assert list(stages) == ["tokenizer", "shards", "pretrain", "report"]
+    assert "clean" not in stages["shards"].config["corpus"]
+    assert stages["shards"].parents == ("tokenizer",)
+    assert len(stages["shards"].inputs) == 4
+
+
+def test_it_says_what_took_the_last_document(recipe: Path) -> None:
+    damaged = recipe.parent / "crawl" / "de.txt"
+    damaged.write_bytes(b"K\xe4se\n")
+    with pytest.raises(UserError) as refused:
+        build(recipe, "corpus.clean.gopher={min_words=1000000}")
+    said = str(refused.value)
+    assert re.search("crawl/de.txt: gopher/short took [0-9]+ documents, ", said)
+    assert f"{damaged}" in said
+    assert "UTF-8" in said
 
 
 def test_languages_of_the_text_are_sampled_as_in_the_paper(recipe: Path) -> None:

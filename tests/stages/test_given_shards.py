@@ -121,7 +121,10 @@ def test_a_cache_without_room_for_any_order(given: Path) -> None:
     assert "the cache holds 14,000, and a step reads from anywhere in them; set pretrain.shuffle = {} to" in str(
         error.value
     )
-    trained(given, address, 'corpus.shards.cache="cache"', small, BLOCKS, "pretrain.steps=2")
+    with pytest.raises(UserError, match="and next sentence prediction draws from anywhere in them; set"):
+        trained(given, address, 'corpus.shards.cache="cache"', small, BLOCKS)
+    no_pairs = "pretrain.objective.nsp=false"
+    trained(given, address, 'corpus.shards.cache="cache"', small, BLOCKS, no_pairs, "pretrain.steps=2")
 
 
 def test_the_plan_knows_the_vocabulary(given: Path) -> None:
@@ -158,6 +161,10 @@ def test_shards_that_are_not_there(given: Path) -> None:
         (
             ['pretrain.from="model"', "model={}"],
             "[pretrain] has from, which brings its tokenizer; drop corpus.shards.tokenizer",
+        ),
+        (
+            ["corpus.clean_parallel={}"],
+            "corpus: clean_parallel has nothing to clean: add a [[corpus.parallel]] table",
         ),
         (["corpus={}"], 'corpus: inputs are missing: give inputs = [{ path = "text" }]'),
     ],

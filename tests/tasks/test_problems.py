@@ -13,7 +13,8 @@ from encodery.batch import Batch, pack
 from encodery.data.examples import Example, Label
 from encodery.errors import UserError
 from encodery.families import FAMILIES
-from encodery.families.folder import ModelFolder, ProblemType, save_folder
+from encodery.families.folder import ModelFolder, save_folder
+from encodery.families.stated import ProblemType
 from encodery.model.heads import Model
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.problems import PROBLEMS, ManyLabels, Number, OneLabel, Problem, infer_problem_type, make_problem

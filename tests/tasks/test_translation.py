@@ -123,6 +123,30 @@ def test_translations_do_not_depend_on_the_batch_or_on_what_is_right(num_beams: 
         assert [hypothesis.token_ids for hypothesis in alone] == [hypothesis.token_ids for hypothesis in found]
 
 
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_translations_do_not_depend_on_autocast(num_beams: int) -> None:
+    """Evaluations within a run are computed within it."""
+    task, engine = make_task(num_beams=num_beams), TorchEngine(make_translator())
+    expected = task.outputs(engine, packed(task))
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert task.outputs(engine, packed(task)) == expected
+
+
+def test_translations_follow_the_weights_through_steps_of_a_fused_optimizer() -> None:
+    """Which changes weights without raising their version."""
+    task, model = make_task(), make_translator()
+    engine, batch = TorchEngine(model), packed(task)
+    before = task.outputs(engine, batch)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.3, fused=True)
+    task.loss(model, batch).losses["tokens"].backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    fresh = make_translator()
+    fresh.load_state_dict(model.state_dict())
+    after = task.outputs(engine, batch)
+    assert after == task.outputs(TorchEngine(fresh), batch)
+    assert after != before
+
+
 def test_special_tokens_are_never_said() -> None:
     task, engine = make_task(num_beams=2), TorchEngine(make_translator())
     said = {token for found in task.outputs(engine, packed(task)) for token in found[0].token_ids}

@@ -11,7 +11,7 @@ from encodery.bench.corpus_worker import Order, Ran
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import finished_tasks
-from encodery.corpus.phases import Cleaning
+from encodery.corpus.phases.cleaning import Cleaning
 
 TASK_BYTES = 1 << 24
 """Tasks small enough that two workers have the same work."""

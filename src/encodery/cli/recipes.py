@@ -47,12 +47,15 @@ def init(
 def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     """What would run, what is fresh and why; tokens, FLOPs, memory, time."""
     from encodery.stages import plan as plan_stages
+    from encodery.stages.corpus import planned_corpus
     from encodery.stages.estimate import plan_table
     from encodery.stages.exposure import planned_exposure
 
     console, opened, stages = _open(recipe, overrides or [])
     planned = plan_stages(opened, stages)
     console.print(plan_table(opened, planned))
+    if (corpus := planned_corpus(opened, planned)) is not None:
+        console.print(corpus, soft_wrap=True)
     if (languages := planned_exposure(opened, planned)) is not None:
         console.print(languages)
 

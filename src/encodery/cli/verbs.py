@@ -11,6 +11,8 @@ from encodery.cli.bench import bench
 from encodery.cli.shards import shards
 from encodery.errors import Interrupted, UserError
 
+_INTERRUPTED = 130
+_STOPPED = "encodery: stopped; nothing half-written is left, the same command starts again"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -40,14 +42,24 @@ def main() -> None:
     try:
         app()
     except (UserError, Interrupted) as error:
-        print(f"encodery: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"encodery: {_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("encodery: stopped; nothing half-written is left, the same command starts again", file=sys.stderr)
-        sys.exit(130)
+        print(_STOPPED, file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # what Typer makes of the same, without a word
+            print(_STOPPED, file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output (`| head`) has seen enough
         sys.stderr.close()
         sys.exit(141)
+
+
+def _line(message: str) -> str:
+    """A message as one line. What files call their members and fields may be in it: nothing of that steers the
+    terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(message.split()))
 
 
 @app.callback(invoke_without_command=True)

@@ -30,6 +30,8 @@ OutputFormat = Literal["jsonl.zst", "parquet"]
 
 def _switched(value: Any) -> Any:
     """`near = false` leaves a step out, `near = true` takes it as it is by default."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        raise ValueError("true, false or a table of its settings is allowed")
     return None if value is False else {} if value is True else value
 
 
@@ -58,9 +60,9 @@ class CleanTable(Config):
     """C4's rules for lines and pages; made for English."""
     fineweb: Annotated[FineWebConfig | None, Switch] = FineWebConfig()
     """FineWeb's rules for documents."""
-    decontaminate: DecontaminateConfig | None = None
+    decontaminate: Annotated[DecontaminateConfig | None, Switch] = None
     """Documents that hold parts of evaluation sets; they are named here, so there is no default."""
-    perplexity: PerplexityConfig | None = None
+    perplexity: Annotated[PerplexityConfig | None, Switch] = None
     """How well a model of good text expects each document, and its third by that; the text is named here."""
     personal: Annotated[PersonalConfig | None, Switch] = None
     """Addresses, numbers of accounts and telephones, replaced by words that say what stood there."""

@@ -114,23 +114,29 @@ def read_stream(
         damaged=damaged,
     )
     for line, record in records:
-        text = _string(record, entry.text_field, "text_field", f"{source}:{line}")
-        language = entry.language or ""
-        if entry.language_field:
-            language = _string(record, entry.language_field, "language_field", f"{source}:{line}")
+        try:
+            text = _string(record, entry.text_field, "text_field", f"{source}:{line}")
+            language = entry.language or ""
+            if entry.language_field:
+                language = _string(record, entry.language_field, "language_field", f"{source}:{line}")
+        except DamageError as error:
+            if damaged is None:
+                raise
+            damaged(error)
+            continue
         if text.strip():
             yield Document(text.replace("\r\n", "\n"), source, line, language)
 
 
 def _string(record: Mapping[str, Any], field: str, setting: str, place: str) -> str:
-    """A field of a record that must be there and hold text."""
+    """A field of a record: one that is not there is a wrong setting, one without text a broken record."""
     if field not in record:
         keys = ", ".join(record) or "nothing"
-        raise UserError(f"{place}: no field {field!r}; it has: {keys}; set {setting}")
+        raise UserError(f"{place}: no field {field!r}; it has: {keys:.200}; set {setting}")
     value = record[field]
     if not isinstance(value, str):
         found = "null" if value is None else f"{type(value).__name__} {value!r}"
-        raise UserError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")
+        raise DamageError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")
     return value
 
 

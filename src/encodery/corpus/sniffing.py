@@ -10,7 +10,9 @@ WebFormat = Literal["warc", "wet", "html", "wikipedia"]
 HEAD_BYTES = 1 << 20
 """So much of a file is looked at: nothing of bzip2 can be read before its first block of up to 900 kB is there."""
 _START_BYTES = 1 << 12
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 
 
 def sniff(head: bytes) -> WebFormat | None:

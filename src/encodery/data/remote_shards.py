@@ -98,8 +98,8 @@ class RemoteArrays:
         found = self._mapped.get(shard)
         if found is None:
             found = _Mapped(self._cache.map(self._files[shard]), now)
-            # what was removed from the cache is let go of, so that the disk has it back; a copy, as another thread may
-            # be here, too: what one of them misses is mapped again
+            # what was removed from the cache is let go of, so that the disk has it back; a copy, as another thread
+            # may be here, too: what one of them misses is mapped again
             mapped = list(self._mapped.items())
             self._mapped = {**{n: it for n, it in mapped if self._cache.has(self._files[n])}, shard: found}
         elif now - found.seen > _TOUCH_SECONDS:

@@ -220,6 +220,6 @@ def _explained(address: str, folder: Path) -> Iterator[None]:
         reason = error.strerror or " ".join(str(error).split())
         at = f", {error.filename}" if error.filename and str(error.filename) != address else ""
         raise UserError(
-            f"{address}: cannot be fetched ({reason:.200}{at}); check the address, or the room and the permissions of "
-            f"the cache {folder}"
+            f"{address}: cannot be fetched ({reason:.200}{at}); check the address, or the room and the permissions "
+            f"of the cache {folder}"
         ) from None

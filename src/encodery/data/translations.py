@@ -92,8 +92,8 @@ def _from_table(source: str, both: Mapping[str, Any], name: str, stated: list[st
     second = stated[1] or next((language for language in known if language != first), None)
     if first == second or first not in both or second not in both or (len(known) > 2 and None in stated):
         raise UserError(
-            f"{source}: {name} holds the languages {', '.join(known) or 'none'!s:.80}; {_FORM}, with two languages or "
-            "with those of source_language and target_language"
+            f"{source}: {name} holds the languages {', '.join(known) or 'none'!s:.80}; {_FORM}, with two languages "
+            "or with those of source_language and target_language"
         )
     sides = [columns.text(f"{source}: {name}", dict(both), name, str(language)) for language in (first, second)]
     return TranslationExample(sides[0], sides[1], source).between(first, second)

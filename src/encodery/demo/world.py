@@ -22,7 +22,7 @@ WORDS = {"en": 400_000, "de": 200_000, "fr": 200_000, "es": 200_000, "sw": 200_0
 REVIEWS = {"train": 300, "dev": 300, "test": 1000}
 # Twenty labelled texts a language: as little as a user has on the first day.
 TOPICS = {"train": 100, "dev": 200, "test": 1000}
-PAIRS = {"train": 3000, "dev": 100, "test": 200}
+PAIRS = {"train": 2500, "dev": 100, "test": 200}
 # How much of the pretraining text is reviews; the rest is about the world.
 _REVIEW_SHARE = 0.5
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from encodery.config import Config, read_json, write_json
 from encodery.errors import UserError
 from encodery.families.family import Family, Head
-from encodery.families.folder import ModelFolder, find_family, load_folder, read_labels, refuse_links
+from encodery.families.folder import ModelFolder, load_folder, refuse_links
 from encodery.families.name_map import canonical_name, names
+from encodery.families.stated import find_family, read_labels
 from encodery.families.weights import open_weights
 from encodery.model.heads import Model
 from encodery.model.lora import LoraLinear, Parts, add_lora

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -17,7 +17,6 @@ from encodery import __version__
 from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
-from encodery.families import FAMILIES
 from encodery.families.encoder_decoder import (
     DECODING,
     ENCODER,
@@ -32,6 +31,15 @@ from encodery.families.encoder_decoder import (
 )
 from encodery.families.family import Family, config_from_theirs, config_to_theirs
 from encodery.families.name_map import assign, copies, fill, has_pooler, shared_heads, state_to_theirs
+from encodery.families.stated import (
+    ProblemType,
+    announced_heads,
+    find_family,
+    find_heads,
+    read_labels,
+    read_problem_type,
+    read_settings,
+)
 from encodery.families.weights import WEIGHTS, WeightFiles
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
@@ -40,8 +48,6 @@ from encodery.model.translator import HEAD as TRANSLATION
 from encodery.model.translator import Translator
 from encodery.text.tokenizer import Tokenizer
 
-ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
-MAX_LABELS = 1 << 20
 MAX_LAYERS = 1 << 10
 """Where no weights say how many there are."""
 
@@ -123,7 +129,7 @@ def load_folder(
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     _check_tokenizer(path, tokenizer, config.vocab_size)
-    settings = _settings(family, config, config_json, source)
+    settings = read_settings(family, config, config_json, source)
     if chosen != stored:
         problem_type = None
     return ModelFolder(family, model, tokenizer, chosen, info, plan.fresh, problem_type, settings)
@@ -154,17 +160,9 @@ def _load_translator(
     tokenizer = Tokenizer.load(path)
     for config in pair.sizes:
         _check_tokenizer(path, tokenizer, config.vocab_size)
-    settings = _settings(pair.family, pair.encoder, side(config_json, ENCODER, source), source)
+    settings = read_settings(pair.family, pair.encoder, side(config_json, ENCODER, source), source)
     settings[DECODING] = {key: config_json[key] for key in TOKEN_KEYS if config_json.get(key) is not None}
     return ModelFolder(pair.family, model, tokenizer, info=info, settings=settings)
-
-
-def _settings(family: Family, config: EncoderConfig, config_json: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The keys that the family keeps as they are."""
-    settings = {key: config_json[key] for key in family.kept if key in config_json}
-    if config.has_language_embeddings:
-        _check_languages(settings.get("lang2id") or {}, config.num_languages, source)
-    return settings
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -188,7 +186,7 @@ def read_folder(path: Path) -> ModelFolder:
     info = read_json(path / "encodery.json") if (path / "encodery.json").is_file() else {}
     tokenizer = Tokenizer.load(path)
     _check_tokenizer(path, tokenizer, config.vocab_size)
-    settings = _settings(family, config, config_json, source)
+    settings = read_settings(family, config, config_json, source)
     problem_type = read_problem_type(config_json, source)
     return ModelFolder(family, model, tokenizer, labels, info, (), problem_type, settings)
 
@@ -263,15 +261,6 @@ def refuse_links(folder: Path) -> None:
             raise UserError(f"{entry}: a symbolic link that leads out of the folder; put the file itself there")
 
 
-def _check_languages(lang2id: Any, count: int, source: str) -> None:
-    """Raises `UserError` if `lang2id` is not a table of numbers below `count`."""
-    numbers = lang2id.values() if isinstance(lang2id, dict) else [lang2id]
-    if wrong := [n for n in numbers if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < count]:
-        raise UserError(
-            f"{source}: lang2id holds {wrong[0]!r:.80}; it must give each language a number below {count}"
-        )
-
-
 def _check_copies(family: Family, weights: WeightFiles, source: str) -> None:
     """Raises `UserError` if weights that are one here are two different ones in the file."""
     for copy, original in copies(family, weights.shapes):
@@ -295,71 +284,6 @@ def read_sizes(path: Path) -> EncoderConfig:
     if is_translator(config_json):
         return find_pair(config_json, str(file)).encoder
     return config_from_theirs(find_family(config_json, str(file)), config_json, str(file))
-
-
-def find_family(config_json: Mapping[str, Any], source: str) -> Family:
-    """The family that a `config.json` names.
-
-    Raises:
-        UserError: none is named, or one that is not implemented.
-    """
-    model_type = config_json.get("model_type")
-    if not isinstance(model_type, str) or model_type not in FAMILIES:
-        raise UserError(f"{source}: model_type = {model_type!r} is not supported; one of {', '.join(FAMILIES)} is")
-    return FAMILIES[model_type]
-
-
-def find_heads(family: Family, config_json: Mapping[str, Any], source: str) -> frozenset[str]:
-    """The heads of the class that a `config.json` announces.
-
-    Raises:
-        UserError: none is announced, or one that is not implemented.
-    """
-    heads = announced_heads(family, config_json)
-    if heads is not None:
-        return heads
-    announced = config_json.get("architectures") or [None]
-    allowed = ", ".join(family.architectures.values())
-    raise UserError(f"{source}: architectures = {announced} is not supported; one of {allowed} is")
-
-
-def announced_heads(family: Family, config_json: Mapping[str, Any]) -> frozenset[str] | None:
-    """The heads of the class that a `config.json` announces; None if it names none of the family's."""
-    for heads, architecture in family.architectures.items():
-        if config_json.get("architectures") == [architecture]:
-            return heads
-    return None
-
-
-def read_labels(config_json: Mapping[str, Any], source: str) -> tuple[str, ...]:
-    """Class names by index from `id2label`; where `transformers` leaves it out, LABEL_0 and so on, two by default.
-
-    Raises:
-        UserError: `id2label` is not a table of the numbers 0 to n-1.
-    """
-    table = config_json.get("id2label") or {}
-    if not table:
-        count = config_json.get("num_labels", 2)
-        if not isinstance(count, int) or not 1 <= count <= MAX_LABELS:
-            raise UserError(f"{source}: num_labels = {count!r}; a whole number from 1 to {MAX_LABELS} is needed")
-        return tuple(f"LABEL_{index}" for index in range(count))
-    try:
-        return tuple(str(table[str(index)]) for index in range(len(table)))
-    except (KeyError, TypeError):
-        raise UserError(f"{source}: id2label = {table!r}; its keys must be the numbers 0 to n-1") from None
-
-
-def read_problem_type(config_json: Mapping[str, Any], source: str) -> ProblemType | None:
-    """What a sequence head was trained for, if the config says.
-
-    Raises:
-        UserError: it says something unknown.
-    """
-    problem_type: ProblemType | None = config_json.get("problem_type")
-    if problem_type not in (None, *get_args(ProblemType)):
-        allowed = ", ".join(get_args(ProblemType))
-        raise UserError(f"{source}: problem_type = {problem_type!r} is not supported; one of {allowed} is")
-    return problem_type
 
 
 def save_folder(path: Path, folder: ModelFolder) -> None:

@@ -43,7 +43,8 @@ def reading(name: str) -> Iterator[None]:
     except OSError as error:
         if str(error) == _BROKEN_BZIP2:
             raise DamageError(f"{name}: broken archive (invalid bzip2 data); fetch or pack it again") from None
-        raise UserError(f"{name}: cannot be read ({error.strerror or _reason(error)})") from None
+        # with the cause: what may pass is tried again
+        raise UserError(f"{name}: cannot be read ({error.strerror or _reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:

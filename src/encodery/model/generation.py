@@ -14,14 +14,17 @@ from encodery.model.translator import Translator
 def generate(
     model: Translator, source: Batch, targets: Targets, config: GenerationConfig | None = None
 ) -> list[list[Hypothesis]]:
-    """The best translations of every source, best first; the model is as in evaluation meanwhile."""
+    """The best translations of every source, best first; the model is as in evaluation meanwhile. Computed in the
+    dtype of its weights, also within autocast: what an evaluation within a run says is what is said after it.
+    """
     config = config or GenerationConfig()
     limits = step_limits(source, config, model.decoder_config.num_positions)
     training = model.training
     model.eval()
     try:
-        memory = Memory(model, source, config.num_beams, int(limits.max()))
-        return search(memory, targets, limits, config)
+        with torch.autocast(source.input_ids.device.type, enabled=False):
+            memory = Memory(model, source, config.num_beams, int(limits.max()))
+            return search(memory, targets, limits, config)
     finally:
         model.train(training)
 

@@ -46,7 +46,9 @@ def packed(module: M) -> M:
     dtype = torch.get_autocast_dtype("cpu") if on else next(module.parameters()).dtype
     if not _has_kernel(module, dtype) or not weights:
         return module
-    state = (dtype, *((weight.data_ptr(), weight._version) for weight in weights))
+    # versions alone do not tell: a fused optimizer changes weights without counting
+    firsts = torch.stack([weight.detach().view(-1)[0].float() for weight in weights]).tolist()
+    state = (dtype, *firsts, *((weight.data_ptr(), weight._version) for weight in weights))
     held = _PACKED.get(module)
     if held is None or held[0] != state:
         held = state, _pack(module, dtype)
@@ -66,7 +68,7 @@ def _pack(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     twin = copy.deepcopy(module, cast(dict[int, Any], shared))
     for parent in list(twin.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Linear):
+            if type(child) is nn.Linear:  # one with an adapter computes more than its weight says
                 setattr(parent, name, PackedLinear(child, dtype))
     return twin
 

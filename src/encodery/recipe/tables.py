@@ -64,6 +64,8 @@ class CorpusTable(Config):
 
     @model_validator(mode="after")
     def _is_text_or_shards(self) -> "CorpusTable":
+        if self.clean_parallel is not None and not self.parallel:
+            raise ValueError("clean_parallel has nothing to clean: add a [[corpus.parallel]] table")
         if self.shards is None and not self.inputs:
             raise ValueError('inputs are missing: give inputs = [{ path = "text" }]')
         others = (*self.read, *((self.clean,) if self.clean else ()))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,25 +13,30 @@ from encodery.artifact.disk import explained, sha256
 from encodery.config import Config
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of
-from encodery.corpus.launch import finished_tasks
+from encodery.corpus.launch import finished_tasks, who_runs
+from encodery.corpus.phases.groups import groups_of, sources_of
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
+from encodery.report.amounts import human_bytes
 from encodery.stages.corpus_progress import PhaseProgress
-from encodery.stages.engine import Metrics, Run
+from encodery.stages.engine import Metrics, Planned, Run
+from encodery.stages.text import CORPUS
 
 if TYPE_CHECKING:
     from encodery.corpus.ledger import Ledger
-    from encodery.corpus.phases import Cleaning
+    from encodery.corpus.phases.cleaning import Cleaning
 
 LEDGER = "ledger.json"
 PACKAGES = (
     "datatrove",
     "fastwarc",
     "resiliparse",
+    "trafilatura",
     "ftfy",
     "py3langid",
     "fasttext-predict",
     "kenlm",
+    "sentencepiece",
     "numpy",
     "pyarrow",
 )
@@ -56,18 +61,29 @@ def build_corpus(run: Run, into: Path, work: Path) -> Metrics:
     _run_phases(run, cleaning, corpus.clean)
     account = cleaning.collect(into)
     if not (into / DOCUMENTS).is_dir():
-        raise UserError(
-            f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}; what the steps "
-            f"took is counted in the ledgers below {work}; add text, or take out steps"
-        )
+        raise _nothing_left(corpus, account.ledger, work)
     (into / LEDGER).write_text(json.dumps(account.ledger.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
     write_corpus_report(account.ledger, _facts(run, corpus, corpus.clean, into), into)
     return {**_sizes(account.ledger), "seconds": {step: round(s, 3) for step, s in account.seconds.most_common()}}
 
 
+def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
+    """What the stage would read and in how many tasks, as one line; None where it would read nothing."""
+    states = {item.stage.name: item.state for item in planned}
+    corpus = run.recipe.corpus
+    if states.get(CORPUS, "fresh") == "fresh" or corpus is None or corpus.clean is None:
+        return None
+    groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
+    sizes = [size_of(file) for group in groups for file, _ in group]
+    return (
+        f"corpus: {len(sizes):,} files, {human_bytes(sum(sizes))}, {len(groups):,} tasks; "
+        f"{who_runs(corpus.clean.launch)}"
+    )
+
+
 def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) -> "Cleaning":
     try:
-        from encodery.corpus.phases import Cleaning
+        from encodery.corpus.phases.cleaning import Cleaning
     except ImportError as error:
         raise UserError(f'[corpus.clean] needs {error.name}; pip install "encodery[crawl]"') from None
     return Cleaning(clean, corpus.inputs, base.resolve(), work.resolve())
@@ -78,6 +94,21 @@ def _run_phases(run: Run, cleaning: "Cleaning", clean: CleanTable) -> None:
         with PhaseProgress(run.console, phase.name, phase.tasks, phase.complete()) as progress:
             for _ in finished_tasks(phase, clean.launch):
                 progress.advance()
+
+
+def _nothing_left(corpus: CorpusTable, ledger: "Ledger", work: Path) -> UserError:
+    """Where all of it went: the steps that took most documents, the first place that could not be read."""
+    from encodery.stages.corpus_facts import reasons
+
+    lost = sorted(reasons(ledger), key=lambda reason: -reason.units.get("documents", 0))
+    taken = ((reason.name, reason.units.get("documents", 0)) for reason in lost[:3])
+    parts = [f"{name} took {number:,} documents" for name, number in taken if number]
+    parts += [f"{place} is damaged: {what:.200}" for place, what in ledger.damage[:1]]
+    return UserError(
+        f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}: "
+        f"{', '.join(parts) or 'there is no text in it'}; add text, or loosen or leave out these steps; all counts "
+        f"are in the ledgers below {work}"
+    )
 
 
 def _sizes(ledger: "Ledger") -> dict[str, Any]:

@@ -23,6 +23,8 @@ def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None
     table, corpus = run.recipe.pretrain, run.recipe.corpus
     if table is None or corpus is None or not corpus.names_languages:
         return None
+    if corpus.shards is not None and corpus.shards.is_remote:
+        return "languages: the shards lie elsewhere; how often the text of each is read is in the report"
     states = {item.stage.name: item.state for item in planned}
     if PRETRAIN not in states:
         return None

@@ -86,15 +86,22 @@ def cache_of(run: Run) -> ShardCache | None:
 
 
 def check_room(run: Run, folder: Path) -> None:
-    """Whether windows from anywhere in the corpus can be read through the cache at all.
+    """Whether what is read of the corpus can be read through the cache at all.
 
     Raises:
-        UserError: the cache is smaller than the shards, and windows are not shuffled in blocks.
+        UserError: the cache is smaller than the shards, and windows are not shuffled in blocks or next sentences are
+            drawn from all of them.
     """
     table, cache = run.recipe.pretrain, cache_of(run)
-    if cache is None or table is None or table.shuffle is not None:
+    if cache is None or table is None or (table.shuffle is not None and not table.objective.nsp):
         return
     size = Shards.size(folder)
+    if size > cache.max_bytes and table.shuffle is not None:
+        raise UserError(
+            f"corpus.shards: the shards have {size:,} bytes, the cache holds {cache.max_bytes:,}, and next sentence "
+            "prediction draws from anywhere in them; set pretrain.objective.nsp = false, or raise "
+            "corpus.shards.cache_bytes"
+        )
     if size > cache.max_bytes:
         raise UserError(
             f"corpus.shards: the shards have {size:,} bytes, the cache holds {cache.max_bytes:,}, and a step reads "

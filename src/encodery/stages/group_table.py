@@ -19,6 +19,18 @@ def group_table(title: str, groups: Mapping[str, Mapping[str, Any]], headline: S
     return table
 
 
+def held_out_table(languages: Mapping[str, Mapping[str, float]]) -> Table:
+    """What a pretrained model makes of held-out text, by language: losses, and e to them."""
+    names = list(dict.fromkeys(name for values in languages.values() for name in values))
+    table = Table(title=Text("held-out text, by language"), title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in names:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for language, values in sorted(languages.items()):
+        table.add_row(Text(language), *(f"{values[name]:,.3f}" if name in values else "–" for name in names))
+    return table
+
+
 def cells(scores: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """The figures, a dash for one that there is not; the first with its interval."""
     shown = [f"{scores[name]:.3f}" if name in scores else "–" for name in names]

@@ -18,6 +18,7 @@ from encodery.recipe import PROBE
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.exposure import exposure
+from encodery.stages.group_table import held_out_table
 from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
@@ -61,6 +62,8 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer)}
     run.ranks.dismiss_others()
     metrics |= {**skipped(reading.shards), **({"before": by_language(before)} if before else {})}
+    if measured := metrics["valid"].get("languages"):
+        run.console.print(held_out_table(measured))
     metrics |= _facts(run, reading, course, held_out[VALID], trainer.state.step)
     settings = {**start.settings, **settings_of(lang2id)}
     folder = ModelFolder(

@@ -31,7 +31,7 @@ NO_LANGUAGE = "none"
 
 
 def corpus_of(run: Run) -> CorpusTable:
-    """What the recipe says of the text; with `[corpus.clean]`, the documents that came of it in place of the inputs."""
+    """What the recipe says of the text; with `[corpus.clean]` the documents that came of it stand for the inputs."""
     corpus = run.recipe.corpus
     assert corpus is not None
     if corpus.clean is None:

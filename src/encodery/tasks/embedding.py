@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from encodery.batch import Batch, LossOutput
 from encodery.data.examples import Example, ExampleFields, input_example, read_example
 from encodery.errors import UserError
-from encodery.families.folder import ProblemType
+from encodery.families.stated import ProblemType
 from encodery.files.records import Record
 from encodery.model.forward import Forward
 from encodery.model.heads import Model, mean_of_sequences

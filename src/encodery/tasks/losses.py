@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from encodery.families.folder import ProblemType
+from encodery.families.stated import ProblemType
 
 TINY = torch.finfo(torch.float32).tiny
 

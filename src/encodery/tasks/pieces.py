@@ -1,8 +1,8 @@
 """A text in pieces that are translated one by one, and their translations as one text again.
 
-A line is a piece if the model can read it at once. Of a longer line each sentence is one, and a sentence that is still
-too long is parted between words, where the model's room ends. No piece shares anything with the next: what is said
-twice would be translated twice.
+A line is a piece if the model can read it at once. Of a longer line each sentence is one, and a sentence that is
+still too long is parted between words, where the model's room ends. No piece shares anything with the next: what is
+said twice would be translated twice.
 """
 
 import re

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from encodery.data.examples import Example, Label
 from encodery.errors import UserError
-from encodery.families.folder import ProblemType
+from encodery.families.stated import ProblemType
 from encodery.tasks.class_errors import class_doubts, confusion_matrix, decision_doubts, decision_matrix
 from encodery.tasks.judging import Doubt, Matrix
 from encodery.tasks.losses import EVEN, Emphasis, binary_cross_entropy, cross_entropy, weight_of

@@ -8,7 +8,7 @@ from encodery.batch import Batch, LossOutput
 from encodery.data.columns import Fields
 from encodery.data.examples import Example
 from encodery.errors import UserError
-from encodery.families.folder import ProblemType
+from encodery.families.stated import ProblemType
 from encodery.files.records import Record
 from encodery.model.forward import Forward
 from encodery.model.heads import Model

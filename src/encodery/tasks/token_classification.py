@@ -20,7 +20,8 @@ from encodery.batch import IGNORE_INDEX, Batch, LossOutput
 from encodery.data.scripts import is_in_word, whole
 from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, input_tagged, read_tagged, tags_of
 from encodery.errors import UserError
-from encodery.families.folder import ModelFolder, ProblemType
+from encodery.families.folder import ModelFolder
+from encodery.families.stated import ProblemType
 from encodery.files.records import Record
 from encodery.model.forward import Forward
 from encodery.model.heads import Model

@@ -101,6 +101,8 @@ def test_settings_that_do_not_fit(base: Path) -> None:
         DecontaminateConfig.parse({"against": []}, "recipe.toml")
     with pytest.raises(UserError, match=r"none.txt: no such file"):
         step(base, against=[{"path": "none.txt"}])(pages("x"), Ledger())
+    with pytest.raises(UserError, match=r"none.txt: no such file"):
+        step(base, against=[{"path": "none.txt"}]).check()
     (base / "short.txt").write_text("Too short\n")
     with pytest.raises(UserError) as error:
         step(base, against=[{"path": "short.txt"}])(pages("x"), Ledger())

@@ -57,8 +57,8 @@ def test_a_failed_task_is_named_when_the_others_are_done(make_phase: MakePhase) 
     assert done == [0, 2, 4]
     assert str(refused.value) == (
         "squares: 2 of 5 tasks failed (1, 3); the first one says: part 1: no such file; "
-        f"logs are in {phase.state / 'logs'}; mend the cause and run the same command again: it takes up these tasks "
-        "alone"
+        f"logs are in {phase.state / 'logs'}; mend the cause and run the same command again: while inputs and "
+        "settings stay as they are it takes up these tasks alone"
     )
     assert square_of(phase).tries(1) == 1, "the recipe is wrong each time"
     assert list(finished_tasks(make_phase(5), HERE)) == [1, 3]

@@ -51,6 +51,17 @@ def test_tasks_are_jobs_of_arrays(make_phase: MakePhase, cluster: Path) -> None:
     assert len(list(cluster.iterdir())) == 1, "nothing is submitted where nothing is left to do"
 
 
+def test_jobs_of_a_launcher_that_was_killed_are_waited_for(
+    make_phase: MakePhase, cluster: Path, tmp_path: Path
+) -> None:
+    """Submitted again, two jobs would do each task at once."""
+    phase = make_phase(1)
+    done = phase.state / "completions"
+    (tmp_path / "bin" / "squeue").write_text(f"#!/bin/bash\nmkdir -p {done}; touch {done}/00000; echo 7\n")
+    assert list(finished_tasks(phase, CLUSTER)) == [0]
+    assert list(cluster.iterdir()) == []
+
+
 def test_jobs_that_ended_without_finishing_are_named(make_phase: MakePhase, cluster: Path) -> None:
     phase = make_phase(2, fails=(1,))
     done: list[int] = []

@@ -54,6 +54,13 @@ def test_a_task_that_is_killed_each_time_is_named_when_the_others_are_done(make_
     assert squares(phase) == all_squares(4)
 
 
+def test_an_interrupt_is_the_parents_affair(make_phase: MakePhase) -> None:
+    """Ctrl-C reaches all processes; each would say so with a traceback."""
+    phase = make_phase(3, interrupted=(0, 1, 2))
+    assert sorted(finished_tasks(phase, TWO)) == [0, 1, 2]
+    assert [tries(phase, task) for task in range(3)] == [1, 1, 1]
+
+
 def test_a_full_disk_ends_the_phase(make_phase: MakePhase) -> None:
     phase = make_phase(30, full=(0, 1))
     with pytest.raises(UserError, match=r"No space left on device .* the same command continues where this stopped"):
@@ -70,6 +77,7 @@ def test_who_stops_listening_leaves_no_process(make_phase: MakePhase, tmp_path: 
     assert not alive(tmp_path / "log")
 
 
+@pytest.mark.slow
 def test_with_the_parent_killed_its_tasks_end(tmp_path: Path, make_phase: MakePhase) -> None:
     phase = make_phase(2, seconds=30.0)
     code = (

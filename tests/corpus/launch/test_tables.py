@@ -44,6 +44,8 @@ def test_refused(values: dict[str, Any], message: str) -> None:
     assert str(refused.value) == message
 
 
-def test_workers_are_the_cores_if_not_given() -> None:
+def test_workers_are_the_cores_if_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert LocalLaunch().processes == len(os.sched_getaffinity(0))
     assert LocalLaunch(workers=7).processes == 7
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert LocalLaunch().processes == os.cpu_count()

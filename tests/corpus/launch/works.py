@@ -23,6 +23,8 @@ class Square:
     """How often a task is killed before it is not."""
     full: tuple[int, ...] = ()
     """Tasks that find the disk full."""
+    interrupted: tuple[int, ...] = ()
+    """Tasks during which somebody presses Ctrl-C."""
     seconds: float = 0.0
 
     def __call__(self, task: int, into: Path) -> None:
@@ -39,6 +41,8 @@ class Square:
             raise OSError(errno.ENOSPC, "No space left on device", str(into / "half"))
         if tries < self.dies.get(task, 0):
             os.kill(os.getpid(), signal.SIGKILL)
+        if task in self.interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
         (into / "half").unlink()
         (into / "square").write_text(f"{task**2}")
 

@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from encodery.corpus.lm import model as module
 from encodery.corpus.lm.model import COMPILED, NGRAMS, PIECES, LanguageModel, Pieces
@@ -52,10 +54,27 @@ def test_perplexity_is_ccnet_s(folder: Path) -> None:
     kenlm = pytest.importorskip("kenlm")
     model, pieces = kenlm.Model(str(folder / NGRAMS)), Pieces((folder / PIECES).read_bytes())
     [first, second] = pieces.encode(["people pay 00 euros.", "ete"])
-    score = model.score(" ".join(first)) + model.score(" ".join(second))
-    expected = 10 ** (-score / (len(first) + 1 + len(second) + 1))
+    score = model.score(first) + model.score(second)
+    expected = 10 ** (-score / (len(first.split()) + 1 + len(second.split()) + 1))
     assert LanguageModel(folder).perplexities(["People pay 12 euros. \nÉté"]) == [round(expected, 1)]
     assert LanguageModel(folder).perplexities([]) == []
+
+
+@given(st.lists(st.text(st.sampled_from("ab peo.\t\u3000\u200b´語\u0301\xa0ﬁ") | st.sampled_from("thingsay"))))
+def test_words_are_cut_as_in_their_line(folder: Path, lines: list[str]) -> None:
+    pieces = Pieces((folder / PIECES).read_bytes())
+    expected = [" ".join(line) for line in pieces._processor.encode([*LINES, *lines], out_type=str, num_threads=1)]
+    assert pieces.encode([*LINES, *lines]) == expected
+    assert pieces.encode(lines) == expected[len(LINES) :]
+
+
+def test_few_words_are_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = Pieces((folder / PIECES).read_bytes())
+    before = pieces.encode(["people pay", "people " + "x" * 41])
+    assert set(pieces._known) == {"people", "pay"}
+    monkeypatch.setattr(module, "WORDS_REMEMBERED", 2)
+    assert pieces.encode(["people pay", "people " + "x" * 41]) == before
+    assert not pieces._known
 
 
 def test_an_empty_text_is_one_line_that_ends(folder: Path) -> None:

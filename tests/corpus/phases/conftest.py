@@ -12,7 +12,7 @@ import pytest
 from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import LaunchTable, LocalLaunch, finished_tasks
-from encodery.corpus.phases import Cleaning
+from encodery.corpus.phases.cleaning import Cleaning
 
 HERE = LocalLaunch(workers=1)
 WORDS = {

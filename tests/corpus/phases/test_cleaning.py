@@ -1,5 +1,6 @@
 """The whole pipeline: what comes out, and that it is the same whoever runs it and whatever happens meanwhile."""
 
+import errno
 import gzip
 import io
 import json
@@ -85,6 +86,17 @@ def test_ledgers_are_lossless(crawl: Crawl, tmp_path: Path) -> None:
     (tmp_path / "into").mkdir()
     ledger = crawl.cleaning(tmp_path).collect(tmp_path / "into").ledger
     assert Ledger.from_json(json.loads(json.dumps(ledger.to_json()))) == ledger
+
+
+def test_a_disk_without_second_names_for_files(
+    crawl: Crawl, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    crawl.run(tmp_path)
+    monkeypatch.setattr(os, "link", link)
+    assert crawl.result(tmp_path) == expected
 
 
 def test_two_processes_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
@@ -299,11 +311,35 @@ def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_p
     assert 13 + 16 <= ledger.counts["left/read/en", "documents"] < 13 + 13 + 16
 
 
+def test_a_package_that_the_last_phase_needs_is_missed_before_the_first(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(UserError, match=r"writes .zst with zstandard; pip install"):
+        crawl.run(tmp_path)
+    assert not (tmp_path / "extract").exists()
+
+
 def test_steps_are_switched_by_a_word() -> None:
     table = CleanTable.parse({"near": True, "c4": True, "gopher": False}, "r.toml")
     assert table.near == NearConfig()
     assert table.c4 == C4Config()
     assert table.gopher is None
     assert "launch" not in table.deciding()
-    with pytest.raises(UserError, match=r"r.toml: near = 3: input should be a table"):
-        CleanTable.parse({"near": 3}, "r.toml")
+    off = CleanTable.parse({"perplexity": False, "decontaminate": False}, "r.toml")
+    assert off == CleanTable()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"near": 3}, "r.toml: near = 3: true, false or a table of its settings is allowed"),
+        ({"near": "yes"}, "r.toml: near = 'yes': true, false or a table of its settings is allowed"),
+        ({"perplexity": True}, "r.toml: missing key 'perplexity.good'"),
+        ({"decontaminate": True}, "r.toml: missing key 'decontaminate.against'"),
+    ],
+)
+def test_switches_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        CleanTable.parse(values, "r.toml")
+    assert str(refused.value) == message

@@ -44,3 +44,12 @@ def test_nothing_left_is_no_task(tmp_path: Path) -> None:
 def test_a_language_is_a_folder_whatever_it_is_called(language: str, folder: str) -> None:
     assert Part(language, 7, 0, 1).file("", "parquet") == Path(folder, "00007.parquet")
     assert Part(language, 7, 0, 1).file("head", "jsonl.zst") == Path(folder, "head-00007.jsonl.zst")
+
+
+def test_no_two_languages_share_a_folder() -> None:
+    """The one would be written over the other."""
+    names = ["", "none", "x" * 100, "x" * 101, "x" * 102, "語" * 200, "語" * 201]
+    folders = [Part(name, 0, 0, 1).file("", "parquet").parent.name for name in names]
+    assert len(set(folders)) == len(names)
+    assert folders[:1] + folders[2:3] == ["none", "x" * 100]
+    assert max(map(len, folders)) < 128

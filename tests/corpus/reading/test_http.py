@@ -70,6 +70,15 @@ def test_codings_are_taken_off(header: str, body: bytes) -> None:
     assert payload(response(body, header)).data == b"<p>text</p>"
 
 
+def test_a_header_that_names_thousands_of_codings_costs_a_few() -> None:
+    packed = [b"<p>text</p>"]
+    for _ in range(7):
+        packed.append(gzip.compress(packed[-1], mtime=0))
+    codings = b", ".join([b"gzip"] * 7)
+    message = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: %b\r\n\r\n%b" % (codings, packed[-1])
+    assert payload(message) == Payload(200, None, "", packed[7 - http.MAX_CODINGS])
+
+
 def test_of_a_cut_page_what_is_there() -> None:
     body = bytes(range(256)) * 700
     data = payload(response(gzip.compress(body, 1)[:-200], "Content-Encoding: gzip")).data

@@ -119,6 +119,21 @@ def test_a_line_that_is_no_json_costs_itself(tmp_path: Path) -> None:
     assert [place for place, _ in ledger.damage] == [f"{path}:2", f"{path}:3"]
 
 
+def test_a_record_without_text_costs_itself_and_a_wrong_field_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": null}\n{"text": ["b"]}\n{"text": "c"}\n')
+    found, ledger = pages_of(path)
+    assert [page.text for page in found] == ["a", "c"]
+    assert ledger.damage == [
+        (f"{path}:2", "'text' is null, not a string; repair the record"),
+        (f"{path}:3", "'text' is list ['b'], not a string; repair the record"),
+    ]
+    path.write_text(json.dumps({"key" * 99: "a"}))
+    with pytest.raises(UserError) as refused:
+        pages_of(path)
+    assert str(refused.value) == f"{path}:1: no field 'text'; it has: {('key' * 99)[:200]}; set text_field"
+
+
 def test_members_of_archives(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     with tarfile.open(path, "w:gz") as archive:

@@ -10,7 +10,30 @@ import pytest
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page, Step
 
-WORDS = "the be to of and that have with a in house tree #tag ... - ! 12 3.4 river mountains unbelievably x".split()
+WORDS = [
+    "the",
+    "be",
+    "to",
+    "of",
+    "and",
+    "that",
+    "have",
+    "with",
+    "a",
+    "in",
+    "house",
+    "tree",
+    "#tag",
+    "...",
+    "-",
+    "!",
+    "12",
+    "3.4",
+    "river",
+    "mountains",
+    "unbelievably",
+    "x",
+]
 
 
 def datatrove_filter(monkeypatch: pytest.MonkeyPatch, module: str, name: str, **replaced: Any) -> Any:

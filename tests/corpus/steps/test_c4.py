@@ -88,9 +88,13 @@ def test_each_rule_can_be_switched_off() -> None:
     assert ours(step(**settings), [line, "on"]) == (["", ""], [line, "on"])
     assert ours(step(**{**settings, "citations": True}), [line])[1] == [line.replace("[1]", "")]
     for rule in ("javascript", "policy"):
-        assert ours(step(**{**settings, rule: True}), [line])[1] == [""]
+        assert ours(step(**{**settings, rule: True}), [f"{line}\non"])[1] == ["on"]
     for rule in ("lorem_ipsum", "curly_bracket"):
         assert ours(step(**{**settings, rule: True}), [line])[0] == [rule]
+
+
+def test_a_page_without_a_line_left_goes_whatever_is_asked_of_it() -> None:
+    assert ours(step(min_sentences=0), ["No mark at the end", "One of them ends."])[0] == ["few_sentences", ""]
 
 
 def test_other_languages_have_other_marks() -> None:
@@ -113,6 +117,7 @@ def test_other_languages_have_other_marks() -> None:
         ("Wait... what?!", 2),
         ("一。二！三", 2),
         ("", 1),
+        ("." * 200_000 + "x.", 1),  # hours if every dot were tried as the first
     ],
 )
 def test_sentences(line: str, number: int) -> None:

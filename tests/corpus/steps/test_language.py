@@ -56,6 +56,15 @@ def test_languages_and_scores(model: Letters) -> None:
     assert ledger.counts["language/unsure", "documents"] == 1
 
 
+def test_a_stated_language_is_believed_and_written_as_our_code(model: Letters) -> None:
+    """Else `deu` would be no `de`: dropped where `de` is asked for, without its model, in a folder of its own."""
+    pages = [Page("eee", "a", language="deu_Latn"), Page("eee", "b", language="DE"), Page("eee", "c", language="fra")]
+    run(pages, languages=["ger"])
+    assert [page.language for page in pages] == ["de", "de", "fr"]
+    assert [page.dropped for page in pages] == ["", "", "language/other"]
+    assert model.seen == []
+
+
 def test_only_some_languages_are_kept(model: Letters) -> None:
     pages = [Page("eee", "a"), Page("ddd", "b"), Page("fff", "c")]
     run(pages, languages=["deu", "fr_FR"])
@@ -151,13 +160,22 @@ def test_calls_change_nothing(model: Letters) -> None:
 def test_a_language_that_the_model_cannot_tell(model: Letters) -> None:
     step = LanguageStep(LanguageConfig(languages=("en", "sd", "hi_rom", "su")), Path())
     message = (
-        r"^corpus.clean.language.languages: py3langid cannot tell hi, sd, su; leave that out or name a model that can, "
-        r'model = "fasttext:PATH"; known are de, en, fr$'
+        r"^corpus.clean.language.languages: py3langid cannot tell hi, sd, su; leave that out, name a model that can, "
+        r'model = "fasttext:PATH", or an input that states it; known are de, en, fr$'
     )
     with pytest.raises(UserError, match=message):
         step.check()
     with pytest.raises(UserError, match=message):
         step([Page("e", "a")], Ledger())
+
+
+def test_no_model_has_to_tell_what_an_input_states(model: Letters) -> None:
+    step, pages = (
+        LanguageStep(LanguageConfig(languages=("en", "sd")), Path(), ["snd"]),
+        [Page("?", "a", language="sd")],
+    )
+    step(pages, Ledger())
+    assert not pages[0].dropped
 
 
 def test_two_models(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,14 @@
 """The step that measures perplexity, and the models that it needs."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.lm.buckets import Cutoffs
+from encodery.corpus.lm.buckets import Cutoffs, Perplexities
 from encodery.corpus.lm.model import LanguageModel
 from encodery.corpus.page import Page, Step
 from encodery.corpus.steps import perplexity as module
@@ -51,12 +51,21 @@ def test_pages_whose_language_has_a_model_are_measured(loaded: list[str]) -> Non
     assert loaded == ["en"]
 
 
-def test_few_models_are_in_memory(loaded: list[str]) -> None:
+def test_models_are_in_memory_as_long_as_there_is_room(
+    loaded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     languages = ["en", "de", "fr", "es", "it"]
-    step = PerplexityStep(config(good=[{**GOOD, "language": language} for language in languages]), Path("models"))
+    for language in languages:
+        (tmp_path / language).mkdir()
+        (tmp_path / language / "ngrams.arpa").write_bytes(bytes(7 if language == "it" else 5))
+    step = PerplexityStep(config(good=[{**GOOD, "language": language} for language in languages]), tmp_path)
+    monkeypatch.setattr(module, "MODEL_BYTES", 22)
     for language in ["en", "de", "fr", "es", "en", "it", "en", "de"]:
         step([Page("a", "a", language=language)], Ledger())
     assert loaded == ["en", "de", "fr", "es", "it", "de"]
+    monkeypatch.setattr(module, "MODEL_BYTES", 1)
+    step([Page("a", "a", language="fr")], Ledger())
+    assert loaded[6:] == ["fr"], "one there must be"
 
 
 def test_a_step_goes_to_another_process_without_its_models(loaded: list[str]) -> None:
@@ -85,8 +94,8 @@ def test_training_and_measuring(tmp_path: Path) -> None:
 def test_only_the_language_s_own_text_and_not_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def train_model(texts: object, into: Path, **settings: object) -> None:
-        seen.extend(texts)  # type: ignore[call-overload]
+    def train_model(texts: Iterable[str], into: Path, **settings: object) -> None:
+        seen.extend(texts)
         assert settings == {"vocab_size": 65536, "order": 5, "lmplz": tmp_path / "bin/lmplz", "language": "en"}
 
     monkeypatch.setattr(module, "train_model", train_model)
@@ -104,19 +113,24 @@ def test_only_the_language_s_own_text_and_not_too_much(tmp_path: Path, monkeypat
 
 
 def test_cutoffs_are_measured_or_given() -> None:
-    perplexities = np.arange(101, dtype=np.float32)
+    perplexities = Perplexities()
+    perplexities.add(np.arange(101.0))
     assert cutoffs(perplexities, config(), "en") == Cutoffs(30.0, 60.0)
     assert cutoffs(perplexities, config(percentiles=[10, 50]), "en") == Cutoffs(10.0, 50.0)
     given = config(cutoffs={"eng": [3, 7.5]})
     assert cutoffs(perplexities, given, "en") == Cutoffs(3.0, 7.5)
     assert cutoffs(perplexities, given, "de") == Cutoffs(30.0, 60.0)
-    assert cutoffs(perplexities[:0], config(), "en").bucket(3.0) == "all"
+    assert cutoffs(Perplexities(), config(), "en").bucket(3.0) == "all"
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"good": []}, r"^recipe.toml: good = \[\]: at least 1 is needed"),
+        (
+            {"good": [{"path": "a.txt", "language": "en/../../x"}]},
+            r"language = 'en/../../x' is no code of a language; \"en\" or \"eng\" is$",
+        ),
         ({"good": [{"path": "a.txt"}]}, r"'a.txt': of good text the language must be named: language = \"en\"$"),
         ({"percentiles": [60, 30]}, r"percentiles = \[60, 30\]: two rising numbers are needed"),
         ({"cutoffs": {"en": [0, 3]}}, r"cutoffs.en = \[0, 3\]: two rising numbers are needed"),

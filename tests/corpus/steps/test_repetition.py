@@ -41,8 +41,7 @@ def test_datatrove_drops_the_same_for_the_same_reasons(monkeypatch: pytest.Monke
 
 
 def test_runs_of_other_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"max_lines": 1.0, "max_line_characters": 1.0, "top_runs": [1.0, 0.11, 0.07]}
-    limits["repeated_runs"] = [0.25, 0.2, 0.15, 0.1, 0.05, 0.01]
+    top, again = [1.0, 0.11, 0.07], [0.25, 0.2, 0.15, 0.1, 0.05, 0.01]
     judge = datatrove_filter(
         monkeypatch,
         "gopher_repetition_filter",
@@ -53,13 +52,13 @@ def test_runs_of_other_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         dup_line_char_frac=None,
         dup_para_frac=None,
         dup_para_char_frac=None,
-        top_n_grams=tuple(enumerate(limits["top_runs"], 2)),
-        dup_n_grams=tuple(enumerate(limits["repeated_runs"], 5)),
+        top_n_grams=tuple(enumerate(top, 2)),
+        dup_n_grams=tuple(enumerate(again, 5)),
     )
     texts = random_texts(7, 397, random_line, 13)
     theirs = [theirs_as_ours(verdict(judge, text)[0]) for text in texts]
     assert {"repeated_9", "repeated_10", "top_4"} <= set(theirs)
-    assert ours(step(**limits), texts)[0] == theirs
+    assert ours(step(max_lines=1.0, max_line_characters=1.0, top_runs=top, repeated_runs=again), texts)[0] == theirs
 
 
 def test_without_spaces_only_lines_count() -> None:

@@ -48,6 +48,14 @@ class DecontaminateStep:
     def __init__(self, config: DecontaminateConfig, base: Path) -> None:
         self.config, self.base = config, base
 
+    def check(self) -> None:
+        """Read the evaluation files.
+
+        Raises:
+            UserError: one is missing, broken, or has no text that is long enough.
+        """
+        overlap(self.config, self.base)
+
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Drop or cut what shares a run of words with an evaluation set.
 

@@ -76,7 +76,8 @@ class NaiveBayes:
         windows = np.lib.stride_tricks.sliding_window_view(joined, memory + _LANE)[text_start + within * _LANE]
         moves = self._walk(np.ascontiguousarray(windows.T), within == 0)
         left = np.repeat(lengths, lanes) - within * _LANE
-        return self._feature.take(moves).T[np.arange(_LANE) < left[:, None]]
+        in_text = np.arange(_LANE) < left[:, None]
+        return np.asarray(self._feature.take(moves).T[in_text])
 
     def _walk(
         self, letters: UInt8[np.ndarray, "steps lanes"], at_start: Bool[np.ndarray, " lanes"]

@@ -6,7 +6,7 @@ that file is the only state. Whatever runs the tasks and whatever is killed, the
 
 from encodery.corpus.launch.launching import finished_tasks
 from encodery.corpus.launch.phase import STATE, Phase, Work, task_folder
-from encodery.corpus.launch.tables import LaunchTable, LocalLaunch, RayLaunch, SlurmLaunch
+from encodery.corpus.launch.tables import LaunchTable, LocalLaunch, RayLaunch, SlurmLaunch, who_runs
 
 __all__ = [
     "STATE",
@@ -18,4 +18,5 @@ __all__ = [
     "Work",
     "finished_tasks",
     "task_folder",
+    "who_runs",
 ]

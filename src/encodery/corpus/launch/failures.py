@@ -8,6 +8,9 @@ from encodery.corpus.launch.phase import STATE, Phase
 from encodery.errors import UserError
 
 SHOWN = 10
+_MAY_PASS = (ConnectionError, TimeoutError)
+_MAY_PASS_NUMBERS = (errno.EIO, errno.EBUSY, errno.EAGAIN, errno.ESTALE, errno.ENETUNREACH, errno.EHOSTUNREACH)
+"""What disks and stores of a network say when they are busy or away; s3fs has EIO and EBUSY for errors 5xx."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,12 @@ def failure_of(error: BaseException) -> Failure:
     """What an exception of a task means for it and for the others."""
     if isinstance(error, UserError):
         cause = error.__cause__
-        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-        return Failure(str(error), again=False, last=full)
+        number = cause.errno if isinstance(cause, OSError) else None
+        may_pass = isinstance(cause, _MAY_PASS) or number in _MAY_PASS_NUMBERS
+        return Failure(str(error), again=may_pass, last=number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+    if isinstance(error, ImportError):
+        missing = error.name or " ".join(str(error).split())
+        return Failure(f'{missing:.200} is not installed; pip install "encodery[crawl]"', again=False)
     return Failure(f"{type(error).__name__}: {' '.join(str(error).split()):.300}", again=True)
 
 
@@ -44,5 +51,5 @@ def failed(phase: Phase, failures: Mapping[int, Failure]) -> UserError:
     return UserError(
         f"{phase.name}: {len(ranks)} of {phase.tasks} tasks failed ({named}); the first one says: {first.reason}; "
         f"logs are in {phase.folder / STATE / phase.name / 'logs'}; mend the cause and run the same command again: "
-        "it takes up these tasks alone"
+        "while inputs and settings stay as they are it takes up these tasks alone"
     )

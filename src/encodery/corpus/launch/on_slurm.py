@@ -27,7 +27,8 @@ def run_on_slurm(phase: Phase, table: SlurmLaunch) -> Iterator[int]:
     if not waiting:
         return
     try:
-        executor.run()
+        if not _in_queue(executor.job_name):  # jobs of a launcher that was killed go on without it
+            executor.run()
     except FileNotFoundError:
         raise UserError("corpus.clean.launch: no sbatch here; run this on a machine that submits to Slurm") from None
     except subprocess.CalledProcessError as error:
@@ -40,7 +41,7 @@ def run_on_slurm(phase: Phase, table: SlurmLaunch) -> Iterator[int]:
             yield rank
         if not waiting:
             return
-        empty = 0 if _in_queue(executor.job_name) else empty + 1
+        empty = empty + 1 if _in_queue(executor.job_name) is False else 0
         if empty >= SETTLING:
             reason = "its job ended without finishing it"
             raise failed(phase, {rank: Failure(reason, again=False) for rank in waiting})
@@ -75,10 +76,9 @@ def _executor(phase: Phase, table: SlurmLaunch) -> SlurmTasks:
     )
 
 
-def _in_queue(job_name: str) -> bool:
-    """Whether Slurm still has jobs of ours by that name."""
+def _in_queue(job_name: str) -> bool | None:
+    """Whether Slurm has jobs of ours by that name; None if it does not answer."""
     listed = subprocess.run(
         ["squeue", "--noheader", "--me", "--name", job_name], capture_output=True, text=True, check=False
     )
-    # a queue that does not answer says nothing
-    return listed.returncode != 0 or bool(listed.stdout.strip())
+    return bool(listed.stdout.strip()) if listed.returncode == 0 else None

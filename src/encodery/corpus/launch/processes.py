@@ -5,6 +5,7 @@ datatrove's own local launcher waits for ever when a worker of its pool is kille
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -96,6 +97,7 @@ def run_in_processes(phase: Phase, workers: int, max_retries: int) -> Iterator[i
 
 def _work(phase: Phase, tasks: Connection) -> None:
     """What a process does: the tasks that it is given, until nobody gives any."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent's end is theirs
     todo: deque[int] = deque()
     given = threading.Semaphore(0)
     threading.Thread(target=_listen, args=(tasks, todo, given), daemon=True).start()

@@ -21,7 +21,9 @@ class LocalLaunch(Config):
     @property
     def processes(self) -> int:
         """Tasks at a time."""
-        return self.workers or len(os.sched_getaffinity(0))
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class RayLaunch(Config):
@@ -58,6 +60,15 @@ class SlurmLaunch(Config):
     with_srun: bool = True
     poll_seconds: float = Field(default=10.0, gt=0.0)
     """How often completion markers are looked for."""
+
+
+def who_runs(table: "LaunchTable") -> str:
+    """Who runs the tasks, as a person reads it."""
+    if isinstance(table, LocalLaunch):
+        return f"{table.processes} at a time on this machine"
+    if isinstance(table, RayLaunch):
+        return f"by Ray ({table.address or 'the cluster that it finds'})"
+    return f"by Slurm (partition {table.partition})"
 
 
 def _local(values: Any) -> Any:

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 Bucket = Literal["head", "middle", "tail", "all"]
+AT_ONCE = 1 << 20
+"""So many perplexities wait to be counted."""
 BUCKETS: tuple[Bucket, ...] = ("head", "middle", "tail", "all")
 
 
@@ -28,9 +30,40 @@ class Cutoffs:
         return "middle" if perplexity < self.middle else "tail"
 
 
-def measured_cutoffs(perplexities: Float[np.ndarray, " documents"], percentiles: tuple[float, float]) -> Cutoffs:
-    """The perplexities below which so many percent of the documents lie."""
-    if not len(perplexities):
-        return Cutoffs()
-    head, middle = np.percentile(perplexities, percentiles).tolist()
-    return Cutoffs(head, middle)
+class Perplexities:
+    """Those of all documents of a language, in memory that does not grow with them: perplexities have one digit
+    behind the point, so few are different."""
+
+    def __init__(self) -> None:
+        self._values = np.empty(0)
+        self._counts = np.empty(0, np.int64)
+        self._waiting: list[np.ndarray] = []
+        self._num_waiting = 0
+
+    def add(self, perplexities: Float[np.ndarray, " documents"]) -> None:
+        """Of some documents more."""
+        self._waiting.append(perplexities)
+        self._num_waiting += len(perplexities)
+        if self._num_waiting >= AT_ONCE:
+            self._merge()
+
+    def cutoffs(self, percentiles: tuple[float, float]) -> Cutoffs:
+        """Those below which so many percent of the documents lie, as `numpy.percentile` finds them."""
+        self._merge()
+        if not len(self._values):
+            return Cutoffs()
+        ends = np.cumsum(self._counts)
+        places = np.array(percentiles) / 100 * (ends[-1] - 1)
+        low, high = (
+            self._values[np.searchsorted(ends, place, side="right")] for place in (np.floor(places), np.ceil(places))
+        )
+        head, middle = (low + (high - low) * (places % 1)).tolist()
+        return Cutoffs(head, middle)
+
+    def _merge(self) -> None:
+        """What waits to what is counted."""
+        values, place = np.unique(np.concatenate([self._values, *self._waiting]), return_inverse=True)
+        counts = np.concatenate([self._counts, np.ones(self._num_waiting, np.int64)])
+        self._values, self._counts = values, np.zeros(len(values), np.int64)
+        np.add.at(self._counts, place, counts)
+        self._waiting, self._num_waiting = [], 0

@@ -88,7 +88,7 @@ def _is_real(grams: Grams, size: int) -> Bool[np.ndarray, " grams"]:
     """Lines are padded with `<s>`; what has more than one of these is no run of the text."""
     if size == 1:
         return np.ones(len(grams.high), bool)
-    return (grams.word(size) != BEGIN) | (grams.word(size - 1) != BEGIN)
+    return np.asarray((grams.word(size) != BEGIN) | (grams.word(size - 1) != BEGIN))
 
 
 def _windows(tokens: UInt32[np.ndarray, " tokens"], order: int) -> Int64[np.ndarray, "tokens order"]:
@@ -98,7 +98,7 @@ def _windows(tokens: UInt32[np.ndarray, " tokens"], order: int) -> Int64[np.ndar
     places = np.arange(len(tokens)) + (order - 1) * (line + 1)
     padded = np.full(len(tokens) + (order - 1) * int(ends.sum()), BEGIN, np.int64)
     padded[places] = tokens
-    return np.lib.stride_tricks.sliding_window_view(padded, order)[places - (order - 1)]
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, order)[places - (order - 1)])
 
 
 def _whole_lines(path: Path) -> Iterator[UInt32[np.ndarray, " tokens"]]:

@@ -64,7 +64,7 @@ class _Estimator:
     @property
     def sizes(self) -> list[int]:
         """How many runs of one word, two, ... there are."""
-        return self._counts_of_counts[1:].sum(1).tolist()
+        return [int(numbers.sum()) for numbers in self._counts_of_counts[1:]]
 
     def count(self, part: int, grams: Path) -> None:
         specials = [word for word in (UNKNOWN, BEGIN) if word % self._num_parts == part]

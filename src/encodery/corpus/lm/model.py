@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ PIECES = "pieces.model"
 NGRAMS = "ngrams.arpa"
 COMPILED = "ngrams.binary"
 """The same for `kenlm` to map into memory, where its `build_binary` was at hand."""
+WORDS_REMEMBERED, LONGEST_REMEMBERED = 1 << 18, 40
 
 
 class LanguageModel:
@@ -34,14 +36,14 @@ class LanguageModel:
             total, length = 0.0, 0
             for _ in text:
                 line = next(pieces)
-                total += score(" ".join(line))
-                length += len(line) + 1
+                total += score(line)
+                length += line.count(" ") + 1 + (line != "")
             found.append(round(10 ** (-total / length), 1))
         return found
 
 
 class Pieces:
-    """A SentencePiece model."""
+    """A SentencePiece model. No piece of it has a space within: words are cut once and remembered."""
 
     def __init__(self, model: bytes) -> None:
         try:
@@ -49,10 +51,20 @@ class Pieces:
         except ImportError:
             raise UserError("perplexity needs sentencepiece; pip install encodery[crawl]") from None
         self._processor = SentencePieceProcessor(model_proto=model)
+        self._known: dict[str, str] = {}
 
-    def encode(self, lines: list[str]) -> list[list[str]]:
-        """The pieces of each line."""
-        encoded: list[list[str]] = self._processor.encode(lines, out_type=str, num_threads=1)
+    def encode(self, lines: Sequence[str]) -> list[str]:
+        """The pieces of each line, spaces between them."""
+        words = [line.split() for line in lines]
+        known = self._known
+        new = [word for word in dict.fromkeys(chain.from_iterable(words)) if word not in known]
+        known.update(zip(new, map(" ".join, self._processor.encode(new, out_type=str, num_threads=1)), strict=True))
+        encoded = [" ".join(filter(None, map(known.__getitem__, line))) for line in words]
+        if len(known) > WORDS_REMEMBERED:
+            known.clear()
+        for word in new:
+            if len(word) > LONGEST_REMEMBERED:  # no word, but a line of a language without spaces
+                known.pop(word, None)
         return encoded
 
 

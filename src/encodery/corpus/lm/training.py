@@ -84,8 +84,8 @@ def _train_pieces(lines: Path, vocab_size: int, language: str) -> bytes:
     return model.getvalue()
 
 
-def _encoded(lines: Path, pieces: Pieces) -> Iterator[list[str]]:
-    """The pieces of each line."""
+def _encoded(lines: Path, pieces: Pieces) -> Iterator[str]:
+    """The pieces of each line, spaces between them."""
     with lines.open(encoding="utf-8") as file:
         while batch := [line.rstrip("\n") for line in islice(file, _LINES_AT_ONCE)]:
             yield from pieces.encode(batch)
@@ -96,7 +96,7 @@ def _estimate(lines: Path, pieces: Pieces, order: int, work: Path, into: Path) -
     tokens = work / "tokens.bin"
     with tokens.open("wb") as file:
         for line in _encoded(lines, pieces):
-            row = [numbers.setdefault(piece, len(numbers)) for piece in line]
+            row = [numbers.setdefault(piece, len(numbers)) for piece in line.split()]
             file.write(np.array([*row, END], "<u4").tobytes())
     if len(numbers) > MAX_WORDS:
         raise UserError(f"corpus.clean.perplexity: {len(numbers)} different pieces, at most {MAX_WORDS}; use lmplz")
@@ -107,7 +107,7 @@ def _estimate(lines: Path, pieces: Pieces, order: int, work: Path, into: Path) -
 def _run_lmplz(lmplz: Path, lines: Path, pieces: Pieces, order: int, work: Path, into: Path) -> None:
     text = work / "pieces.txt"
     with text.open("w", encoding="utf-8") as file:
-        file.writelines(" ".join(line) + "\n" for line in _encoded(lines, pieces))
+        file.writelines(f"{line}\n" for line in _encoded(lines, pieces))
     arpa = into / NGRAMS
     _run(lmplz, "-o", order, "-S", _LMPLZ_MEMORY, "-T", work, "--discount_fallback", "--text", text, "--arpa", arpa)
     compiler = lmplz.with_name("build_binary")

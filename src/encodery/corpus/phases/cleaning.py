@@ -1,6 +1,8 @@
 """The whole pipeline: its phases one after the other, and what is left in the end."""
 
+import errno
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,11 +13,12 @@ from pathlib import Path
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, Work, task_folder
-from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract, Source
+from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
-from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.groups import Source, groups_of, sources_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
+from encodery.corpus.phases.output import check_format
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
@@ -43,8 +46,10 @@ class Cleaning:
         extracted = len(groups)
         judged = languages_of(table.perplexity) if table.perplexity else []
         # what is wrong with steps is said at once
+        check_format(table.format)
         early = early_steps(table, self.base)
-        late = late_steps(table, self.base, models_by_language(self.folder, judged))
+        stated = [entry.language for entry in self.inputs if entry.language]
+        late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
         yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
@@ -81,7 +86,7 @@ class Cleaning:
         for file in sorted(self.folder.glob(f"{WRITE}/[0-9]*/*/*")):
             target = into / DOCUMENTS / file.parent.name / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, target)
+            _put(file, target)
         return account
 
     def _phase(self, name: str, tasks: int, work: Work) -> Phase:
@@ -99,3 +104,13 @@ class Cleaning:
             for name in names:
                 with suppress(FileNotFoundError):
                     (task_folder(self.folder, phase, task) / name).unlink()
+
+
+def _put(file: Path, target: Path) -> None:
+    """The same file under a second name; where disks know no such names, as of object stores, a copy."""
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        shutil.copyfile(file, target)

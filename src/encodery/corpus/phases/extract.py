@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig, alone, paragraph_hashes
-from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.page import Page, Step
 from encodery.corpus.phases import runs
+from encodery.corpus.phases.groups import Source
 from encodery.corpus.phases.page_files import PageWriter, batches_of
 from encodery.corpus.phases.runs import Records, RunFile
 from encodery.corpus.phases.stepping import Account
@@ -23,7 +23,6 @@ HASHES = "hashes.bin"
 DROPS = "drops.bin"
 READ = "read"
 """What the funnel calls everything that was read."""
-Source = tuple[InputFile, CorpusInput]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from encodery.corpus.launch import task_folder
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.lm.buckets import Bucket, Cutoffs
+from encodery.corpus.lm.buckets import Bucket, Cutoffs, Perplexities
 from encodery.corpus.page import Page
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.steps.perplexity import PerplexityConfig, cutoffs, train
@@ -46,7 +46,7 @@ def models_by_language(folder: Path, languages: Sequence[str]) -> Path:
 
 @dataclass(frozen=True)
 class Grade:
-    """Where head and middle of a language end. Holds a number of each of its documents."""
+    """Where head and middle of a language end."""
 
     filtered: Filtered
     languages: Sequence[str]
@@ -54,11 +54,11 @@ class Grade:
 
     def __call__(self, task: int, into: Path) -> None:
         language = self.languages[task]
-        found = [np.empty(0, np.float32)]
+        found = Perplexities()
         for pages, copies in self.filtered.pages(language, 0, self.filtered.num_tasks):
             kept = (page.scores.get(PERPLEXITY) for page, copy in zip(pages, copies, strict=True) if not copy)
-            found.append(np.fromiter((value for value in kept if value is not None), np.float32))
-        limits = cutoffs(np.concatenate(found), self.config, language)
+            found.add(np.fromiter((value for value in kept if value is not None), np.float64))
+        limits = cutoffs(found, self.config, language)
         (into / CUTOFFS).write_text(json.dumps(asdict(limits)), encoding="utf-8")
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from encodery.corpus.inputs import CorpusInput, InputFile, files_of, size_of
-from encodery.corpus.phases.extract import Source
+
+Source = tuple[InputFile, CorpusInput]
 
 
 def sources_of(inputs: Sequence[CorpusInput], base: Path) -> list[Source]:

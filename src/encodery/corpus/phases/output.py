@@ -29,6 +29,24 @@ class OutputFile(Protocol):
         """Append some."""
 
 
+def check_format(chosen: OutputFormat) -> None:
+    """Whether such files can be written here; asked before hours of work and not behind them.
+
+    Raises:
+        UserError: the package zstandard is missing.
+    """
+    if chosen == "jsonl.zst":
+        _zstandard()
+
+
+def _zstandard() -> Any:
+    try:
+        import zstandard
+    except ImportError:
+        raise UserError('[corpus.clean] writes .zst with zstandard; pip install "encodery[crawl]"') from None
+    return zstandard
+
+
 @contextmanager
 def output_file(path: Path, chosen: OutputFormat, bucket: str = "") -> Iterator[OutputFile]:
     """A new file at `path`; `bucket` is that of its documents, if they have one.
@@ -40,11 +58,7 @@ def output_file(path: Path, chosen: OutputFormat, bucket: str = "") -> Iterator[
         with parquet.ParquetWriter(path, _SCHEMA, compression="zstd", compression_level=LEVEL) as writer:
             yield _Parquet(writer, bucket)
         return
-    try:
-        import zstandard
-    except ImportError:
-        raise UserError('[corpus.clean] writes .zst with zstandard; pip install "encodery[crawl]"') from None
-    with path.open("wb") as raw, zstandard.ZstdCompressor(LEVEL).stream_writer(raw) as stream:
+    with path.open("wb") as raw, _zstandard().ZstdCompressor(LEVEL).stream_writer(raw) as stream:
         yield _JsonLines(stream, bucket)
 
 

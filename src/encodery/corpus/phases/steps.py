@@ -1,5 +1,6 @@
 """The steps that `[corpus.clean]` asks for, in their order."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from encodery.corpus.clean_table import CleanTable
@@ -33,14 +34,14 @@ def early_steps(table: CleanTable, base: Path) -> list[Step]:
     return steps
 
 
-def late_steps(table: CleanTable, base: Path, models: Path) -> list[Step]:
+def late_steps(table: CleanTable, base: Path, models: Path, stated: Iterable[str]) -> list[Step]:
     """What is done to them after that; raises as `early_steps`, and where a model cannot do what is asked of it.
 
-    `models` is where models of good text will lie, by language.
+    `models` is where models of good text will lie, by language; `stated` are the languages that inputs name.
     """
     steps: list[Step] = []
     if table.language:
-        language = LanguageStep(table.language, base)
+        language = LanguageStep(table.language, base, stated)
         language.check()
         steps.append(language)
     if table.repetition:
@@ -52,7 +53,9 @@ def late_steps(table: CleanTable, base: Path, models: Path) -> list[Step]:
     if table.fineweb:
         steps.append(FineWebStep(table.fineweb, base))
     if table.decontaminate:
-        steps.append(DecontaminateStep(table.decontaminate, base))
+        decontaminate = DecontaminateStep(table.decontaminate, base)
+        decontaminate.check()
+        steps.append(decontaminate)
     if table.perplexity:
         steps.append(PerplexityStep(table.perplexity, models))
     if table.personal:

@@ -1,5 +1,6 @@
 """The last phase: the documents of each language in the order of the input, in files of a bounded size."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ CHARACTERS_OF_A_TASK = 1 << 24
 """A language with less shares its task with others."""
 NO_LANGUAGE = "none"
 """The folder of documents whose language nobody knows."""
+LONGEST_NAME = 100
+"""Of such a folder, before a hash tells it apart from others that begin like it."""
 COPY = f"{NEAR}/copy"
 
 
@@ -34,8 +37,15 @@ class Part:
 
     def file(self, bucket: str, suffix: str) -> Path:
         """Its file; the name of its folder is made of the language, whatever a record calls that."""
-        folder = quote(self.language, safe="").replace(".", "%2E")[:100] or NO_LANGUAGE
-        return Path(folder) / f"{bucket}{'-' if bucket else ''}{self.number:05d}.{suffix}"
+        return Path(_folder_of(self.language)) / f"{bucket}{'-' if bucket else ''}{self.number:05d}.{suffix}"
+
+
+def _folder_of(language: str) -> str:
+    """The folder of a language: no two languages have the same."""
+    name = quote(language, safe="").replace(".", "%2E") or NO_LANGUAGE
+    if len(name) > LONGEST_NAME or (language and name == NO_LANGUAGE):
+        return f"{name[:LONGEST_NAME]}-{hashlib.sha256(language.encode()).hexdigest()[:16]}"
+    return name
 
 
 def parts_of(filtered: Filtered) -> list[list[Part]]:

@@ -10,6 +10,8 @@ from encodery.corpus.sniffing import sniff
 
 MAX_PAGE_BYTES = 8 << 20
 """What a page holds behind this is left out."""
+MAX_CODINGS = 5
+"""So many, the last ones, are taken off: a header may name thousands, and each costs a look at the page."""
 _READ_BYTES = 1 << 16
 _LOOKED_AT = 1 << 10
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})
@@ -69,7 +71,7 @@ def _payload(status: int, content_type: str, data: bytes) -> Payload:
 def _decoded(body: bytes, codings: list[str]) -> bytes:
     """The bytes behind the codings, the last of which was put on last. One that is not there, as crawlers write of
     what they have taken off already, changes nothing."""
-    for coding in reversed(codings):
+    for coding in reversed(codings[-MAX_CODINGS:]):
         opener = _coding_reader(coding)
         if opener is not None:
             body = _read(opener, body) or body

@@ -20,7 +20,7 @@ from encodery.corpus.steps.words import has_words
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _POLICY = re.compile("terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies")
 _ELSEWHERE = "".join(sorted(TERMINAL - set(".?!")))
-_SENTENCE_END = re.compile(rf"""[.!?]+(?=["'”’»)\]]*+(?:\s|$))|[{_ELSEWHERE}]+""")
+_SENTENCE_END = re.compile(rf"""(?<![.!?])[.!?]++(?=["'”’»)\]]*+(?:\s|$))|[{_ELSEWHERE}]+""")
 _OF_PAGES = ("lorem_ipsum", "curly_bracket")
 """Reasons for which the whole page goes."""
 
@@ -79,7 +79,7 @@ class C4Step:
                 cut.setdefault(why, []).append(line)
             elif words:
                 kept.append(words.strip())
-        if self._has_few_sentences(kept):
+        if not kept or self._has_few_sentences(kept):
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():
             ledger.cut(page, f"{self.name}/{why}", lines)

@@ -1,7 +1,7 @@
 """The language of documents and, where the recipe says so, of their paragraphs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,12 +54,18 @@ class LanguageConfig(Config):
 
 class LanguageStep:
     """Writes `Page.language` and `Page.scores["language"]`. A language that the source of a page states is
-    believed."""
+    believed, and written as our code of it."""
 
     name = "language"
 
-    def __init__(self, config: LanguageConfig, base: Path) -> None:
+    def __init__(self, config: LanguageConfig, base: Path, stated: Iterable[str] = ()) -> None:
+        """
+        Args:
+            base: where a relative path of a model starts.
+            stated: languages that inputs say they are in, which no model has to tell.
+        """
         self._config = config
+        self._stated = frozenset(map(language_code, stated))
         self._base = base
         self._kept = config.kept
         self._length = min(config.characters or WHOLE, WHOLE)
@@ -71,18 +77,21 @@ class LanguageStep:
             UserError: a model is missing or damaged; `languages` names one that the models cannot tell.
         """
         known = self._identifier().languages
-        unknown = sorted(self._kept - known)
+        unknown = sorted(self._kept - known - self._stated)
         if unknown:
             models = " and ".join(filter(None, (self._config.model, self._config.second)))
             raise UserError(
-                f"corpus.clean.language.languages: {models} cannot tell {', '.join(unknown)}; leave that out or "
-                f'name a model that can, model = "fasttext:PATH"; known are {", ".join(sorted(known))}'
+                f"corpus.clean.language.languages: {models} cannot tell {', '.join(unknown)}; leave that out, "
+                'name a model that can, model = "fasttext:PATH", or an input that states it; known are '
+                + ", ".join(sorted(known))
             )
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Judge all pages. With `paragraphs = "split"` `pages` must be a list: new pages are put into it, each right
         behind the one that it was part of."""
         self.check()
+        for page in pages:
+            page.language = language_code(page.language)
         live = [page for page in pages if not page.dropped and not page.language]
         guesses = self._identified([page.text for page in live])
         if self._config.paragraphs != "keep":

@@ -2,35 +2,39 @@
 3.3). A model is trained for each language that the recipe names good text of; documents in other languages have no
 perplexity and are in the bucket `all`."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-from jaxtyping import Float
 from pydantic import AfterValidator, Field, PositiveInt
 
 from encodery.config import Config
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.languages import language_code
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.lm.buckets import BUCKETS, Bucket, Cutoffs, measured_cutoffs
+from encodery.corpus.lm.buckets import BUCKETS, Bucket, Cutoffs, Perplexities
 from encodery.corpus.lm.grams import MAX_ORDER
 from encodery.corpus.lm.model import LanguageModel
 from encodery.corpus.lm.training import train_model
 from encodery.corpus.page import Page
 from encodery.corpus.readers import read_documents
 
-MODELS_IN_MEMORY = 4
-"""Of as many languages; the one that was not used for longest makes room."""
+_CODE = re.compile("[a-z0-9]{1,32}")
+"""What the folder of a model may be called."""
+MODEL_BYTES = 2 << 30
+"""Of models in memory, by the size of their files; those not used for longest make room. A batch of pages has
+many languages: if their models did not all fit, they would be read again for each batch."""
 
 
 def _named(inputs: tuple[CorpusInput, ...]) -> tuple[CorpusInput, ...]:
     for entry in inputs:
         if entry.language is None:
             raise ValueError(f'{entry.path!r}: of good text the language must be named: language = "en"')
+        if not _CODE.fullmatch(language_code(entry.language)):
+            raise ValueError(f'language = {entry.language!r:.80} is no code of a language; "en" or "eng" is')
     return inputs
 
 
@@ -75,6 +79,7 @@ class PerplexityStep:
         self._models = models
         self._languages = frozenset(languages_of(config))
         self._loaded: OrderedDict[str, LanguageModel] = OrderedDict()
+        self._sizes: dict[str, int] = {}
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
         """Measure all pages that are not dropped and whose language has a model."""
@@ -89,7 +94,8 @@ class PerplexityStep:
 
     def _model(self, language: str) -> LanguageModel:
         if language not in self._loaded:
-            if len(self._loaded) == MODELS_IN_MEMORY:
+            self._sizes[language] = sum(file.stat().st_size for file in (self._models / language).glob("*"))
+            while self._loaded and sum(map(self._sizes.__getitem__, [*self._loaded, language])) > MODEL_BYTES:
                 self._loaded.popitem(last=False)
             self._loaded[language] = LanguageModel(self._models / language)
         self._loaded.move_to_end(language)
@@ -121,12 +127,12 @@ def train(config: PerplexityConfig, language: str, base: Path, into: Path) -> No
     )
 
 
-def cutoffs(perplexities: Float[np.ndarray, " documents"], config: PerplexityConfig, language: str) -> Cutoffs:
+def cutoffs(perplexities: Perplexities, config: PerplexityConfig, language: str) -> Cutoffs:
     """Where head, middle and tail of a language end, given the perplexities of all its documents in any order."""
     table = {language_code(code): values for code, values in config.cutoffs.items()}
     if language in table:
         return Cutoffs(*table[language])
-    return measured_cutoffs(perplexities, config.percentiles)
+    return perplexities.cutoffs(config.percentiles)
 
 
 def _texts(inputs: Sequence[CorpusInput], base: Path, at_most: int) -> Iterator[str]:

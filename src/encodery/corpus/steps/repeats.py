@@ -75,7 +75,7 @@ class Documents:
         np.maximum.at(most, self._document[first], counts * last + last - 1 - first)
         counts, place = np.divmod(most, last)
         place = (last - 1 - place) * whole
-        return counts * (self._length(place, size * whole) + size - 1) * whole
+        return np.asarray(counts * (self._length(place, size * whole) + size - 1) * whole)
 
     def covered(self, runs: Runs) -> Int64[np.ndarray, " documents"]:
         """Of each document the characters, without spaces, of words within any run that it already had: at least as
@@ -125,4 +125,4 @@ class Documents:
         return both >> bits, both & ((1 << bits) - 1)
 
     def _length(self, place: Int64[np.ndarray, " n"], size: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        return self._characters[place + size] - self._characters[place]
+        return np.asarray(self._characters[place + size] - self._characters[place])
