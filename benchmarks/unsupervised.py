@@ -56,6 +56,11 @@ def words(text: str) -> list[str]:
     return WORD.findall(text)
 
 
+def written(some: Iterable[str]) -> str:
+    """Words and marks as a text; marks stand behind words without a space."""
+    return re.sub(r" ([^\w\s])", r"\1", " ".join(some))
+
+
 def counted(lines: Iterable[str]) -> list[str]:
     """Words that occur more than once, the commonest first."""
     counts = Counter(word for line in lines for word in words(line))
@@ -95,7 +100,7 @@ def score(data: Path, run: Path, halves: Path) -> None:
         }
         show("copying", source, target, given, right)
         for name, dictionary in dictionaries.items():
-            told = [" ".join(dictionary.get(word, word) for word in words(line)) for line in given]
+            told = [written(dictionary.get(word, word) for word in words(line)) for line in given]
             show(name, source, target, told, right)
         model = load(run / "finetune/en-de/1")
         records = [{"text": line, "source_language": source, "target_language": target} for line in given]
