@@ -40,7 +40,7 @@ def test_every_instruction_is_one() -> None:
 def test_what_is_installed_are_extras_of_the_project() -> None:
     (extras,) = [rest.removeprefix("EXTRAS=") for rest in said("ARG") if rest.startswith("EXTRAS=")]
     assert {*extras.split(",")} <= PROJECT["optional-dependencies"].keys()
-    assert {"serve", "export"} <= {*extras.split(",")}
+    assert {"serve", "engines"} <= {*extras.split(",")}
     assert any('".[${EXTRAS}]"' in run for run in said("RUN"))
 
 

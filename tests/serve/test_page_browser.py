@@ -136,6 +136,9 @@ def choose(page: Page, model: str) -> None:
 
 def run(page: Page, *texts: str) -> Locator:
     """Fills the fields in order and runs; the result."""
+    expect(
+        page.locator("#fields textarea").first
+    ).to_be_visible()  # they come with the models, and `all` does not wait
     for area, text in zip(page.locator("#fields textarea").all(), texts, strict=False):
         area.fill(text)
     page.get_by_role("button", name="Run", exact=True).click()

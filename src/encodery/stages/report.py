@@ -16,6 +16,8 @@ from encodery.stages.engine import Metrics, Run
 from encodery.stages.finetuning import PREDICTIONS
 from encodery.stages.group_table import cells
 from encodery.stages.mistakes import mistakes
+from encodery.stages.parallel import PARALLEL
+from encodery.stages.report_parallel import parallel_section
 from encodery.stages.report_parts import metrics_of, series, training_facts_of
 from encodery.stages.report_pretraining import (
     distill_results,
@@ -47,6 +49,8 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
     sections = []
     if metrics_of(run, "shards"):
         sections.append(_text_section(run))
+    if metrics_of(run, PARALLEL):
+        sections.append(parallel_section(run))
     if recipe.pretrain:
         sections.append(pretrain_section(run))
     if revisions := _revisions(run):

@@ -12,6 +12,9 @@ from jaxtyping import Float64
 
 from encodery.corpus.lm.grams import Grams
 
+ZERO = 1e-99
+"""What counts as no probability, which has no logarithm: -99, as the format's programs have it."""
+
 
 class ArpaWriter:
     """Takes runs of all lengths in any order; the sections lie in files of their own until the end."""
@@ -37,11 +40,11 @@ class ArpaWriter:
         """Runs of `size` words; `backoff` is NaN where nothing follows them, and None for the longest."""
         columns = [self._words[grams.word(place).astype(np.int64)].tolist() for place in range(size, 0, -1)]
         names = map(" ".join, zip(*columns, strict=True))
-        logs = np.log10(probability).tolist()
+        logs = np.log10(np.maximum(probability, ZERO)).tolist()
         if backoff is None:
             lines = map("%.6f\t%s\n".__mod__, zip(logs, names, strict=True))
         else:
-            weights = np.nan_to_num(np.log10(backoff)).tolist()
+            weights = np.nan_to_num(np.log10(np.maximum(backoff, ZERO))).tolist()
             lines = map("%.6f\t%s\t%.6f\n".__mod__, zip(logs, names, weights, strict=True))
         self._files[size - 1].writelines(lines)
 

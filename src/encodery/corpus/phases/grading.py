@@ -36,7 +36,7 @@ class Train:
 def models_by_language(folder: Path, languages: Sequence[str]) -> Path:
     """A folder in which the models lie under the names of their languages."""
     links = folder / f"{MODELS}-by-language"
-    links.mkdir(exist_ok=True)
+    links.mkdir(parents=True, exist_ok=True)
     for task, language in enumerate(languages):
         link = links / language
         if not link.is_symlink():
