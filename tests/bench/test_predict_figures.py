@@ -16,7 +16,6 @@ from encodery.bench.predict_figures import (
     is_engine,
     means_result,
     result_of,
-    wanted_of,
 )
 from encodery.bench.predict_workload import SIZES
 from encodery.bench.result import Result, meets_target
@@ -157,8 +156,3 @@ def test_every_engine_is_in_the_table() -> None:
 @pytest.mark.parametrize(("name", "verdict"), [("openvino-int8", True), ("ours_p50", False), ("quiet", False)])
 def test_entries_of_engines(name: str, verdict: bool) -> None:
     assert is_engine(name) == verdict
-
-
-def test_wanted_names_keep_their_order() -> None:
-    assert wanted_of(["b", "a/x"], ["a/x-1", "a/y", "b/z"]) == ["a/x-1", "b/z"]
-    assert wanted_of([], ["a", "b"]) == ["a", "b"]

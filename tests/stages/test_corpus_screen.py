@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from encodery.artifact import publish
-from encodery.corpus.ledger import Ledger
+from encodery.corpus.ledger import LEDGER, Ledger
 from encodery.corpus.page import Page
 from encodery.errors import UserError
-from encodery.stages.corpus_screen import LANGUAGES, LEDGER, REASONS, corpus_screen, read_ledger
+from encodery.stages.corpus_screen import LANGUAGES, REASONS, corpus_screen, read_ledger
 from encodery.stages.inspect import describe
 
 

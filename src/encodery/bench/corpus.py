@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from encodery.bench.asking import wanted_of
 from encodery.bench.corpus_figures import (
     AGAINST,
     MEMORY,
@@ -85,10 +86,7 @@ def run_bench(
     Raises:
         UserError: there is no such case, packages are missing, or one of our own processes failed.
     """
-    wanted = [name for name in CASES if not cases or any(name.startswith(case) for case in cases)]
-    for case in cases:
-        if not any(name.startswith(case) for name in CASES):
-            raise UserError(f"--case {case}: there is no such case; choose from {', '.join(CASES)}")
+    wanted = wanted_of(cases, CASES)
     if importlib.util.find_spec("fastwarc") is None:
         raise UserError("bench corpus needs fastwarc; pip install 'encodery[crawl]'")
     notes = Console(stderr=True, quiet=only_json, highlight=False)

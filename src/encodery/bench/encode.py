@@ -3,7 +3,6 @@
 Vocabularies are trained on part of the text. Before anything is timed, both sides must give the same ids.
 """
 
-import importlib.util
 import json
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from statistics import median
 from rich.console import Console
 
 from encodery.bench import encoders
+from encodery.bench.asking import require_peers, wanted_of
 from encodery.bench.encoders import Encoder, Trained
 from encodery.bench.prose import make_lines
 from encodery.bench.result import Result, make_result, ratio, table
@@ -81,7 +81,7 @@ def run_bench(quick: bool, only_json: bool, cases: Sequence[str], text: Path | N
         UserError: no such case, the file cannot be used, or a peer is not installed.
     """
     selected = select_cases(cases)
-    _require_peers()
+    require_peers("encode", "transformers", "sentencepiece")
     notes = Console(stderr=True, quiet=only_json, highlight=False)
     megabytes = QUICK_MEGABYTES if quick else MEGABYTES
     lines = make_lines(megabytes) if text is None else read_lines(text, megabytes)
@@ -106,11 +106,8 @@ def select_cases(wanted: Sequence[str]) -> list[Case]:
     Raises:
         UserError: a name fits none.
     """
-    names = [case.name for case in all_cases()]
-    for name in wanted:
-        if not any(known.startswith(name) for known in names):
-            raise UserError(f"--case {name}: there is no such case; choose from {', '.join(names)}")
-    return [case for case in all_cases() if not wanted or case.name.startswith(tuple(wanted))]
+    chosen = wanted_of(wanted, [case.name for case in all_cases()])
+    return [case for case in all_cases() if case.name in chosen]
 
 
 def read_lines(path: Path, megabytes: float) -> list[str]:
@@ -219,11 +216,3 @@ def _equal_to_sentencepiece(trained: Trained, lines: Sequence[str]) -> float:
         for ids, theirs in zip(trained.tokenizer.encode_batch(call), model.encode(call), strict=True):
             same += ids.tolist() == [index + 1 if index else unknown for index in theirs]
     return same / len(lines)
-
-
-def _require_peers() -> None:
-    for package in ("transformers", "sentencepiece"):
-        if importlib.util.find_spec(package) is None:
-            raise UserError(
-                f"bench encode compares with {package}, which is not installed; try: pip install 'encodery[dev]'"
-            )

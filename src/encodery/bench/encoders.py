@@ -9,6 +9,7 @@ from typing import Any
 
 from encodery.bench.machine import OthersWatch
 from encodery.bench.rounds import Block
+from encodery.cores import usable_cores
 from encodery.text.library import LibraryKind
 from encodery.text.tokenizer import Tokenizer
 
@@ -83,8 +84,7 @@ def with_tokenizers(trained: Trained, texts: Sequence[str]) -> Encoder:
 def with_sentencepiece(trained: Trained, texts: Sequence[str]) -> Encoder:
     """The library's batch call on all cores."""
     calls, model = in_calls(texts), sentencepiece_of(trained)
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Encoder(lambda: [model.encode(call, num_threads=threads) for call in calls], num_bytes(texts))
+    return Encoder(lambda: [model.encode(call, num_threads=usable_cores()) for call in calls], num_bytes(texts))
 
 
 def sentencepiece_of(trained: Trained) -> Any:

@@ -1,6 +1,5 @@
 """`encodery bench load`: from a model folder to its first prediction, ours against `transformers`."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from encodery.artifact import publish
+from encodery.bench.asking import require_peers
 from encodery.bench.engines import ENVIRONMENT
 from encodery.bench.jobs import Figure
 from encodery.bench.machine import OthersWatch
@@ -107,10 +107,7 @@ def run_bench(quick: bool, only_json: bool) -> None:
     Raises:
         UserError: the peer is not installed, a process died, or the two sides predict different things.
     """
-    if importlib.util.find_spec("transformers") is None:
-        raise UserError(
-            "bench load compares with transformers, which is not installed; try: pip install 'encodery[dev]'"
-        )
+    require_peers("load", "transformers")
     notes = Console(stderr=True, quiet=only_json, highlight=False)
     results = []
     with tempfile.TemporaryDirectory(prefix="encodery-bench-") as name:

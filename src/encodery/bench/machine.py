@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from encodery import __version__
+from encodery.cores import usable_cores
 
 _PROC = Path("/proc")
 
@@ -80,8 +81,7 @@ def hardware(device: str) -> str:
     if cpuinfo.exists():
         names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    words = [f"{model}, {cores} cores"]
+    words = [f"{model}, {usable_cores()} cores"]
     if meminfo.exists():
         words.append(f"{int(meminfo.read_text().split()[1]) / 2**20:.0f} GiB")
     if device == "cuda":

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from encodery.bench.predict_engines import num_threads
+from encodery.cores import usable_cores
 
 _SOURCE = Path(__file__).with_name("peak.c")
 _DTYPES = ("fp32", "bf16", "int8")
@@ -25,4 +25,4 @@ def peak_gflops(folder: Path) -> dict[str, float]:
         done = subprocess.run([program], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):  # it does not compile, or the processor lacks an instruction
         return {}
-    return {dtype: num_threads() * float(line) for dtype, line in zip(_DTYPES, done.stdout.split(), strict=True)}
+    return {dtype: usable_cores() * float(line) for dtype, line in zip(_DTYPES, done.stdout.split(), strict=True)}

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from encodery.bench import predict_distil
+from encodery.bench.asking import wanted_of
 from encodery.bench.engines import Worker
 from encodery.bench.peak import peak_gflops
 from encodery.bench.predict_cases import OURS, WEAK, Case, Job, cases_of, means_of
@@ -21,7 +22,6 @@ from encodery.bench.predict_figures import (
     engines_table,
     means_result,
     result_of,
-    wanted_of,
 )
 from encodery.bench.predict_setup import ELSEWHERE, Ground, Say, bytes_of, export, prepare, write_files
 from encodery.bench.predict_texts import Texts
@@ -83,9 +83,6 @@ def select(cases: Sequence[str]) -> frozenset[str]:
         UserError: a name fits no figure.
     """
     names = all_names()
-    for name in cases:
-        if not any(known.startswith(name) for known in names):
-            raise UserError(f"--case {name}: there is no such case; choose from {', '.join(names)}")
     wanted = set(wanted_of(cases, names))
     means = [means for size in SIZES for means in means_of(size) if means.name in wanted]
     return frozenset(wanted.union(*(mean.over for mean in means)))

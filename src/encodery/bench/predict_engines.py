@@ -3,7 +3,6 @@
 Nothing is imported here but what all of them need: a peer may run in a Python of its own.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from encodery.bench.predict_batches import How, batches
+from encodery.cores import usable_cores
 
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128)
 """Lengths that the engine with static shapes compiles."""
@@ -45,11 +45,6 @@ class Side(Protocol):
 
     def label(self, texts: Sequence[str], how: How) -> list[str]:
         """The labels of many texts, in their order, tokenisation and decoding included."""
-
-
-def num_threads() -> int:
-    """All cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Bundle:
@@ -163,7 +158,7 @@ def _compiled(file: Path, precision: str, length: int | None) -> Any:
         model.reshape({"input_ids": [1, length], "attention_mask": [1, length]})
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
-        "INFERENCE_NUM_THREADS": num_threads(),
+        "INFERENCE_NUM_THREADS": usable_cores(),
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
     }
@@ -175,7 +170,7 @@ def onnxruntime_int8(file: Path) -> Logits:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads()
+    options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]
@@ -201,7 +196,7 @@ def ctranslate2_int8(folder: Path, to: Path) -> Logits:
     if not to.exists():
         ctranslate2.converters.TransformersConverter(str(folder)).convert(str(to))
     encoder = ctranslate2.Encoder(
-        str(to), device="cpu", compute_type="int8", inter_threads=1, intra_threads=num_threads()
+        str(to), device="cpu", compute_type="int8", inter_threads=1, intra_threads=usable_cores()
     )
 
     def logits(rows: Sequence[list[int]]) -> Float32[np.ndarray, "texts labels"]:
@@ -215,7 +210,7 @@ def torch_model(folder: Path, kind: str) -> Logits:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    torch.set_num_threads(num_threads())
+    torch.set_num_threads(usable_cores())
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype).eval()
     if kind == "int8":
@@ -238,7 +233,7 @@ class Pipeline:
         import torch
         import transformers
 
-        torch.set_num_threads(num_threads())
+        torch.set_num_threads(usable_cores())
         self._pipeline = transformers.pipeline("text-classification", model=str(folder), device="cpu")
 
     def prepare(self, text: str) -> Any:

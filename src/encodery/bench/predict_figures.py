@@ -1,6 +1,6 @@
 """From the times of all engines to the lines of `encodery bench predict`: arithmetic and tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import geometric_mean, median
 
@@ -127,8 +127,3 @@ def engines_table(results: Iterable[Result]) -> Table:
 def is_engine(name: str) -> bool:
     """Whether an entry of `metric` is the number of a peer."""
     return "-" in name
-
-
-def wanted_of(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The names that begin as one of the wanted ones; all if none is wanted."""
-    return [name for name in names if not wanted or name.startswith(tuple(wanted))]

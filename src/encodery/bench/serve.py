@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from encodery.bench.asking import wanted_of
 from encodery.bench.engines import Worker
 from encodery.bench.machine import OthersWatch, family_of
-from encodery.bench.predict_figures import wanted_of
 from encodery.bench.predict_setup import Ground, Say, export, prepare, write_files
 from encodery.bench.predict_texts import Texts
 from encodery.bench.result import Result, table
@@ -72,9 +72,6 @@ def select(cases: Sequence[str]) -> frozenset[str]:
     Raises:
         UserError: a name fits no figure.
     """
-    for name in cases:
-        if not any(known.startswith(name) for known in NAMES):
-            raise UserError(f"--case {name}: there is no such case; choose from {', '.join(NAMES)}")
     return frozenset(wanted_of(cases, NAMES))
 
 

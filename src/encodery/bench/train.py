@@ -1,6 +1,5 @@
 """`encodery bench train`: pretraining speed and memory, ours against the Trainer of `transformers`."""
 
-import importlib.util
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from statistics import median
 
 from rich.console import Console
 
+from encodery.bench.asking import require_peers, wanted_of
 from encodery.bench.engines import start
 from encodery.bench.jobs import Case, cases_for
 from encodery.bench.result import Result, make_result, ratio, table
@@ -31,7 +31,7 @@ def run_bench(quick: bool, device: str, only_json: bool, cases: Sequence[str]) -
     """
     _require_device(device)
     selected = select_cases(cases_for(device), cases)
-    _require_peer()
+    require_peers("train", "transformers", "accelerate")
     notes = Console(stderr=True, quiet=only_json, highlight=False)
     plan = QUICK if quick else FULL
     results = []
@@ -57,15 +57,10 @@ def select_cases(cases: Sequence[Case], wanted: Sequence[str]) -> list[Case]:
     Raises:
         UserError: a name fits no figure.
     """
-    if not wanted:
-        return list(cases)
-    names = [figure.case for case in cases for figure in case.figures]
-    for name in wanted:
-        if not any(known.startswith(name) for known in names):
-            raise UserError(f"--case {name}: there is no such case; choose from {', '.join(names)}")
+    chosen = wanted_of(wanted, [figure.case for case in cases for figure in case.figures])
     selected = [
         Case(
-            tuple(figure for figure in case.figures if figure.case.startswith(tuple(wanted))),
+            tuple(figure for figure in case.figures if figure.case in chosen),
             case.peer,
             case.peer_name,
         )
@@ -135,12 +130,4 @@ def _require_device(device: str) -> None:
             raise UserError(
                 "--device cuda: skipped, this machine has no usable CUDA device; use --device cpu, or run it where "
                 "there is a GPU"
-            )
-
-
-def _require_peer() -> None:
-    for package in ("transformers", "accelerate"):
-        if importlib.util.find_spec(package) is None:
-            raise UserError(
-                f"bench train compares with {package}, which is not installed; try: pip install 'encodery[dev]'"
             )

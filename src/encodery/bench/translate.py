@@ -4,7 +4,6 @@ Both sides have random weights of the same sizes, read the same pairs and comput
 process of its own, in turn. Tokens that are padding, and tokens of beams that are not the best, do not count.
 """
 
-import importlib.util
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ from statistics import median
 
 from rich.console import Console
 
+from encodery.bench.asking import require_peers, wanted_of
 from encodery.bench.engines import Worker
 from encodery.bench.result import Result, make_result, ratio, table
 from encodery.bench.rounds import Outcome, Plan, alternate
 from encodery.bench.translate_jobs import Case, Job, all_cases
-from encodery.errors import UserError
 
 FULL = Plan(rounds=5, repeats=5, block_seconds=4.0)
 QUICK = Plan(rounds=3, repeats=2, block_seconds=1.0)
@@ -35,10 +34,7 @@ def run_bench(quick: bool, only_json: bool, cases: Sequence[str]) -> None:
         UserError: no such case, the peer is not installed, or a worker died.
     """
     selected = select_cases(cases)
-    if importlib.util.find_spec("transformers") is None:
-        raise UserError(
-            "bench translate compares with transformers, which is not installed; try: pip install 'encodery[dev]'"
-        )
+    require_peers("translate", "transformers")
     notes = Console(stderr=True, quiet=only_json, highlight=False)
     results = []
     with tempfile.TemporaryDirectory(prefix="encodery-bench-") as name:
@@ -60,11 +56,8 @@ def select_cases(wanted: Sequence[str]) -> list[Case]:
     Raises:
         UserError: a name fits none.
     """
-    names = [case.name for case in all_cases()]
-    for name in wanted:
-        if not any(known.startswith(name) for known in names):
-            raise UserError(f"--case {name}: there is no such case; choose from {', '.join(names)}")
-    return [case for case in all_cases() if not wanted or case.name.startswith(tuple(wanted))]
+    chosen = wanted_of(wanted, [case.name for case in all_cases()])
+    return [case for case in all_cases() if case.name in chosen]
 
 
 def measure(case: Case, folder: Path, plan: Plan) -> Outcome:

@@ -23,6 +23,8 @@ from encodery.corpus.spread import Sample, Spread, bin_of
 if TYPE_CHECKING:
     from encodery.corpus.page import Page
 
+LEDGER = "ledger.json"
+"""The file that holds one."""
 SAMPLES = 5
 """Of each reason so many documents or paragraphs are kept for reading: those of the smallest hash."""
 SAMPLE_CHARACTERS = 500

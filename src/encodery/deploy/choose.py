@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from encodery import batch as packed
 from encodery.batch import Batch, pack
+from encodery.cores import usable_cores
 from encodery.deploy.bundle import BundleInfo
-from encodery.deploy.cores import usable_cores
 
 LENGTHS = (16, 64, 128, 384)
 SECONDS = 6.0

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from encodery.deploy.cores import usable_cores
+from encodery.cores import usable_cores
 from encodery.deploy.graph import HIDDEN
 from encodery.deploy.packed_engine import Compute, Inputs
 from encodery.errors import UserError

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from encodery.cores import usable_cores
 from encodery.deploy import onnx as onnx_engine
-from encodery.deploy.cores import usable_cores
 from encodery.deploy.graph import HIDDEN
 from encodery.deploy.packed_engine import Inputs
 from encodery.deploy.quantize import Hidden, rows_of_texts

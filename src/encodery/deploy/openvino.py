@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from encodery.deploy.cores import usable_cores
+from encodery.cores import usable_cores
 from encodery.deploy.graph import HIDDEN, module_of
 from encodery.deploy.offline import no_telemetry
 from encodery.deploy.packed_engine import Compute, Inputs

@@ -203,6 +203,32 @@ def gather_back(parts: list[Tensor], groups: list[Group], tokens: int) -> Float[
     return packed.index_copy(0, targets, torch.cat(parts))[:tokens]
 
 
+def head_gradients(
+    grad_context: Float[Tensor, "tokens hidden"], group: Group, num_heads: int, p: float
+) -> Float[Tensor, "heads length size"]:
+    """The gradient of what a group's heads gave, before dropout `p` raised what it kept; padding has none."""
+    grad = split_heads(grad_context, group, num_heads)
+    grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - p))
+    if group.valid is not None:
+        rows = group.valid[:, None, :, None].to(grad.dtype)
+        grad.view(group.count, num_heads, group.length, -1).mul_(rows)
+    return grad
+
+
+def score_gradients(
+    grad: Float[Tensor, "heads length size"],
+    value: Float[Tensor, "heads seen size"],
+    probabilities: Float[Tensor, "heads length seen"],
+    mask: Tensor | None,
+) -> tuple[Float[Tensor, "heads length seen"], Float[Tensor, "heads length seen"]]:
+    """The probabilities as dropout left them (`mask`), and the gradient of the scores that softmax read."""
+    used = probabilities if mask is None else probabilities * mask
+    grad_probabilities = torch.bmm(grad, value.transpose(1, 2))
+    if mask is not None:
+        grad_probabilities.mul_(mask)
+    return used, torch._softmax_backward_data(grad_probabilities, probabilities, -1, probabilities.dtype)
+
+
 class _Attend(torch.autograd.Function):
     """Batched products on contiguous heads. The flash kernel that PyTorch has for the CPU knows no dropout, and its
     backward pass is slow in bfloat16: this is 4x as fast, forward and backward together (benchmarks/results)."""
@@ -238,16 +264,8 @@ class _Attend(torch.autograd.Function):
         saved = ctx.saved_tensors  # once: where layers are computed again, asking is what makes them
         for i, group in enumerate(ctx.groups):
             query, key, value, probabilities, mask = saved[5 * i : 5 * i + 5]
-            grad = split_heads(grad_context, group, ctx.num_heads)
-            grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - ctx.p))
-            if group.valid is not None:
-                rows = group.valid[:, None, :, None].to(grad.dtype)
-                grad.view(group.count, ctx.num_heads, group.length, -1).mul_(rows)
-            used = probabilities if mask is None else probabilities * mask
-            grad_probabilities = torch.bmm(grad, value.transpose(1, 2))
-            if mask is not None:
-                grad_probabilities.mul_(mask)
-            grad_scores = torch._softmax_backward_data(grad_probabilities, probabilities, -1, probabilities.dtype)
+            grad = head_gradients(grad_context, group, ctx.num_heads, ctx.p)
+            used, grad_scores = score_gradients(grad, value, probabilities, mask)
             three = query.new_empty(3, *query.shape)
             torch.bmm(grad_scores, key, out=three[0]).mul_(query.shape[-1] ** -0.5)
             torch.bmm(grad_scores.transpose(1, 2), query, out=three[1])

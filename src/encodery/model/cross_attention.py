@@ -21,8 +21,10 @@ from encodery.model.attention import (
     contiguous_heads,
     gather_back,
     has_varlen_kernel,
+    head_gradients,
     join_heads,
     make_group,
+    score_gradients,
     split_heads,
 )
 from encodery.model.dropout import keep_mask
@@ -145,16 +147,8 @@ class _AttendAcross(torch.autograd.Function):
         saved = ctx.saved_tensors  # once: where layers are computed again, asking is what makes them
         for i, (target, source) in enumerate(ctx.pairs):
             query, key, value, probabilities, mask = saved[5 * i : 5 * i + 5]
-            grad = split_heads(grad_context, target, ctx.num_heads)
-            grad = grad.reshape(-1, *grad.shape[2:]) * (1 / (1 - ctx.p))
-            if target.valid is not None:
-                rows = target.valid[:, None, :, None].to(grad.dtype)
-                grad.view(target.count, ctx.num_heads, target.length, -1).mul_(rows)
-            used = probabilities if mask is None else probabilities * mask
-            grad_probabilities = torch.bmm(grad, value.transpose(1, 2))
-            if mask is not None:
-                grad_probabilities.mul_(mask)
-            grad_scores = torch._softmax_backward_data(grad_probabilities, probabilities, -1, probabilities.dtype)
+            grad = head_gradients(grad_context, target, ctx.num_heads, ctx.p)
+            used, grad_scores = score_gradients(grad, value, probabilities, mask)
             grad_query = torch.bmm(grad_scores, key).mul_(query.shape[-1] ** -0.5)
             of_targets.append(join_heads(grad_query.view(target.count, ctx.num_heads, target.length, -1)))
             two = key.new_empty(2, *key.shape)

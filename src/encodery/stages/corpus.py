@@ -14,6 +14,7 @@ from encodery.config import Config
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of
 from encodery.corpus.launch import finished_tasks, who_runs
+from encodery.corpus.ledger import LEDGER
 from encodery.corpus.phases.groups import groups_of, sources_of
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from encodery.corpus.ledger import Ledger
     from encodery.corpus.phases.cleaning import Cleaning
 
-LEDGER = "ledger.json"
 PACKAGES = (
     "datatrove",
     "fastwarc",

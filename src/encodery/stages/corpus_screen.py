@@ -12,7 +12,6 @@ from encodery.report.page import Table
 from encodery.report.tables import grid
 from encodery.stages.corpus_facts import UNITS, kept, left_behind, reasons, total
 
-LEDGER = "ledger.json"
 LANGUAGES, REASONS = 8, 8
 """Rows of each: with the funnel and the facts of the artifact they fill a screen."""
 

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from encodery.artifact import MANIFEST, verify
 from encodery.config import read_json
+from encodery.corpus.ledger import LEDGER
 from encodery.deploy.bundle import KEY, is_bundle, load_bundle
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.encoder_decoder import DECODER, ENCODER, is_translator
 from encodery.families.folder import check_folder, refuse_links
 from encodery.families.weights import WEIGHTS, WeightFiles
-from encodery.stages.corpus_screen import LEDGER, corpus_screen, read_ledger
+from encodery.stages.corpus_screen import corpus_screen, read_ledger
 from encodery.stages.engine import RUN_FILE
 from encodery.tasks.directions import KEY as DIRECTIONS
 from encodery.tasks.directions import Directions

@@ -1,12 +1,12 @@
 """`[corpus.clean.launch]`: who runs the tasks. It changes nothing in what comes out, so no stage depends on it."""
 
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from encodery.config import Config
+from encodery.cores import usable_cores
 
 
 class LocalLaunch(Config):
@@ -21,9 +21,7 @@ class LocalLaunch(Config):
     @property
     def processes(self) -> int:
         """Tasks at a time."""
-        if self.workers:
-            return self.workers
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or usable_cores()
 
 
 class RayLaunch(Config):

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from encodery.corpus.ledger import Ledger
+from encodery.corpus.ledger import LEDGER, Ledger
 from encodery.corpus.page import Page, Step
 
-LEDGER = "ledger.json"
 SECONDS = "seconds.json"
 
 
