@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import zstandard
 from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.dedup.near import NearConfig
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig
-from encodery.corpus.inputs import CorpusInput
+from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.launch import LocalLaunch, RayLaunch, finished_tasks
 from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.reading.pages import read_pages
 from encodery.corpus.steps.c4 import C4Config
 from encodery.corpus.steps.perplexity import PerplexityConfig
 from encodery.errors import UserError
@@ -286,15 +289,44 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
     assert crawl.result(large) == expected
 
 
-def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(crawl: Crawl, tmp_path: Path) -> None:
-    bad = Crawl(tmp_path / "bad")
-    path = bad.base / "en1.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
+def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(file: InputFile, *others: Any) -> Iterator[Page]:
+        if file.name == "en1.jsonl.gz":
+            raise UserError(f"{file}: Permission denied")
+        return read_pages(file, *others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("encodery.corpus.phases.extract.read_pages", away)
+        with pytest.raises(
+            UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"
+        ):
+            crawl.run(tmp_path)
+    assert crawl.run(tmp_path)["extract"] == 1
+
+
+def test_records_without_the_text_field_end_nothing_unless_it_is_all_of_an_input(
+    crawl: Crawl, tmp_path: Path
+) -> None:
+    """One file of an input may lack it: it may hold something else. It is known when the last task is complete."""
+    odd = Crawl(tmp_path / "odd")
+    (odd.base / "en1.jsonl.gz").write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n' * 3))
     (tmp_path / "work").mkdir()
-    with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
-        bad.run(tmp_path / "work")
-    path.write_bytes((crawl.base / "en1.jsonl.gz").read_bytes())
-    assert bad.run(tmp_path / "work")["extract"] == 1
+    assert odd.run(tmp_path / "work") == PHASES
+    (tmp_path / "into").mkdir()
+    ledger = odd.cleaning(tmp_path / "work").collect(tmp_path / "into").ledger
+    assert ledger.counts["read/field", "documents"] == ledger.counts["damage", "places"] == 3
+    assert ledger.counts["left/read/en", "documents"] == 13 + 16
+    odd.inputs = [odd.inputs[1], CorpusInput(path="en1.jsonl.gz"), CorpusInput(path="en0.jsonl.gz")]
+    for _ in range(2):
+        with pytest.raises(UserError) as refused:
+            odd.run(tmp_path / "other")
+        assert str(refused.value) == (
+            f"corpus.inputs: path = 'en1.jsonl.gz': every record lacks a field; {odd.base}/en1.jsonl.gz:1: no field "
+            "'text'; it has: body, language; set text_field"
+        )
+    assert not (tmp_path / "other" / "filter").exists()
 
 
 def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_path: Path) -> None:

@@ -9,31 +9,44 @@ from encodery.corpus.inputs import CorpusInput, Format, InputFile
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import read_stream
+from encodery.corpus.reading.fields import FieldError, FieldTally
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.web import WEB_READERS
 from encodery.errors import DamageError
 from encodery.files.streams import decompress
 
 
-def read_pages(file: InputFile, entry: CorpusInput, ledger: Ledger) -> Iterator[Page]:
+def read_pages(
+    file: InputFile, entry: CorpusInput, ledger: Ledger, tally: FieldTally | None = None
+) -> Iterator[Page]:
     """The pages of a file in its order: each record, article or document that has text.
 
     What cannot be read is named in `ledger.damage` with its place, and what follows it is read where that is
-    possible. Memory is bounded by the largest record (32 MiB), whatever the file holds.
+    possible; so is a record without the text field. Memory is bounded by the largest record (32 MiB), whatever the
+    file holds.
+
+    Args:
+        tally: counts the records that have the fields which the input names.
 
     Raises:
-        UserError: the file cannot be opened or read, or what the input says of it is wrong (`text_field`, ...).
+        UserError: the file cannot be opened or read.
     """
+    tally = FieldTally() if tally is None else tally
     try:
         with closing(opened_files(file, entry)) as opened:
             for source, stream, chosen in opened:
-                yield from _pages(stream, source, chosen, entry, ledger)
+                yield from _pages(stream, source, chosen, entry, ledger, tally)
     except DamageError as error:  # of an archive
         _note(error, ledger)
 
 
 def _pages(
-    stream: io.BufferedReader, source: str, chosen: Format, entry: CorpusInput, ledger: Ledger
+    stream: io.BufferedReader,
+    source: str,
+    chosen: Format,
+    entry: CorpusInput,
+    ledger: Ledger,
+    tally: FieldTally,
 ) -> Iterator[Page]:
     """The pages of a file or of a member of an archive."""
     try:
@@ -41,15 +54,23 @@ def _pages(
             yield from read(stream, source, entry, ledger)
             return
         documents = read_stream(
-            decompress(stream, source), source, chosen, entry, damaged=lambda error: _note(error, ledger)
+            decompress(stream, source), source, chosen, entry, damaged=lambda error: _note(error, ledger, tally)
         )
         for document in documents:
+            tally.with_text += chosen != "txt"
             place = f"{document.source}:{document.line}"
             yield Page(paragraphs(document.text), place, language=document.language)
     except DamageError as error:
         _note(error, ledger)
 
 
-def _note(error: DamageError, ledger: Ledger) -> None:
+def _note(error: DamageError, ledger: Ledger, tally: FieldTally | None = None) -> None:
+    if isinstance(error, FieldError):
+        if tally and error.is_missing:
+            tally.lacks(error)
+        if error.setting == "language_field":
+            ledger.change(Page("", error.place), "read/language", 1, error.shown)
+            return
+        ledger.drop(Page("", error.place), "read/field", error.shown)
     place, _, reason = str(error).partition(": ")
     ledger.damaged(place, reason)
