@@ -51,8 +51,8 @@ class Ledger:
     """The steps in the order in which they were passed."""
 
     def drop(self, page: "Page", reason: str, shown: str = "") -> None:
-        """Take a whole document out; `reason` is `step/why`. Its text as it is now is what is lost; `shown` is kept for
-        reading in its place, of what has no text."""
+        """Take a whole document out; `reason` is `step/why`. Its text as it is now is what is lost; `shown`, where
+        given, is kept for reading in its place."""
         page.dropped = reason
         breaks = page.text.count("\n")
         self.counts[reason, "documents"] += 1

@@ -329,6 +329,16 @@ def test_records_without_the_text_field_end_nothing_unless_it_is_all_of_an_input
     assert not (tmp_path / "other" / "filter").exists()
 
 
+def test_too_many_languages_end_the_task_that_sees_them(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encodery.corpus.phases.counting.MAX_LANGUAGES", 1)
+    with pytest.raises(
+        UserError, match=r"corpus: more than 1 languages \(de, en, \.\.\.\); corpus\.inputs\.language_field"
+    ):
+        crawl.run(tmp_path, table=TABLE.model_copy(update={"task_bytes": 1 << 30}))
+
+
 def test_a_truncated_file_is_read_to_where_it_ends_and_named(crawl: Crawl, tmp_path: Path) -> None:
     cut = Crawl(tmp_path / "cut")
     path = cut.base / "en1.jsonl.gz"

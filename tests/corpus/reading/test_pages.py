@@ -159,6 +159,19 @@ def test_a_record_that_does_not_say_its_language_is_in_none_that_is_known(tmp_pa
     }
 
 
+def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
+    """Each value would be a folder of its own."""
+    path = tmp_path / "a.jsonl"
+    values = ["de", "zh-Hant", "", " fr", "Deutsch", "../up", "x" * 9999, *map(str, range(7))]
+    path.write_text("".join(json.dumps({"text": "a", "l": value}) + "\n" for value in values))
+    found, ledger = pages_of(path, language_field="l")
+    assert [page.language for page in found] == ["de", "zh-Hant", "", "fr", *[""] * 10]
+    assert ledger.counts["read/language", "changed documents"] == 10
+    assert len(ledger.samples["read/language"]) == 5
+    stated = CorpusInput(path=str(path), language="Deutsch")
+    assert {page.language for page in read_pages(path, stated, Ledger())} == {"Deutsch"}, "the recipe is believed"
+
+
 @pytest.mark.parametrize(
     ("content", "options", "wrong"),
     [

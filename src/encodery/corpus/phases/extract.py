@@ -10,6 +10,7 @@ import numpy as np
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig, alone, paragraph_hashes
 from encodery.corpus.page import Page, Step
 from encodery.corpus.phases import runs
+from encodery.corpus.phases.counting import check_number
 from encodery.corpus.phases.fields import Tallies, save_tallies
 from encodery.corpus.phases.groups import Source
 from encodery.corpus.phases.page_files import PageWriter, batches_of
@@ -40,8 +41,11 @@ class Extract:
         hashes = ParagraphHashes(into, self.paragraphs) if self.paragraphs else None
         number = 0
         tallies: Tallies = {}
+        languages: set[str] = set()
         with PageWriter(into / PAGES) as writer:
             for batch in batches_of(self._read(self.groups[task], account, tallies)):
+                languages.update(page.language for page in batch)
+                check_number(languages)
                 account.ledger.passed(READ, batch)
                 for page in batch:
                     account.ledger.observe(f"{READ}/characters", len(page.text), page)

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from encodery.corpus.archives import opened_files
 from encodery.corpus.inputs import CorpusInput, Format, InputFile
+from encodery.corpus.languages import is_language_code
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import read_stream
@@ -58,10 +59,21 @@ def _pages(
         )
         for document in documents:
             tally.with_text += chosen != "txt"
-            place = f"{document.source}:{document.line}"
-            yield Page(paragraphs(document.text), place, language=document.language)
+            page = Page(paragraphs(document.text), f"{document.source}:{document.line}", language=document.language)
+            if entry.language_field:
+                _believe(page, ledger)
+            yield page
     except DamageError as error:
         _note(error, ledger)
+
+
+def _believe(page: Page, ledger: Ledger) -> None:
+    """Keep the language that a record states if it is one. Anything else would be a folder and a file of its own, and
+    no value is too odd for a field of a crawl."""
+    page.language = page.language.strip()
+    if page.language and not is_language_code(page.language):
+        ledger.change(page, "read/language", 1, page.language)
+        page.language = ""
 
 
 def _note(error: DamageError, ledger: Ledger, tally: FieldTally | None = None) -> None:
