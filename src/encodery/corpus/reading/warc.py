@@ -13,7 +13,8 @@ from encodery.corpus.reading.members import pieces
 
 MAX_RECORD_BYTES = 32 << 20
 MAX_HEADER_BYTES = 1 << 16
-_HEADER_END = re.compile(rb"\n\r?\n")
+_HEADER_END = re.compile(rb"\n(?:\r?\n|(?P<next>WARC/1\.))")
+"""An empty line; the next record, if there is none."""
 _END = re.compile(rb"\r?\n\r?\n|(?:\r?\n)?(?:WARC/|\Z)")
 """What may follow a record: two ends of line, and, as some writers have it, the next header or nothing."""
 _END_BYTES = 7
@@ -76,17 +77,16 @@ def _skip_blank(flow: Flow) -> bool:
 def _record(flow: Flow, place: str) -> Record:
     """The record that begins here, and go behind it; if it is broken, stay."""
     header_bytes = _header_bytes(flow)
-    header = fields(flow.data[flow.at : flow.at + header_bytes].decode("utf-8", "replace"))
+    head = flow.peek(header_bytes)
+    header = fields(head.decode("utf-8", "replace"))
     length = header.get("content-length", "")
     if not re.fullmatch("[0-9]{1,18}", length):
         raise _BrokenRecordError(f"a record that does not say how long it is (Content-Length: {length!r:.40})")
     if (content_bytes := int(length)) > MAX_RECORD_BYTES:
         raise _BrokenRecordError(f"a record of {content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
-    if b"\r" not in flow.data[flow.at : flow.at + header_bytes]:
-        size = _converted_size(flow, header_bytes)
-    else:
-        size = _size(flow, header_bytes, content_bytes)
-    record = Record(place, header, flow.data[flow.at : flow.at + size], header_bytes)
+    is_converted = b"\r" not in head
+    size = _converted_size(flow, header_bytes) if is_converted else _size(flow, header_bytes, content_bytes)
+    record = Record(place, header, flow.peek(size), header_bytes)
     flow.at += size
     return record
 
@@ -105,13 +105,10 @@ def _size(flow: Flow, header_bytes: int, content_bytes: int) -> int:
 def _converted_size(flow: Flow, header_bytes: int) -> int:
     """How long a record is whose ends of line someone has converted, so that its length no longer holds: up to the
     next header."""
-    while (end := flow.data.find(_NEXT, flow.at + header_bytes - 1)) < 0:
-        if len(flow.data) - flow.at > MAX_RECORD_BYTES:
-            raise _BrokenRecordError(f"a record of more than {MAX_RECORD_BYTES:,} bytes")
-        if not flow.more():
-            end = len(flow.data)
-            break
-    return end - flow.at
+    size = flow.find(_NEXT, header_bytes - 1, MAX_RECORD_BYTES + len(_NEXT))
+    if size < 0 and (size := len(flow.data) - flow.at) > MAX_RECORD_BYTES:
+        raise _BrokenRecordError(f"a record of more than {MAX_RECORD_BYTES:,} bytes")
+    return size
 
 
 def _header_bytes(flow: Flow) -> int:
@@ -120,11 +117,14 @@ def _header_bytes(flow: Flow) -> int:
     if not flow.data.startswith(b"WARC/", flow.at):
         if flow.data.startswith(b"filedesc", flow.at):
             raise _BrokenRecordError("ARC, older than WARC, is not read; convert it: warcio recompress FILE NEW")
-        raise _BrokenRecordError(f"no record begins here: {flow.data[flow.at : flow.at + 20]!r}")
-    while (end := _HEADER_END.search(flow.data, flow.at, flow.at + MAX_HEADER_BYTES)) is None:
-        if len(flow.data) - flow.at >= MAX_HEADER_BYTES or not flow.more():
+        raise _BrokenRecordError(f"no record begins here: {flow.peek(20)!r}")
+    searched = 0
+    while (end := _HEADER_END.search(flow.data, flow.at + searched, flow.at + MAX_HEADER_BYTES)) is None:
+        unused = len(flow.data) - flow.at
+        if unused >= MAX_HEADER_BYTES or not flow.more():
             raise _BrokenRecordError("a header without an end")
-    if flow.data.find(_NEXT, flow.at, end.start()) >= 0:
+        searched = max(unused - len(_NEXT) + 1, 0)
+    if end["next"]:
         raise _BrokenRecordError("a header without an end")
     return end.end() - flow.at
 
