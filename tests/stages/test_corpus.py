@@ -158,9 +158,11 @@ def test_a_new_file_makes_it_stale(recipe: Path) -> None:
 
 
 def test_stopped_it_continues(recipe: Path) -> None:
-    path = recipe.parent / "crawl" / "en1.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
-    with pytest.raises(UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"):
+    for path in (recipe.parent / "crawl").glob("*.gz"):
+        path.write_bytes(gzip.compress(b'{"body": "no text", "language": "en"}\n'))
+    with pytest.raises(
+        UserError, match=r"every record lacks a field; crawl/en0\.jsonl\.gz:1: no field 'text'; it has: b"
+    ):
         build(recipe)
     assert states(recipe)["corpus"] == "continue"
     (recipe.parent / "crawl" / "en2.jsonl.gz").unlink()
@@ -197,7 +199,7 @@ def test_it_says_what_took_the_last_document(recipe: Path) -> None:
         build(recipe, "corpus.clean.gopher={min_words=1000000}")
     said = str(refused.value)
     assert re.search("crawl/de.txt: gopher/short took [0-9]+ documents, ", said)
-    assert f"{damaged}" in said
+    assert re.search(r"crawl/de\.txt\S* is damaged", said)
     assert "UTF-8" in said
 
 

@@ -74,7 +74,7 @@ def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
     if states.get(CORPUS, "fresh") == "fresh" or corpus is None or corpus.clean is None:
         return None
     groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
-    sizes = [size_of(file) for group in groups for file, _ in group]
+    sizes = [size_of(source.file) for group in groups for source in group]
     return (
         f"corpus: {len(sizes):,} files, {human_bytes(sum(sizes))}, {len(groups):,} tasks; "
         f"{who_runs(corpus.clean.launch)}"

@@ -195,7 +195,7 @@ def test_a_field_that_no_record_has_is_a_wrong_setting(
     path = tmp_path / "a.jsonl"
     path.write_text(content)
     tally = FieldTally()
-    list(read_pages(path, CorpusInput(path="a.jsonl", **options), Ledger(), tally))
+    list(read_pages(path, CorpusInput(path="a.jsonl", **options), Ledger(), tally=tally))
     assert tally.wrong() == (wrong and f"{path}{wrong}")
     whole = FieldTally()
     whole.add(tally)

@@ -64,8 +64,9 @@ class Extract:
         account.save(into)
 
     def _read(self, sources: Sequence[Source], account: Account, tallies: Tallies) -> Iterator[Page]:
-        for file, entry in sources:
-            pages = read_pages(file, entry, account.ledger, tallies.setdefault(entry.path, FieldTally()))
+        for file, entry, name in sources:
+            tally = tallies.setdefault(entry.path, FieldTally())
+            pages = read_pages(file, entry, account.ledger, tally=tally, name=name)
             while True:
                 with account.timed(READ):
                     page = next(pages, None)

@@ -18,7 +18,7 @@ from encodery.files.streams import decompress
 
 
 def read_pages(
-    file: InputFile, entry: CorpusInput, ledger: Ledger, tally: FieldTally | None = None
+    file: InputFile, entry: CorpusInput, ledger: Ledger, *, tally: FieldTally | None = None, name: str = ""
 ) -> Iterator[Page]:
     """The pages of a file in its order: each record, article or document that has text.
 
@@ -28,13 +28,14 @@ def read_pages(
 
     Args:
         tally: counts the records that have the fields which the input names.
+        name: what the file is called in `Page.source`, in the ledger and in messages; its path if not given.
 
     Raises:
         UserError: the file cannot be opened or read.
     """
     tally = FieldTally() if tally is None else tally
     try:
-        with closing(opened_files(file, entry)) as opened:
+        with closing(opened_files(file, entry, name)) as opened:
             for source, stream, chosen in opened:
                 yield from _pages(stream, source, chosen, entry, ledger, tally)
     except DamageError as error:  # of an archive
