@@ -67,10 +67,9 @@ def test_the_first_of_several_answers_is_learned() -> None:
     assert targets_of(task.encode(asked("a happy river", "river", "happy"))) == [(6, 6)]
 
 
-@pytest.mark.parametrize("answers", [None, {"text": [], "answer_start": []}])
-def test_without_an_answer_every_window_points_at_its_first_token(answers: Any) -> None:
+def test_without_an_answer_every_window_points_at_its_first_token() -> None:
     task = make_task(make_tokenizer())
-    record = {"question": "farmer", "context": "river " * 31, "answers": answers}
+    record = {"question": "farmer", "context": "river " * 31, "answers": {"text": [], "answer_start": []}}
     encoded = task.encode(read_question("x:1", record, QuestionFields()))
     assert targets_of(encoded) == [(0, 0)] * len(encoded.windows)
     assert len(encoded.windows) > 1

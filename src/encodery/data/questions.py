@@ -47,11 +47,11 @@ class QuestionExample:
 
 
 def read_question(source: str, record: Record, fields: QuestionFields) -> QuestionExample:
-    """A labelled record: a row of SQuAD. `answers` that are null or hold no text are "no answer".
+    """A labelled record: a row of SQuAD. `answers` with empty lists are "no answer".
 
     Raises:
-        UserError: a column is missing, a text is blank, or an answer is not in the context where it says; begins
-            with `source`.
+        UserError: a column is missing, a text is blank, `answers` are null (which says neither), or an answer is not
+            in the context where it says; begins with `source`.
     """
     context = columns.text(source, record, "context", fields.context)
     stated = columns.column(source, record, "answers", fields.answers)
@@ -82,7 +82,10 @@ def _id(value: Any) -> str | None:
 
 def _answers(source: str, stated: Any, context: str, name: str) -> tuple[Answer, ...]:
     if stated is None:
-        return ()
+        raise UserError(
+            f"{source}: {name} is null: neither an answer nor that there is none; a question without answer has "
+            '{"text": [], "answer_start": []}; give the answer or remove the record (encodery validate finds all)'
+        )
     texts, starts = (stated.get(key) for key in ("text", "answer_start")) if isinstance(stated, dict) else (0, 0)
     if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
         raise UserError(f"{source}: {name} = {stated!r:.80}; {_FORM}, with as many offsets as texts")

@@ -25,7 +25,7 @@ RECORDS = [
      "title": "Ada"},
     {"id": "2", "question": "When?", "context": CONTEXT, "answers": {"text": [], "answer_start": []}, "title": "Ada",
      "is_impossible": True, "plausible_answers": {"text": ["London"], "answer_start": [16]}},
-    {"id": "3", "question": "Why?", "context": CONTEXT, "answers": {"text": [], "answer_start": []}, "title": "Ada"},
+    {"id": "3", "question": "Why?", "context": CONTEXT, "answers": None, "title": "Ada"},
 ]  # fmt: skip
 
 

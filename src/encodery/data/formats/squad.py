@@ -44,16 +44,17 @@ def question_form(source: str, record: Record) -> Record:
     return {key: answers_form(source, key, value) if key in _ANSWER_KEYS else value for key, value in record.items()}
 
 
-def answers_form(source: str, key: str, answers: Any) -> dict[str, list[Any]]:
-    """Answers as `{"text": [...], "answer_start": [...]}`: from a list of answers, from columns, from `null`.
+def answers_form(source: str, key: str, answers: Any) -> dict[str, list[Any]] | None:
+    """Answers as `{"text": [...], "answer_start": [...]}`: from a list of answers or from columns.
 
-    What else is said of answers is kept as a column of its own. A question without an answer has empty lists.
+    What else is said of answers is kept as a column of its own. A question without an answer has empty lists; `null`
+    says neither and stays what it is.
 
     Raises:
         UserError: none of these forms, or columns of different lengths.
     """
     if answers is None:
-        return {"text": [], "answer_start": []}
+        return None
     if isinstance(answers, dict) and isinstance(answers.get("text"), str):
         answers = [answers]
     if isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers):
