@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.finding import Finding
-from encodery.data.validation.rows import Columns
 from encodery.data.validation.survey import Options
 from encodery.data.validation.validating import Split, validate
 from tests.data.validation.records import Record, of
