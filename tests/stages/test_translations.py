@@ -336,19 +336,15 @@ def test_pairs_are_checked_by_what_the_model_translates(project: Path, encodery:
     (project / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     code, out, _ = encodery("validate", "test=in.jsonl", "--model", str(model))
     assert code == 1
-    said = re.findall(r"in.jsonl:(\d): (.*)", " ".join(out.split()).replace("in.jsonl", "\nin.jsonl"))
-    assert [(line, found.split(" | ")[0]) for line, found in said] == [
-        ("2", "error[P002]: target_language = 'fr' is not one of the model's languages (de, en)"),
-        (
-            "3",
-            "error[P001]: source_language and target_language missing, and several directions are learned: en-de, de-en",
-        ),
-        ("4", "note[T006]: 97 tokens where 24 are read at once: it is translated in pieces"),
-        (
-            "4",
-            "warning[P006]: text and translation have 170 and 11 characters, 15 times as many in one as in the other, 'zwei Katze.'",
-        ),
+    assert re.findall(r"in.jsonl:(\d): \w+\[(\w+)\]", out) == [
+        ("2", "P002"),
+        ("3", "P001"),
+        ("4", "P006"),
+        ("4", "T006"),
     ]
+    assert "target_language = 'fr' is not one of the model's languages (de, en)" in out
+    assert "source_language and target_language missing, and several directions are learned: en-de, de-en" in out
+    assert "98 tokens where 24 are read at once: it is translated in pieces" in out
 
 
 def test_a_recipe_is_checked_by_what_its_model_knows(project: Path, encodery: Encodery) -> None:

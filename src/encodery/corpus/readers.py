@@ -101,7 +101,8 @@ def read_stream(
             raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
         yield from _split_at_blank_lines(lines, source, entry.language or "")
         return
-    wanted = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    fields = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    wanted = dict.fromkeys(name for field in fields for name in (field, field.partition(".")[0]))
     known = record_format(chosen)
     assert known is not None
     records = read_records(
@@ -129,11 +130,14 @@ def read_stream(
 
 
 def _string(record: Mapping[str, Any], field: str, setting: str, place: str) -> str:
-    """A field of a record: one that is not there is a wrong setting, one without text a broken record."""
-    if field not in record:
-        keys = ", ".join(record) or "nothing"
-        raise UserError(f"{place}: no field {field!r}; it has: {keys:.200}; set {setting}")
-    value = record[field]
+    """A field of a record, its own or, by its dots, one of its tables: one that is not there is a wrong setting, one
+    without text a broken record."""
+    value: Any = record
+    for name in [field] if field in record else field.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            keys = ", ".join(record) or "nothing"
+            raise UserError(f"{place}: no field {field!r}; it has: {keys:.200}; set {setting}")
+        value = value[name]
     if not isinstance(value, str):
         found = "null" if value is None else f"{type(value).__name__} {value!r}"
         raise DamageError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")

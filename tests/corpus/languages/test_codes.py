@@ -2,7 +2,7 @@
 
 import pytest
 
-from encodery.corpus.languages import language_code
+from encodery.corpus.languages import is_language_code, language_code
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,11 @@ def test_a_language_has_one_code(code: str, ours: str) -> None:
 @pytest.mark.parametrize("code", ["en", "zho", "nob", "als", "xyz", "mo", "jw"])
 def test_a_code_of_ours_stays(code: str) -> None:
     assert language_code(language_code(code)) == language_code(code)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("en", True), ("deu", True), ("pt-BR", True), ("EN", True), ("text", False), ("english", False), ("", False)],
+)
+def test_what_is_a_code(name: str, known: bool) -> None:
+    assert is_language_code(name) is known
