@@ -240,7 +240,7 @@ def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     if left := sum(not item.lessons for item in encoded):
         longest = reading.max_seqlen
         return (
-            f"{left} of {len(encoded)} training texts are left out: longer than task.max_seqlen = {longest} on a side, "
+            f"{left} of {len(encoded)} training texts left out: longer than task.max_seqlen = {longest} on a side, "
             "or of several lines; encodery validate names them"
         )
     if cut := sum(item.truncated for item in encoded):
