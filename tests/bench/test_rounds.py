@@ -2,7 +2,7 @@
 
 import pytest
 
-from encodery.bench.rounds import Block, Outcome, Plan, Round, alternate, select, steps_per_block
+from encodery.bench.rounds import Block, Outcome, Plan, Round, alternate, seconds_per_step, select
 
 
 class Pretender:
@@ -81,7 +81,18 @@ def test_a_round_is_as_disturbed_as_its_worse_half(others: float, quiet: bool) -
 
 @pytest.mark.parametrize(("step_seconds", "steps"), [(0.01, 400), (1.3, 3), (2.1, 2), (9.7, 1)])
 def test_blocks_last_about_as_long_as_planned(step_seconds: float, steps: int) -> None:
-    assert steps_per_block(Pretender("o", [], step_seconds), block_seconds=4.0) == steps
+    ours, peer = Pretender("o", [], step_seconds), Pretender("p", [], 0.5)
+    outcome = alternate(ours, peer, Plan(rounds=1, repeats=0, block_seconds=4.0))
+    assert (outcome.ours_steps, outcome.peer_steps) == (steps, 8)
+
+
+def test_the_slower_engine_has_its_least_steps_and_the_other_as_long() -> None:
+    ours, peer = Pretender("o", [], 0.7), Pretender("p", [], 4.3)
+    plan = Plan(rounds=1, repeats=0, block_seconds=4.0, least_steps=3)
+    outcome = alternate(ours, peer, plan)
+    assert (outcome.ours_steps, outcome.peer_steps) == (18, 3)  # 12.9 s
+    quick = alternate(ours, Pretender("p", [], 0.1), plan)
+    assert (quick.ours_steps, quick.peer_steps) == (6, 40)  # 4 s
 
 
 class Hoarder:
@@ -97,4 +108,4 @@ class Hoarder:
 
 
 def test_steps_that_live_on_the_work_of_another_do_not_deceive() -> None:
-    assert steps_per_block(Hoarder(), block_seconds=4.0) == pytest.approx(400, rel=0.1)
+    assert 4.0 / seconds_per_step(Hoarder(), block_seconds=4.0) == pytest.approx(400, rel=0.1)

@@ -49,6 +49,9 @@ def test_inspect_shows_runs_and_models(done: Path, encodery: Command) -> None:
     assert "BertForPreTraining" in out
     assert "model_type" in out
     assert "nothing known here" in refused(encodery, "inspect", "text")
+    (done / "begun").mkdir()
+    (done / "begun" / "run.json").write_text("{}")
+    assert "a run of which no stage is done yet" in refused(encodery, "inspect", "begun")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])

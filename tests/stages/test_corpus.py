@@ -145,7 +145,7 @@ def test_the_plan_says_what_would_be_read(recipe: Path) -> None:
     stages = stages_of(begun)
     size = sum(path.stat().st_size for path in (recipe.parent / "crawl").iterdir())
     assert planned_corpus(begun, plan(begun, stages)) == (
-        f"corpus: 4 files, {human_bytes(size)}, 4 tasks; 1 at a time on this machine"
+        f"corpus: files 4 ({human_bytes(size)}), tasks 4; 1 at a time on this machine"
     )
     build(recipe, last="corpus")
     assert planned_corpus(begun, plan(begun, stages)) is None
@@ -196,7 +196,7 @@ def test_it_says_what_took_the_last_document(recipe: Path) -> None:
     with pytest.raises(UserError) as refused:
         build(recipe, "corpus.clean.gopher={min_words=1000000}")
     said = str(refused.value)
-    assert re.search("crawl/de.txt: gopher/short took [0-9]+ documents, ", said)
+    assert re.search("crawl/de.txt: gopher/short took [0-9]+, ", said)
     assert f"{damaged}" in said
     assert "UTF-8" in said
 

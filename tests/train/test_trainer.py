@@ -1,17 +1,14 @@
 """The one loop: what a step does, what a checkpoint brings back, and what happens when numbers go wrong."""
 
-import json
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from encodery.batch import Batch, LossOutput, Sequence, pack
@@ -198,36 +195,6 @@ def test_too_many_in_a_row_stop_the_run_and_keep_the_batch(tmp_path: Path, monke
     kept = load_file(path)
     assert torch.equal(kept["input_ids"], batches(3).input_ids)
     assert torch.equal(kept["sequence_labels"], batches(3).sequence_labels)  # type: ignore[arg-type]
-
-
-def test_the_kept_batch_says_what_is_no_tensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the file alone the same batch can be made again."""
-    given = replace(batches(0), causal=True, objective="clm")
-    trainer = make(tmp_path, max_skipped_steps=0)
-    trainer.batches = lambda step: given
-    monkeypatch.setattr(trainer.loss, "loss", poisoned(0))
-    with pytest.raises(UserError, match="the batch is in"):
-        trainer.fit()
-    with safe_open(tmp_path / "replay-step-00000001.safetensors", "pt") as file:
-        said = file.metadata()
-        kept: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    assert (said.pop("seed"), said.pop("step")) == (str(trainer.seed), "0")
-    again = Batch(**kept, **{name: json.loads(value) for name, value in said.items()})
-    assert (again.causal, again.objective, again.max_seqlen) == (True, "clm", given.max_seqlen)
-    for name, value in vars(given).items():
-        other = getattr(again, name)
-        assert torch.equal(other, value) if isinstance(value, torch.Tensor) else other == value, name
-
-
-def test_the_kept_batch_holds_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make(tmp_path, max_skipped_steps=0)
-    trainer.batches = lambda step: replace(batches(0), source=batches(1))
-    monkeypatch.setattr(trainer.loss, "loss", poisoned(0))
-    with pytest.raises(UserError, match="the batch is in"):
-        trainer.fit()
-    kept = load_file(tmp_path / "replay-step-00000001.safetensors")
-    assert torch.equal(kept["input_ids"], batches(0).input_ids)
-    assert torch.equal(kept["source.input_ids"], batches(1).input_ids)
 
 
 def test_a_stop_request_saves_and_the_same_call_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,10 @@ class Plan:
     repeats: int
     """Rounds that may be played on top, for those that were disturbed."""
     block_seconds: float
-    """Time of one block; an engine whose step takes longer does one step."""
+    """Time of one block, of either engine."""
+    least_steps: int = 0
+    """Steps at least in a block of the slower engine; blocks of both last longer for that. A first step after a pause
+    finds cold caches, so that one step alone is no pace."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def alternate(ours: Engine, peer: Engine, plan: Plan) -> Outcome:
 
     Who goes first changes from round to round, so that a machine that grows slower favours neither.
     """
-    steps = [steps_per_block(engine, plan.block_seconds) for engine in (ours, peer)]
+    step_seconds = [seconds_per_step(engine, plan.block_seconds) for engine in (ours, peer)]
+    block_seconds = max(plan.block_seconds, plan.least_steps * max(step_seconds))
+    steps = [max(1, round(block_seconds / seconds)) for seconds in step_seconds]
     played: list[Round] = []
     while sum(r.is_quiet for r in played) < plan.rounds and len(played) < plan.rounds + plan.repeats:
         if len(played) % 2 == 0:
@@ -111,8 +116,8 @@ def select(played: Sequence[Round], wanted: int) -> tuple[Round, ...]:
     return tuple(sorted(played, key=lambda r: r.others_cores)[:wanted])
 
 
-def steps_per_block(engine: Engine, block_seconds: float) -> int:
-    """How many steps make a block. The first step, which pays for what happens once, is not counted.
+def seconds_per_step(engine: Engine, block_seconds: float) -> float:
+    """The pace of an engine. The first step, which pays for what happens once, is not counted.
 
     Trials grow until they last a quarter of a block: single steps may be much cheaper than their fellows, where one
     prepares for many.
@@ -121,4 +126,4 @@ def steps_per_block(engine: Engine, block_seconds: float) -> int:
     steps = 1
     while (block := engine.run(steps)).seconds < block_seconds / 4:
         steps *= 2
-    return max(1, round(block_seconds * steps / block.seconds))
+    return block.seconds / steps

@@ -16,7 +16,7 @@ from encodery.bench.rounds import Block, Outcome, Plan, alternate
 from encodery.bench.text import Text, padding_ratio, write_workload
 from encodery.errors import UserError
 
-FULL = Plan(rounds=7, repeats=7, block_seconds=4.0)
+FULL = Plan(rounds=7, repeats=7, block_seconds=4.0, least_steps=3)
 QUICK = Plan(rounds=3, repeats=2, block_seconds=2.0)
 _FILE_WIDTH = 110
 

@@ -76,7 +76,7 @@ def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
     groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
     sizes = [size_of(file) for group in groups for file, _ in group]
     return (
-        f"corpus: {len(sizes):,} files, {human_bytes(sum(sizes))}, {len(groups):,} tasks; "
+        f"corpus: files {len(sizes):,} ({human_bytes(sum(sizes))}), tasks {len(groups):,}; "
         f"{who_runs(corpus.clean.launch)}"
     )
 
@@ -102,7 +102,7 @@ def _nothing_left(corpus: CorpusTable, ledger: "Ledger", work: Path) -> UserErro
 
     lost = sorted(reasons(ledger), key=lambda reason: -reason.units.get("documents", 0))
     taken = ((reason.name, reason.units.get("documents", 0)) for reason in lost[:3])
-    parts = [f"{name} took {number:,} documents" for name, number in taken if number]
+    parts = [f"{name} took {number:,}" for name, number in taken if number]
     parts += [f"{place} is damaged: {what:.200}" for place, what in ledger.damage[:1]]
     return UserError(
         f"corpus: no document is left of {', '.join(entry.path for entry in corpus.inputs):.80}: "

@@ -58,8 +58,11 @@ def describe(path: Path) -> Group:
         parts.append(("model", _model(path, tokenizer)))
     if tokenizer:
         parts.append(("tokenizer", _tokenizer(tokenizer)))
-    if (path / RUN_FILE).is_file():
+    is_run = (path / RUN_FILE).is_file()
+    if is_run:
         parts += [(str(stage.parent.relative_to(path)), _artifact(stage.parent)) for stage in _stages(path)]
+    if not parts and is_run:
+        raise UserError(f"{path}: a run of which no stage is done yet; encodery run RECIPE goes on with it")
     if not parts:
         raise UserError(f"{path}: nothing known here; a run, an artifact ({MANIFEST}) or a model folder is needed")
     return Group(*(_table(title, facts) for title, facts in parts))

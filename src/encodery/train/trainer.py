@@ -5,7 +5,6 @@ Everything that a step depends on is a function of (seed, step) or in the checkp
 same bits (on the same machine and number of threads).
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from safetensors.torch import save_file
 from torch import Tensor
 
 from encodery.batch import Batch
@@ -42,6 +40,7 @@ from encodery.train.loss import Loss, Prepares, Sums
 from encodery.train.optim import build_optimizer, clip_gradients, learning_rate
 from encodery.train.parallel import parallelize
 from encodery.train.progress import Progress, format_duration, peak_memory_bytes
+from encodery.train.replay import keep_batch
 from encodery.train.selection import choose
 from encodery.train.shares import pieces_of
 from encodery.train.signals import stop_signals
@@ -219,14 +218,8 @@ class Trainer:
         if in_a_row <= self.config.max_skipped_steps:
             return
         path = self.folder / f"replay-step-{step:08d}.safetensors"
-        held = dict(vars(batch))
-        source = held.pop("source")
-        held |= {} if source is None else {f"source.{name}": value for name, value in vars(source).items()}
-        tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
-        given = {name: value for name, value in held.items() if value is not None and name not in tensors}
-        others = {name: json.dumps(value) for name, value in given.items()}
         if self.ranks.is_first:
-            save_file(tensors, path, metadata={"seed": str(self.seed), "step": str(step - 1), **others})
+            keep_batch(batch, path, self.seed, step - 1)
         raise UserError(
             f"step {step}: loss or gradient not finite {in_a_row} times in a row (max_skipped_steps = "
             f"{self.config.max_skipped_steps}); the batch is in {path}; lower optimizer.lr = "
