@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from encodery.data.examples import read_records
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.printing import json_line
-from encodery.data.validation.rows import Columns
 from encodery.data.validation.survey import Options, Survey
 from encodery.data.validation.validating import Split, findings_of, judged_rows, survey_of
 
@@ -127,6 +128,19 @@ def data_sets(data: Path) -> Iterator[tuple[str, list[Split], Options]]:
             Options(),
         )
     yield from _questions(data / "qa")
+    yield from _translations(data / "parallel")
+
+
+def _translations(data: Path) -> Iterator[tuple[str, list[Split], Options]]:
+    parts = {"train": "train", "dev": "val", "test": "test_2016_flickr", "test17": "test_2017_flickr"}
+    for language in ("de", "fr"):
+        files = {name: data / f"multi30k/{part}.{{en,{language}}}.gz" for name, part in parts.items()}
+        splits = [Split(name, partial(read_records, path)) for name, path in files.items()]
+        yield f"multi30k-en-{language}", splits, Options()
+    for folder in sorted((data / "mafand").iterdir()):
+        if folder.is_dir():
+            usual = {"train": "train", "dev": "dev", "test": "test"}
+            yield f"mafand-{folder.name}", named(folder, "{}.json.gz", lines, **usual), Options()
 
 
 def _questions(data: Path) -> Iterator[tuple[str, list[Split], Options]]:

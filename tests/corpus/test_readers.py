@@ -119,6 +119,20 @@ def test_another_field_holds_the_text(tmp_path: Path) -> None:
     assert texts(tmp_path, text_field="body") == ["the body"]
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_field_within_tables_holds_the_text(tmp_path: Path, suffix: str) -> None:
+    rows = [{"sides": {"en": "a dog", "de": {"at": "ein Hund"}}, "a.b": "whole"}]
+    if suffix == "jsonl":
+        (tmp_path / "a.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = [texts(tmp_path, text_field=field) for field in ("sides.en", "sides.de.at", "a.b")]
+    assert found == [["a dog"], ["ein Hund"], ["whole"]]
+    for field in ("sides.fr", "sides.en.x"):
+        with pytest.raises(UserError, match=f"1: no field '{field}'; it has: sides"):
+            texts(tmp_path, text_field=field)
+
+
 def test_a_format_that_the_name_does_not_tell(tmp_path: Path) -> None:
     (tmp_path / "c4.json.gz").write_bytes(gzip.compress(b'{"text": "crawled"}\n'))
     (tmp_path / "README").write_text("read me")

@@ -97,7 +97,7 @@ def test_words_with_tags(tmp_path: Path) -> None:
         (
             "nre",
             "--task nre: one of classification, ner, qa, text-classification, token-classification, "
-            "question-answering, multiple-choice is allowed",
+            "question-answering, multiple-choice, translation is allowed",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_labels_at_places_of_the_text_are_refused(tmp_path: Path, shouting: Shou
         "these are in its translation; translate the texts to predict for (encodery predict), or label data in the "
         "language"
     )
-    assert not (tmp_path / "out/train.de.jsonl").exists()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,24 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path, shouting: Shouting) -> Non
     translated(tmp_path, [{"text": "a"}])
     with pytest.raises(UserError, match=r"train\.de\.jsonl: is there already; remove it, or name another file"):
         translated(tmp_path, [{"text": "b"}])
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("en", "xx", "--from en --into xx: target_language = 'xx' is not one of the model's languages ("),
+        ("xx", "de", "--from xx --into de: source_language = 'xx' is not one of the model's languages ("),
+        ("en", "en", "--from en --into en: the direction en-en was not trained; this model translates en-de"),
+    ],
+)
+def test_the_direction_must_be_trained(
+    tmp_path: Path, shouting: Shouting, source: str, target: str, message: str
+) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(UserError) as error:
+        translate_train(Path("m"), tmp_path / "train.jsonl", tmp_path / "out.jsonl", source, target, (), QUIET)
+    assert str(error.value).startswith(message)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.jsonl"]
 
 
 def test_the_model_must_translate(tmp_path: Path, shouting: Shouting) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,37 @@ def test_a_record_that_cannot_be_translated(
     code, _, error = encodery("predict", str(model), "--file", "in.jsonl")
     assert code == 2
     assert message in " ".join(error.split())
+
+
+def test_pairs_are_checked_by_what_the_model_translates(project: Path, encodery: Encodery, model: Path) -> None:
+    records = [
+        {"text": "red dog.", "translation": "rot Hund.", "target_language": "de"},
+        {"text": "red cat.", "translation": "chat rouge.", "target_language": "fr"},
+        {"text": "red dog runs.", "translation": "rot Hund läuft."},
+        {"text": "two cat. " * 18 + "two", "translation": "zwei Katze.", "source_language": "en"},
+    ]
+    (project / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    code, out, _ = encodery("validate", "test=in.jsonl", "--model", str(model))
+    assert code == 1
+    assert re.findall(r"in.jsonl:(\d): \w+\[(\w+)\]", out) == [
+        ("2", "P002"),
+        ("3", "P001"),
+        ("4", "P006"),
+        ("4", "T006"),
+    ]
+    assert "target_language = 'fr' is not one of the model's languages (de, en)" in out
+    assert "source_language and target_language missing, and several directions are learned: en-de, de-en" in out
+    assert " tokens where 24 are read at once: it is translated in pieces" in out
+
+
+def test_a_recipe_is_checked_by_what_its_model_knows(project: Path, encodery: Encodery) -> None:
+    code, out, _ = encodery("validate", "words.toml")
+    assert "[P0" not in out
+    record = {"text": "red", "translation": "rouge", "source_language": "en", "target_language": "fr"}
+    (project / "test.jsonl").write_text(json.dumps(record) + "\n")
+    code, out, _ = encodery("validate", "words.toml")
+    assert code == 1
+    assert "test.jsonl:1: error[P002]: target_language = 'fr' is not one of the model's languages (de, en)" in out
 
 
 def test_a_model_without_decoder_says_what_translates(project: Path, encodery: Encodery) -> None:

@@ -1,6 +1,7 @@
 """`encodery validate` as a person runs it: recipes and files, exit codes, JSON, corrected copies."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 import pytest
 
 from encodery.errors import UserError
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder, save_folder
 from encodery.stages.validation import data_sets, named_files, run_validation
+from tests.tasks.conftest import make_model, make_tokenizer
 
 Command = Callable[..., tuple[int, str, str]]
 GOOD = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(20)]
@@ -146,6 +150,82 @@ def test_copies_with_one_name(files: Path, encodery: Command) -> None:
     assert code == 2
     assert err == "encodery: out/train.fixed.jsonl: train.jsonl and another file would both go there; rename one\n"
     assert not (files / "out").exists()
+
+
+def test_aligned_files(files: Path, encodery: Command) -> None:
+    (files / "train.en").write_text("a dog\na cat\n\na dog\n")
+    (files / "train.de").write_text("ein Hund\neine Katze\nleer\nein Hund\n")
+    (files / "dev.en").write_text("a cat\n")
+    (files / "dev.fr").write_text("un chat\n")
+    code, out, err = encodery("validate", "train.{en,de}", "dev.{en,fr}")
+    assert (code, err) == (1, "")
+    assert "train.en:3: error[R003]: text is empty\n" in out
+    assert "train.en:4: warning[D001]: the same text and translation as train.en:1\n" in out
+    assert "dev.en:1: error[P004]: the direction en-fr is not learned; these are: en-de\n" in out
+    assert "2 errors, 1 warning, 0 notes in 5 records (train 4, dev 1)\n" in out
+    code, out, _ = encodery("validate", "train.{en,de}", "back=train.{de,en}", "--fix")
+    assert out.startswith(
+        "train.en:3: fixed[R003]: left out: text is empty\n"
+        "train.en:4: fixed[D001]: left out: the same text and translation are there before\n"
+        "train.en-de.fixed.jsonl: 2 records written\n"
+    )
+    english = '"source_language": "en", "target_language": "de"}'
+    assert (files / "train.en-de.fixed.jsonl").read_text() == (
+        f'{{"text": "a dog", "translation": "ein Hund", {english}\n'
+        f'{{"text": "a cat", "translation": "eine Katze", {english}\n'
+    )
+    assert (files / "train.de-en.fixed.jsonl").exists()
+
+
+PAIRS = """
+name = "pairs"
+[finetune.both]
+from = "model"
+train = { there = "train.{en,de}", back = "train.{de,en}" }
+dev = { en-de = "dev.jsonl" }
+task = { type = "translation" }
+"""
+
+
+def test_a_recipe_that_translates(files: Path, encodery: Command) -> None:
+    folder = ModelFolder(FAMILIES["bert"], make_model(3), make_tokenizer(), ("a", "b", "c"))
+    (files / "model").mkdir()
+    save_folder(files / "model", folder)
+    (files / "train.en").write_text("a dog\na cat\n")
+    (files / "train.de").write_text(f"ein Hund\n{'die Katze ' * 99}\n")
+    (files / "dev.jsonl").write_text('{"text": "a cow", "translation": "eine Kuh"}\n')
+    (files / "r.toml").write_text(PAIRS)
+    code, out, err = encodery("validate", "r.toml")
+    assert (code, err) == (0, "")
+    assert out.startswith("finetune.both:\n")
+    assert re.search(r"train.en:2: warning\[P007\]: translation: \d+ tokens where 128 are learned at most\n", out)
+    assert "0 errors, 4 warnings, 0 notes in 5 records (train.there 2, train.back 2, dev.en-de 1)\n" in out
+    # one file of two training files is train, too; and dev has to say what its file's name does not
+    (files / "r.toml").write_text(PAIRS.replace("{ en-de =", "{ news ="))
+    assert (
+        "dev.jsonl:1: error[P001]: source_language and target_language missing" in encodery("validate", "r.toml")[1]
+    )
+    said = PAIRS.replace('"translation" }', '"translation", source_language = "en", target_language = "fr" }')
+    (files / "r.toml").write_text(said)
+    assert (
+        "dev.jsonl:1: error[P004]: the direction en-fr is not learned; these are: en-de, de-en"
+        in (encodery("validate", "r.toml")[1])
+    )
+
+
+def test_several_files_of_a_split_are_one(files: Path, encodery: Command) -> None:
+    write(files / "more.jsonl", [GOOD[0], {"text": "third", "label": "c"}])
+    (files / "dev.jsonl").write_text('{"text": "new", "label": "c"}\n{"text": "old", "label": "d"}\n')
+    (files / "r.toml").write_text(
+        'name = "x"\n[finetune.two]\nfrom = "scratch"\ndev = "dev.jsonl"\n'
+        'train = { a = "train.jsonl", b = "more.jsonl" }\n[tokenizer]\nvocab_size = 99\n'
+        '[corpus]\ninputs = [{ path = "train.jsonl" }]\n'
+    )
+    code, out, _ = encodery("validate", "r.toml")
+    assert code == 1
+    assert "more.jsonl:1: warning[D001]: the same text and label as " in out
+    assert out.count("[L001]") == 1
+    assert "dev.jsonl:2: error[L001]: label 'd' is not among the labels of train ('a', 'b', 'c')" in out
 
 
 def test_a_recipe(project: Path, encodery: Command) -> None:

@@ -32,6 +32,13 @@ def test_exact_vocabulary_of_a_small_text() -> None:
     assert tokenizer.decode(tokenizer.encode("abab!").input_ids) == " abab!"
 
 
+def test_what_a_text_supports_is_what_can_be_trained() -> None:
+    texts = ["ab abab", "ab!", "ab?"]
+    assert ByteBpeSpec(min_frequency=1).fitting_size(texts) == 264
+    assert ByteBpeSpec(vocab_size=263).fitting_size(texts) == 263
+    assert train_tokenizer(ByteBpeSpec(vocab_size=264, min_frequency=1), texts).vocab_size == 264
+
+
 def test_special_tokens_stand_as_in_roberta(byte_bpe: Tokenizer) -> None:
     one, two = byte_bpe.encode("the rights"), byte_bpe.encode("the", "rights")
     the, rights = (ids.tolist() for ids in byte_bpe.encode_batch(["the", "rights"]))

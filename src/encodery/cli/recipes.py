@@ -32,7 +32,9 @@ def init(
     test: Annotated[Path | None, typer.Option(help="labelled file for the end", show_default=False)] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="classification, ner, qa, multiple-choice; what the records look like, if not given"),
+        typer.Option(
+            help="classification, ner, qa, multiple-choice, translation; what the records look like, if not given"
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="a model folder to start from", show_default=False)] = None,
     to: Annotated[Path, typer.Option(help="the recipe to write")] = Path("recipe.toml"),

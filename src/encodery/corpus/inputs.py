@@ -58,7 +58,8 @@ class CorpusInput(Config):
     path: str = Field(min_length=1)
     format: Literal["auto", Format] = "auto"
     text_field: str = "text"
-    """The field or column of a record that holds the text; plain text has none."""
+    """The field or column of a record that holds the text; plain text has none. Dots lead into tables:
+    "translation.en"."""
     encoding_errors: EncodingErrors = "strict"
     """`replace` reads invalid UTF-8 as U+FFFD instead of stopping."""
     language: str | None = Field(default=None, min_length=1, exclude_if=_absent)

@@ -102,7 +102,8 @@ def read_stream(
             raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
         yield from _split_at_blank_lines(lines, source, entry.language or "")
         return
-    wanted = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    fields = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    wanted = dict.fromkeys(name for field in fields for name in (field, field.partition(".")[0]))
     known = record_format(chosen)
     assert known is not None
     records = read_records(

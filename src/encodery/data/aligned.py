@@ -26,7 +26,7 @@ def paths_of(path: Path) -> list[Path]:
     """The files that a name stands for: itself, both sides, or the one that has both."""
     if not is_aligned(path):
         return [path]
-    before, *languages, after = _parts(path)
+    before, *languages, after = parts_of(path)
     if not after and inner_suffix(before) in (_TMX, _ZIP):
         return [Path(before)]
     return [Path(f"{before}{language}{after}") for language in languages]
@@ -39,7 +39,7 @@ def read_sides(path: Path) -> Iterator[tuple[str, Record]]:
     Raises:
         UserError: as `read_aligned`, `read_tmx` and `read_moses_zip`; or there is no pair.
     """
-    _, source, target, _ = _parts(path)
+    _, source, target, _ = parts_of(path)
     empty = True
     for place, text, translation in _read(paths_of(path), (source, target)):
         empty = False
@@ -65,6 +65,6 @@ def _read(paths: list[Path], languages: tuple[str, str]) -> Iterator[tuple[str, 
                 yield f"{path}:{line}", source, target
 
 
-def _parts(path: Path) -> list[str]:
+def parts_of(path: Path) -> list[str]:
     """What stands before the braces, both languages, what stands behind."""
     return _BOTH.split(str(path), maxsplit=1)

@@ -1,6 +1,6 @@
 """A text with its translation, and the languages of both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,17 +86,26 @@ def input_translation(source: str, record: Record) -> TranslationExample:
     return TranslationExample(columns.given_text(source, record, "text"), None, source).between(*languages)
 
 
-def _from_table(source: str, both: Mapping[str, Any], name: str, stated: list[str | None]) -> TranslationExample:
+def sides_of(both: Mapping[str, Any], stated: Sequence[str | None]) -> tuple[str, str] | None:
+    """The language of the text and that of the translation in a table of both, the first two or those that are
+    stated; None where that is not clear."""
     known = [*both]
     first = stated[0] or next((language for language in known if language != stated[1]), None)
     second = stated[1] or next((language for language in known if language != first), None)
-    if first == second or first not in both or second not in both or (len(known) > 2 and None in stated):
+    if first is None or second is None or first == second or first not in both or second not in both:
+        return None
+    return None if len(known) > 2 and None in stated else (first, second)
+
+
+def _from_table(source: str, both: Mapping[str, Any], name: str, stated: list[str | None]) -> TranslationExample:
+    languages = sides_of(both, stated)
+    if languages is None:
         raise UserError(
-            f"{source}: {name} holds the languages {', '.join(known) or 'none'!s:.80}; {_FORM}, with two languages "
+            f"{source}: {name} holds the languages {', '.join(both) or 'none'!s:.80}; {_FORM}, with two languages "
             "or with those of source_language and target_language"
         )
-    sides = [columns.text(f"{source}: {name}", dict(both), name, str(language)) for language in (first, second)]
-    return TranslationExample(sides[0], sides[1], source).between(first, second)
+    sides = [columns.text(f"{source}: {name}", dict(both), name, language) for language in languages]
+    return TranslationExample(sides[0], sides[1], source).between(*languages)
 
 
 def _side(source: str, record: Record, key: str, name: str) -> str:

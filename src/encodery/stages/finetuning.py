@@ -239,7 +239,10 @@ def length_note(encoded: Sequence[Encoded], reading: Reading) -> str | None:
     """What becomes of training texts that are longer than the model reads at once, if there are any."""
     if left := sum(not item.lessons for item in encoded):
         longest = reading.max_seqlen
-        return f"{left} of {len(encoded)} training texts are longer than task.max_seqlen = {longest} and left out"
+        return (
+            f"{left} of {len(encoded)} training texts left out: longer than task.max_seqlen = {longest} on a side, "
+            "or of several lines; encodery validate names them"
+        )
     if cut := sum(item.truncated for item in encoded):
         return f"{cut} of {len(encoded)} training texts are cut at task.max_seqlen = {reading.max_seqlen}"
     long = [len(item.windows) for item in encoded if item.is_long]

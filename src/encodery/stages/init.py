@@ -1,18 +1,15 @@
 """A first recipe for labelled files: what they hold and what the machine has, written down with the reasons."""
 
-import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
-
-import torch
 
 from encodery.corpus.inputs import format_of
 from encodery.data.validation.rows import KINDS, Kind
 from encodery.errors import UserError
-from encodery.families.folder import load_folder
 from encodery.recipe import SCRATCH, load_recipe
+from encodery.stages.init_text import head, machine, positions, quoted, relative, table
+from encodery.stages.init_translation import translation_text
 from encodery.stages.looking import CORPUS_FORMATS, SAMPLE, Look, look_at, text_field
 
 SHORT_NAMES: Mapping[str, Kind] = {
@@ -21,7 +18,6 @@ SHORT_NAMES: Mapping[str, Kind] = {
     "qa": "question-answering",
 }
 _TOKENS_PER_WORD = 1.5
-_LARGEST = 512
 _MANY_TIMES = 10
 
 
@@ -36,7 +32,8 @@ def write_recipe(
     if to.exists():
         raise UserError(f"{to}: is there already; name another recipe with --to, or remove it")
     look = look_at(train, _kind_named(task))
-    text = recipe_text(to, look, {"train": train, "dev": dev, "test": test}, model)
+    files = {"train": train, "dev": dev, "test": test}
+    text = (translation_text if look.pairs else recipe_text)(to, look, files, model)
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(text, encoding="utf-8")
     try:
@@ -59,34 +56,26 @@ def _kind_named(task: str | None) -> Kind | None:
 
 def recipe_text(to: Path, look: Look, files: Mapping[str, Path | None], model: str | None) -> str:
     """The recipe as TOML; paths are relative to its folder."""
-    name = to.stem.replace(" ", "-")
-    longest = _positions(model)
+    longest = positions(model)
     needed = 32 * math.ceil((look.words * _TOKENS_PER_WORD + 4) / 32)
     max_seqlen = min(needed, longest)
     lines = [
-        f"# {look.records:,} records of {files['train']} were looked at: {look.kind}, format {look.file_format}.",
-        "# `encodery validate` says what is wrong with them, `encodery plan` what would run, `encodery run` runs it.",
-        f'name = "{name}"',
-        "seed = 1",
-        "",
+        *head(to, look, files["train"]),
         *([] if model else _scratch(to, look, files["train"])),
         "[finetune.main]",
-        f"from = {_quoted(model or SCRATCH)}"
+        f"from = {quoted(model or SCRATCH)}"
         + ("" if model else "  # or a folder with a pretrained model, which learns much more"),
     ]
-    lines += [f"{split} = {_quoted(_relative(path, to))}" for split, path in files.items() if path]
+    lines += [f"{split} = {quoted(relative(path, to))}" for split, path in files.items() if path]
     if not files["dev"]:
         lines.append('# dev = "..."  # without one nobody knows how good the model is')
     if look.fields:
-        lines.append(
-            "fields = { " + ", ".join(f"{ours} = {_quoted(name)}" for ours, name in look.fields.items()) + " }"
-        )
-    task = {"type": _quoted(look.kind), "max_seqlen": str(max_seqlen)}
+        lines.append(f"fields = {table({ours: quoted(name) for ours, name in look.fields.items()})}")
+    task = {"type": quoted(look.kind), "max_seqlen": str(max_seqlen)}
     if look.kind == "text-classification" and look.numbers:
-        task["problem_type"] = _quoted("regression")
+        task["problem_type"] = quoted("regression")
     lines += [
-        "task = { " + ", ".join(f"{key} = {value}" for key, value in task.items()) + " }"
-        f"  # 95 % of the texts have at most {look.words} words; longer ones are read in windows",
+        f"task = {table(task)}  # 95 % of the texts have at most {look.words} words; longer ones are read in windows",
         *_about_labels(look),
         f"epochs = {_epochs(look.records)}",
         f"tokens_per_step = {max(512, 4 * max_seqlen)}",
@@ -94,7 +83,7 @@ def recipe_text(to: Path, look: Look, files: Mapping[str, Path | None], model: s
         'precision = "bf16"  # "fp32" where the loss is not finite',
         '# keep = "best"  # the weights with the best dev score; early_stopping = { patience = 3 }',
         "# seeds = [1, 2, 3]  # mean and spread",
-        f"# written on a machine with {_machine()}",
+        f"# written on a machine with {machine()}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -108,9 +97,9 @@ def _scratch(to: Path, look: Look, train: Path | None) -> list[str]:
             f"{', '.join(CORPUS_FORMATS)}, and this is {look.file_format}{_without_text(look)}; "
             "name a pretrained model with --model"
         )
-    source = f"{{ path = {_quoted(_relative(train, to))}, text_field = {_quoted(text_field(look.kind, look.fields))}"
+    source = f"{{ path = {quoted(relative(train, to))}, text_field = {quoted(text_field(look.kind, look.fields))}"
     if format_of(train.name) != look.file_format:
-        source += f", format = {_quoted(look.file_format)}"
+        source += f", format = {quoted(look.file_format)}"
     return [
         "[model]",
         'preset = "mini"',
@@ -144,21 +133,3 @@ def _about_labels(look: Look) -> list[str]:
 def _epochs(records: int) -> int:
     """About as many updates for few records as for many."""
     return 10 if records < 1_000 else 5 if records < SAMPLE else 3
-
-
-def _positions(model: str | None) -> int:
-    return _LARGEST if model is None else load_folder(Path(model), heads=()).model.config.num_positions
-
-
-def _relative(path: Path | None, to: Path) -> str:
-    assert path is not None
-    return os.path.relpath(path, to.parent).replace(os.sep, "/")
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _machine() -> str:
-    device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
-    return f"{os.cpu_count()} cores{device}"

@@ -9,10 +9,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from encodery.data.formats import detect, read_labelled
+from encodery.data.aligned import is_aligned, paths_of
+from encodery.data.examples import read_records
+from encodery.data.formats import detect
+from encodery.data.scripts import is_unspaced
 from encodery.data.validation.rows import Kind, kind_of
 from encodery.errors import UserError
 from encodery.files.records import Record
+from encodery.files.streams import inner_suffix
+from encodery.stages.looking_pairs import Sides, columns_of_pairs, look_at_pairs
+from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.wordpiece import WordPieceSpec
 
 SAMPLE = 5_000
@@ -38,17 +44,21 @@ class Look:
     """Labels are quantities."""
     vocab_size: int | None
     """What the text supports; None where a corpus cannot read the file."""
+    pairs: Sides | None = None
+    """Of texts with their translations."""
 
 
 def look_at(path: Path, kind: Kind | None) -> Look:
     """A sample of a labelled file; its task is what most records look like if `kind` is not given.
 
     Raises:
-        UserError: as `read_labelled`; or no column can be the text or the label.
+        UserError: as `read_records`; or no column can be the text or the label.
     """
-    file_format = detect(path)
-    records = [record for _, record in islice(read_labelled(path, file_format), SAMPLE)]
-    found = kind or Counter(map(kind_of, records)).most_common(1)[0][0]
+    file_format = _format(path)
+    records = [record for _, record in islice(read_records(path), SAMPLE)]
+    found = kind or _kind(records)
+    if found == "translation":
+        return _look_at_pairs(path, file_format, records)
     fields = _columns(path, records, found)
     seen = [{ours: record.get(fields.get(ours, ours)) for ours in _TEXTS[found]} for record in records]
     lengths = sorted(sum(_words(value) for value in record.values()) for record in seen)
@@ -62,6 +72,38 @@ def look_at(path: Path, kind: Kind | None) -> Look:
         Counter(map(str, labels)),
         numbers=bool(labels) and all(isinstance(label, float) for label in labels),
         vocab_size=_vocab_size(file_format, [record.get(text_field(found, fields)) for record in records]),
+    )
+
+
+def _kind(records: Sequence[Record]) -> Kind:
+    return "translation" if columns_of_pairs(records) else Counter(map(kind_of, records)).most_common(1)[0][0]
+
+
+def _format(path: Path) -> str:
+    """The format of labelled data; of aligned files what a corpus calls it."""
+    if not is_aligned(path):
+        return detect(path)
+    files = paths_of(path)
+    return "txt" if len(files) > 1 else inner_suffix(files[0].name).removeprefix(".")
+
+
+def _look_at_pairs(path: Path, file_format: str, records: Sequence[Record]) -> Look:
+    sides = look_at_pairs(path, records)
+    texts = [text for both in sides.sides for text in both]
+    lengths = sorted(max(map(_words, both), default=0) for both in sides.sides)
+    readable = file_format in (*CORPUS_FORMATS, "txt") and any(map(str.strip, texts))
+    size = ByteBpeSpec(vocab_size=_LARGEST_VOCABULARY).fitting_size(texts) if readable else None
+    longest = lengths[math.ceil(0.99 * len(lengths)) - 1]
+    return Look(
+        "translation",
+        file_format,
+        len(records),
+        sides.fields,
+        longest,
+        Counter({"-".join(pair): count for pair, count in sides.directions.items()}),
+        numbers=False,
+        vocab_size=size,
+        pairs=sides,
     )
 
 
@@ -82,13 +124,15 @@ _TEXTS: Mapping[Kind, tuple[str, ...]] = {
     "token-classification": ("text", "tokens"),
     "question-answering": ("question", "context"),
     "multiple-choice": ("text", "choices"),
+    "translation": ("text", "translation"),
 }
 
 
 def _words(value: Any) -> int:
-    """Words of a text, or of the longest of some texts; a list of words as many as it has."""
+    """Words of a text (characters, where no spaces are between words), or of the longest of some texts; a list of
+    words as many as it has."""
     if isinstance(value, str):
-        return len(value.split())
+        return len(value.split()) + sum(map(is_unspaced, value))
     parts = [part for part in value if isinstance(part, str)] if isinstance(value, list) else []
     return max(len(parts), *(len(part.split()) for part in parts)) if parts else 0
 

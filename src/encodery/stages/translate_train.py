@@ -15,6 +15,7 @@ from rich.console import Console
 
 from encodery.artifact.disk import rename
 from encodery.data.formats import read_labelled
+from encodery.data.translations import TranslationExample
 from encodery.errors import UserError
 from encodery.files.records import Record
 from encodery.serve.predictor import Predictor, load
@@ -50,20 +51,25 @@ def translate_train(
         raise UserError(f"{model}: this model does {predictor.task.name}; name one that translates")
     if to.exists():
         raise UserError(f"{to}: is there already; remove it, or name another file with --to")
+    asked = f"--from {source_language} --into {target_language}"
+    predictor.task.directions.find(TranslationExample("", None, asked, source_language, target_language))
     names = _columns(fields)
     part = to.with_name(f"{to.name}.part")
     to.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with part.open("w", encoding="utf-8") as out:
-        records = iter(read_labelled(file))
-        while block := list(islice(records, AT_ONCE)):
-            for record in _translated(predictor, block, names, source_language, target_language):
-                out.write(json.dumps(record, ensure_ascii=False) + "\n")
-                count += 1
-            console.print(f"{count:,} records", end="\r", markup=False)
-        out.flush()
-        os.fsync(out.fileno())
-    rename(part, to)
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            records = iter(read_labelled(file))
+            while block := list(islice(records, AT_ONCE)):
+                for record in _translated(predictor, block, names, source_language, target_language):
+                    out.write(json.dumps(record, ensure_ascii=False) + "\n")
+                    count += 1
+                console.print(f"{count:,} records", end="\r", markup=False)
+            out.flush()
+            os.fsync(out.fileno())
+        rename(part, to)
+    finally:
+        part.unlink(missing_ok=True)
     console.print(f"{to}: {count:,} records in {target_language}", markup=False, soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
 """`encodery validate`: the data sets of a recipe, or files; what is wrong with them, and corrected copies."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -9,18 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from encodery.data.formats import read_labelled
+from encodery.data.examples import read_records
 from encodery.data.splits import SPLITS, files_by_name
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.copies import copy_of, write_copy
 from encodery.data.validation.printing import Report
 from encodery.data.validation.repairs import repair
-from encodery.data.validation.rows import KINDS, Columns
-from encodery.data.validation.survey import Length, Options, Survey
+from encodery.data.validation.rows import KINDS, LANGUAGES
+from encodery.data.validation.survey import Length, Options, Pairs, Survey
 from encodery.data.validation.validating import Split, findings_of, judged_rows, survey_of
 from encodery.errors import UserError
+from encodery.families.folder import ModelFolder, read_folder
 from encodery.recipe import BASES, SCRATCH, FinetuneTable, load_recipe
 from encodery.serve.predictor import load
 from encodery.stages.engine import Run, base_folder, open_run
+from encodery.tasks.translation import Translation
 from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 
@@ -39,11 +42,15 @@ class DataSet:
     options: Options
     remark: str = ""
     """What could not be checked, and why."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What each of several files of a split is for: `train.de` is `train`."""
 
     @property
     def splits(self) -> list[Split]:
         """To be read, in order."""
-        return [Split(name, partial(read_labelled, path)) for name, path in self.files.items()]
+        return [
+            Split(name, partial(read_records, path), self.parts.get(name, name)) for name, path in self.files.items()
+        ]
 
 
 def run_validation(
@@ -113,9 +120,9 @@ def data_sets(inputs: Sequence[str], fields: Sequence[str], model: Path | None) 
             raise UserError(f"{inputs[0]}: a recipe says its own fields and model; leave --field and --model out")
         return list(_of_recipe(Path(inputs[0])))
     files = named_files(inputs)
-    length = _length_of_model(model) if model else None
+    options = Options(columns=_columns(fields))
     remark = "" if model else "lengths are not checked: name a model with --model"
-    return [DataSet("", files, Options(columns=_columns(fields), length=length), remark)]
+    return [DataSet("", files, _of_model(options, model) if model else options, remark)]
 
 
 def named_files(inputs: Sequence[str]) -> dict[str, Path]:
@@ -138,9 +145,17 @@ def named_files(inputs: Sequence[str]) -> dict[str, Path]:
     return {name: files[name] for name in sorted(files, key=lambda name: name != SPLITS[0])}
 
 
-def _length_of_model(model: Path) -> Length:
+def _of_model(options: Options, model: Path) -> Options:
+    """With what a model reads, and translates."""
     predictor = load(model)
-    return length_by(predictor.folder.tokenizer, predictor.task.reading)
+    directions = predictor.task.directions.pairs if isinstance(predictor.task, Translation) else ()
+    length = length_by(predictor.folder.tokenizer, predictor.task.reading)
+    return replace(options, length=length, pairs=Pairs(directions=directions, languages=_named(predictor.folder)))
+
+
+def _named(folder: ModelFolder) -> tuple[str, ...] | None:
+    """The languages that a model has vectors for."""
+    return None if folder.languages is None else tuple(folder.languages)
 
 
 def length_by(tokenizer: Tokenizer, reading: Reading) -> Length:
@@ -180,27 +195,41 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
     kind = next((kind for kind in KINDS if kind == table.task.type), None)
     if kind is None:  # by the rules of another task there would be false alarms
         return DataSet(f"finetune.{name}", {}, Options(), f"records of {table.task.type} are not checked yet")
-    files = {
-        f"{split}.{name}" if name else split: run.base / path
-        for split in SPLITS
-        for name, path in files_by_name(getattr(table, split)).items()
-    }
-    length, remark = None, ""
+    files: dict[str, Path] = {}
+    parts: dict[str, str] = {}
+    for split in SPLITS:
+        for file, path in files_by_name(getattr(table, split)).items():
+            key = f"{split}.{file}" if file else split
+            files[key], parts[key] = run.base / path, split
+    length, pairs, remark = None, _pairs(table), ""
     try:
         folder = run.artifact("tokenizer") if table.source == SCRATCH else base_folder(run, table.source)
         length = length_by(Tokenizer.load(folder), table.task)
+        if kind == "translation" and table.source != SCRATCH:
+            pairs = replace(pairs, languages=_named(read_folder(folder)))
     except UserError as error:
         if table.source not in (*BASES, SCRATCH):
             raise
         remark = f"lengths are not checked: there is no tokenizer yet ({error})"
     options = Options(
         kind=kind,
-        columns=columns_of(table.fields),
+        columns=replace(columns_of(table.fields), defaults=_languages(table.task)),
         labels=getattr(table.task, "labels", None),
         numbers=getattr(table.task, "problem_type", None) == "regression",
         length=length,
+        pairs=pairs,
     )
-    return DataSet(f"finetune.{name}", files, options, remark)
+    return DataSet(f"finetune.{name}", files, options, remark, parts)
+
+
+def _languages(task: Reading) -> dict[str, str]:
+    """Those that a translation's table says of all its records."""
+    stated = {key: getattr(task, key, None) for key in LANGUAGES}
+    return {key: language for key, language in stated.items() if language}
+
+
+def _pairs(table: FinetuneTable) -> Pairs:
+    return Pairs(complete=True, directions=table.monolingual.directions if table.monolingual else ())
 
 
 def columns_of(fields: Mapping[str, str]) -> Columns:

@@ -65,36 +65,52 @@ class ByteBpeSpec(BalancedSpec):
         Raises:
             UserError: there is no text, or it supports a smaller vocabulary only.
         """
-        normalizer = normalizers.NFC() if self.normalizer == "nfc" else None
-        normal = map(normalizer.normalize_str, texts) if normalizer else texts
-        counts = count_words(normal, self.add_prefix_space, weights)
-        if not counts:
-            raise UserError("there is no text to train the vocabulary on; add text to the corpus")
-        names = _NAMES[self.special_tokens]
-        opening = [names[name] for name in ("cls_token", "pad_token", "sep_token", "unk_token")]
-        backend = tokenizers.Tokenizer(models.BPE())
-        backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        trainer = trainers.BpeTrainer(
-            vocab_size=self.vocab_size - 1,
-            min_frequency=self.min_frequency,
-            special_tokens=opening,
-            initial_alphabet=sorted(_BYTES),
-            show_progress=False,
-        )
-        backend.train_from_iterator(repeated(counts), trainer)
-        tokens = [*by_id(backend.get_vocab()), names["mask_token"]]
+        backend, tokens = self._learned(texts, weights)
         if len(tokens) < self.vocab_size:
             raise UserError(
                 f"vocab_size = {self.vocab_size} is more than the text supports: {len(tokens):,} tokens found; "
                 "lower vocab_size or add text"
             )
+        names = _NAMES[self.special_tokens]
         vocabulary = {token: index for index, token in enumerate(tokens)}
         built = build_backend(vocabulary, merges_of(backend), names, self.add_prefix_space)
-        if normalizer:
-            built.normalizer = normalizer
+        if self._normalizer:
+            built.normalizer = self._normalizer
         if self.special_tokens == "bert":
             built.post_processor = bert_processor(*((names[name], vocabulary[names[name]]) for name in _OUTER))
         return ByteBpe(built, names)
+
+    def fitting_size(self, texts: Iterable[str]) -> int:
+        """The `vocab_size` that these texts support, at most that of the settings.
+
+        Raises:
+            UserError: there is no text.
+        """
+        return len(self._learned(texts, EVEN)[1])
+
+    @property
+    def _normalizer(self) -> normalizers.Normalizer | None:
+        return normalizers.NFC() if self.normalizer == "nfc" else None
+
+    def _learned(self, texts: Iterable[str], weights: Iterable[float]) -> tuple[tokenizers.Tokenizer, list[str]]:
+        """What the trainer made, and all tokens in the order of their ids."""
+        normalizer = self._normalizer
+        normal = map(normalizer.normalize_str, texts) if normalizer else texts
+        counts = count_words(normal, self.add_prefix_space, weights)
+        if not counts:
+            raise UserError("there is no text to train the vocabulary on; add text to the corpus")
+        names = _NAMES[self.special_tokens]
+        backend = tokenizers.Tokenizer(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.vocab_size - 1,
+            min_frequency=self.min_frequency,
+            special_tokens=[names[name] for name in ("cls_token", "pad_token", "sep_token", "unk_token")],
+            initial_alphabet=sorted(_BYTES),
+            show_progress=False,
+        )
+        backend.train_from_iterator(repeated(counts), trainer)
+        return backend, [*by_id(backend.get_vocab()), names["mask_token"]]
 
 
 class ByteBpe(LibraryKind):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from encodery.corpus.languages import is_language_code, language_code
+from encodery.corpus.languages import is_known_code, is_language_code, language_code
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,11 @@ def test_the_form_of_a_code(code: str) -> None:
 )
 def test_what_is_no_code(value: str) -> None:
     assert not is_language_code(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("en", True), ("deu", True), ("pt-BR", True), ("EN", True), ("text", False), ("english", False), ("", False)],
+)
+def test_what_is_a_known_code(name: str, known: bool) -> None:
+    assert is_known_code(name) is known

@@ -79,6 +79,16 @@ def questions(script: str) -> Sets:
     return _distinct(world.questions, script, "context")
 
 
+def pairs(script: str) -> Sets:
+    """Texts with a translation: each backwards, which is as long and never the same."""
+    return {split: [_paired(record) for record in records] for split, records in topics(script).items()}
+
+
+def _paired(record: Record) -> Record:
+    sides = {"text": record["text"], "translation": record["text"][::-1]}
+    return {"id": record["id"], **sides, "source_language": "en", "target_language": "de"}
+
+
 def _distinct(make: Callable[..., Iterator[Record]], script: str, key: str) -> Sets:
     """Records whose texts differ in more than case; Han has none, so the mapped text counts.
 
@@ -212,6 +222,10 @@ def orphan(record: Record) -> None:
     record["tags"][index - 1] = "O"
 
 
+def over_40(record: Record) -> bool:
+    return len(record["text"]) > 40
+
+
 def answer(record: Record) -> Record:
     answers: Record = record["answers"]
     return answers
@@ -303,11 +317,39 @@ QUESTION_FAULTS: tuple[Fault, ...] = (
     change("Q005", "dev", lambda r: r.update(is_impossible=False, answers={"text": [], "answer_start": []})),
     change("S005", "train", with_space, fits=once),
 )
+PAIR_FAULTS: tuple[Fault, ...] = (
+    change("R001", "train", lambda r: r.pop("translation")),
+    change("R002", "dev", lambda r: r.update(translation=["x"])),
+    change("R002", "train", lambda r: r.update(source_language=7), "P001"),
+    change("R003", "train", lambda r: r.update(translation="")),
+    change("R003", "dev", lambda r: r.update(text=" ")),
+    change("P001", "train", lambda r: r.update(target_language=None)),
+    change("P001", "train", lambda r: r.pop("source_language")),
+    change("P002", "train", lambda r: r.update(target_language="deu")),
+    change("P002", "dev", lambda r: r.update(source_language="eng")),
+    change("P003", "train", lambda r: r.update(source_language="de")),
+    change("P004", "dev", lambda r: r.update(source_language="de", target_language="en")),
+    change("P005", "train", lambda r: r.update(translation=r["text"])),
+    change("P005", "dev", lambda r: r.update(translation=f"{r['text'].upper()}  ".replace(" ", "  ").strip())),
+    change("P006", "train", lambda r: r.update(translation="x")),
+    change("P006", "dev", lambda r: r.update(translation=r["translation"] * 10)),
+    change("P007", "train", lambda r: r.update(text=r["text"] * 60, translation=r["translation"] * 60), fits=over_40),
+    change("P008", "train", lambda r: r.update(text=f" {r['text']}")),
+    change("P008", "dev", lambda r: r.update(translation=f"{r['translation']}\n")),
+    change("T005", "dev", lambda r: r.update(text=r["text"] * 60, translation=r["translation"] * 60), fits=over_40),
+    change("T001", "train", lambda r: r.update(translation=f"{r['translation']}\ufffd")),
+    copy("D001", "train", "train", lambda r: None),
+    copy("D002", "train", "train", shout),
+    copy("D003", "train", "dev", lambda r: None),
+    copy("D004", "train", "dev", shout),
+    copy("D007", "train", "train", lambda r: r.update(translation=f"{r['translation']}!")),
+)
 TASKS: Mapping[str, tuple[Callable[[str], Sets], tuple[Fault, ...]]] = {
     "topics": (topics, TEXT_FAULTS),
     "entities": (entities, SPAN_FAULTS),
     "words": (words, WORD_FAULTS),
     "questions": (questions, QUESTION_FAULTS),
+    "pairs": (pairs, PAIR_FAULTS),
 }
 
 

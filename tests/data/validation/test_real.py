@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from encodery.data.examples import read_records
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.finding import Finding
-from encodery.data.validation.rows import Columns
 from encodery.data.validation.survey import Options
 from encodery.data.validation.validating import Split, validate
 from tests.data.validation.records import Record, of
@@ -100,3 +101,22 @@ def test_conll_orphans_are_those_that_the_lines_show(shared_data: Path, file: st
     found = findings([record for record in records if record["tokens"]])
     assert len(of(found, "B001")) == orphans
     assert {f.code for f in found} <= {"B001", "D001", "D002", "D005", "T001"}
+
+
+@pytest.mark.parametrize(("language", "counts"), [("de", [3, 6]), ("fr", [5, 4])])
+def test_repeated_captions_are_those_of_a_dictionary(shared_data: Path, language: str, counts: list[int]) -> None:
+    folder = shared_data / "parallel/multi30k"
+    sides = [[line.strip() for line in open_text(folder / f"train.{name}.gz")] for name in ("en", language)]
+    first: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {"D001": [], "D007": []}
+    for number, (text, translation) in enumerate(zip(*sides, strict=True), start=1):
+        if text in first:
+            code = "D001" if first[text] == translation else "D007"
+            repeated[code].append(f"{folder}/train.en.gz:{number}")
+        first.setdefault(text, translation)
+    path = folder / f"train.{{en,{language}}}.gz"
+    found = list(validate([Split("train", lambda: read_records(path))]))
+    assert {code: [f.source for f in of(found, code)] for code in repeated} == repeated
+    assert [len(lines) for lines in repeated.values()] == counts
+    odd = {f.source.rpartition(":")[2]: f.code for f in found if f.code not in repeated}
+    assert odd == ({"16510": "P006", "16664": "P006"} if language == "de" else {})

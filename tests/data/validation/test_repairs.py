@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.repairs import Repaired, repair
-from encodery.data.validation.rows import Columns
 from encodery.data.validation.survey import Options
 from encodery.data.validation.validating import survey_of
 from tests.data.validation.records import Record, entity_record, find, of, question, splits_of, texts
@@ -97,6 +97,27 @@ def test_the_file_keeps_its_columns() -> None:
     cells = [{"text": f"text {n}", "label": "a|b" if n % 2 else "a"} for n in range(20)]
     found, _ = repaired(Options(columns=Columns(label_separator="|")), train=[*cells, {"text": "x", "label": "A|b"}])
     assert found["train"] == [*cells, {"text": "x", "label": "a|b"}]
+
+
+def test_pairs_lose_blank_edges_empty_sides_and_repetitions() -> None:
+    good: list[Record] = [{"translation": {"en": f"dog {n}", "de": f"Hund {n}"}, "id": n} for n in range(7)]
+    bad: list[Record] = [
+        {"translation": {"en": " a dog", "de": "ein\nHund\n"}, "id": 7},
+        {"translation": {"en": "a", "de": " "}, "id": 8},
+        {"translation": {"en": "dog 3 ", "de": "Hund 3"}, "id": 9},
+        {"translation": {"en": "dog 3", "de": "Rüde 3"}, "id": 10},
+    ]
+    found, done = repaired(train=[*good, *bad])
+    assert found["train"] == [*good, {"translation": {"en": "a dog", "de": "ein\nHund"}, "id": 7}, bad[3]]
+    assert done == [
+        "P008 train:8: text and translation without white space at the edges",
+        "R003 train:9: left out: translation is empty",
+        "D001 train:10: left out: the same text and translation are there before",
+    ]
+    assert repaired(train=found["train"])[1] == []
+    columns = Columns({"text": "en", "translation": "de"}, defaults={"source_language": "en"})
+    found, _ = repaired(Options(columns=columns), train=[{"en": "a ", "de": "ein"}])
+    assert found["train"] == [{"en": "a", "de": "ein"}]
 
 
 EDGES = st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from(["PER", "per", "LOC"]))

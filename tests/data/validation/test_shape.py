@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from encodery.data.validation.rows import Columns
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.survey import Options
 from tests.data.validation.records import Record, find, told
 

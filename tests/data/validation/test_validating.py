@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from encodery.data.validation.checks import CHECKS
 from encodery.data.validation.printing import json_line
 from encodery.data.validation.repairs import repair
+from encodery.data.validation.rows import KINDS
 from encodery.data.validation.survey import Options
 from encodery.data.validation.validating import Split, survey_of, validate
 from encodery.errors import UserError
@@ -27,7 +28,7 @@ def test_the_table_of_codes_is_the_documentation() -> None:
 
 def test_every_check_says_all_that_a_person_needs() -> None:
     for check in CHECKS.values():
-        assert re.fullmatch(r"[RTLSBQDM]\d{3}", check.code)
+        assert re.fullmatch(r"[RTLSBQDMP]\d{3}", check.code)
         assert all((check.what, check.why, check.fix, check.kinds))
         assert not check.what.endswith(".")
 
@@ -70,7 +71,9 @@ VALUES = st.recursive(
     SCALARS,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["start", "end", "label", "text", "answer_start"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["start", "end", "label", "text", "answer_start", "en", "de"]), inner, max_size=4
+        )
     ),
     max_leaves=8,
 )
@@ -86,11 +89,14 @@ COLUMNS = [
     "answers",
     "id",
     "is_impossible",
+    "translation",
+    "source_language",
+    "target_language",
 ]
 RECORDS = st.lists(st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=6), max_size=6)
 
 
-@given(RECORDS, RECORDS, st.sampled_from([None, "text-classification", "token-classification", "question-answering"]))
+@given(RECORDS, RECORDS, st.sampled_from([None, *KINDS]))
 def test_any_record_is_judged_and_repaired(train: list[dict[str, Any]], dev: list[dict[str, Any]], kind: Any) -> None:
     options = Options(kind=kind)
     for finding in find(options, train=train, dev=dev):

@@ -58,6 +58,11 @@ def language_code(code: str) -> str:
     return _codes().get(language, language)
 
 
+def is_known_code(code: str) -> bool:
+    """Whether it is one of the codes of ISO 639 that are known here, with a script or a region or without."""
+    return language_code(code) in _codes().values()
+
+
 @cache
 def _codes() -> dict[str, str]:
     tables = " ".join((_TWO_LETTERS, _BIBLIOGRAPHIC, _RETIRED, _WITHIN))

@@ -32,16 +32,18 @@ class FieldError(DamageError):
 
 
 def string_field(record: Mapping[str, Any], name: str, setting: FieldSetting, place: str) -> str:
-    """A field of a record that holds text.
+    """A field of a record that holds text, its own or, by its dots, one of its tables.
 
     Raises:
         FieldError: it is not there, or is no string.
     """
-    if name not in record:
-        keys = ", ".join(record) or "nothing"
-        reason = f"no field {name!r}; it has: {keys:.200}; set {setting}"
-        raise FieldError(place, reason, setting, record, is_missing=True)
-    value = record[name]
+    value: Any = record
+    for part in [name] if name in record else name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            keys = ", ".join(record) or "nothing"
+            reason = f"no field {name!r}; it has: {keys:.200}; set {setting}"
+            raise FieldError(place, reason, setting, record, is_missing=True)
+        value = value[part]
     if not isinstance(value, str):
         found = "null" if value is None else f"{type(value).__name__} {value!r}"
         reason = f"{name!r} is {found[:80]}, not a string; repair the record"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from encodery.data.validation.check import Found, check, several
 from encodery.data.validation.finding import Place
 from encodery.data.validation.rows import Row
-from encodery.data.validation.survey import Length, Survey
+from encodery.data.validation.survey import TRAIN, Length, Survey
 
 _REPLACEMENT = re.compile("\ufffd+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
@@ -101,19 +101,22 @@ def cut_text(row: Row, survey: Survey) -> Iterator[Found]:
 @check(
     "T006",
     "note",
-    what="a text that is read in several windows, because it is longer than the model reads",
+    what="a text that is read in several windows (translated in pieces), because it is longer than the model reads",
     why="it costs as many passes, and no window sees all of it",
     fix="nothing, or raise task.max_seqlen (up to the model's positions)",
 )
 def windowed_text(row: Row, survey: Survey) -> Iterator[Found]:
     length = survey.options.length
     if length and length.on_overflow == "window" and (count := _length(row, length)) > length.max_seqlen:
-        yield Found(f"{count} tokens where {length.max_seqlen} are read at once: it is read in overlapping windows")
+        how = "translated in pieces" if row.kind == "translation" else "read in overlapping windows"
+        yield Found(f"{count} tokens where {length.max_seqlen} are read at once: it is {how}")
 
 
 def _length(row: Row, length: Length) -> int:
     if row.kind == "question-answering":
         return length.length_of(row.texts.get("question", ""), row.text)
+    if row.kind == "translation" and row.part == TRAIN and length.on_overflow != "error":
+        return 0  # P007 says it
     if row.choices:
         return max(length.length_of(row.text, choice) for choice in row.choices)
     return length.length_of(row.text, row.texts.get("text_pair"))

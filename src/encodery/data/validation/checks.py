@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from encodery.data.validation import answers, characters, choices, duplicates, labels, shape, spans, tags
+from encodery.data.validation import answers, characters, choices, duplicates, labels, pairs, shape, spans, tags
 from encodery.data.validation.check import Check
 
 
@@ -15,4 +15,4 @@ def _of(modules: tuple[ModuleType, ...]) -> Mapping[str, Check]:
     return table
 
 
-CHECKS = _of((shape, characters, labels, spans, tags, answers, choices, duplicates))
+CHECKS = _of((shape, characters, labels, spans, tags, answers, choices, pairs, duplicates))

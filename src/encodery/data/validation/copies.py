@@ -4,17 +4,24 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from encodery.data.aligned import is_aligned, parts_of
 from encodery.errors import UserError
 from encodery.files.records import Record
 from encodery.files.streams import COMPRESSIONS
 
 
 def copy_of(path: Path, folder: Path | None) -> Path:
-    """Where the corrected copy of a file goes: beside it, or into `folder`."""
+    """Where the corrected copy of a file goes: beside it, or into `folder`. That of two aligned files is one file,
+    which both languages name."""
+    languages = ""
+    if is_aligned(path):
+        before, source, target, after = parts_of(path)
+        path, languages = Path(f"{before}{after}"), f".{source}-{target}"
     name = path.name
     for suffix in COMPRESSIONS:
         name = name.removesuffix(suffix)
-    return (folder or path.parent) / f"{Path(name).stem}.fixed.jsonl"
+    stem = Path(name).stem.strip(".") if languages else Path(name).stem
+    return (folder or path.parent) / f"{stem}{languages}.fixed.jsonl"
 
 
 def write_copy(path: Path, records: Iterable[Record]) -> int:

@@ -15,15 +15,21 @@ def _same(earlier: Earlier, row: Row) -> bool:
 
 
 def _other_label(earlier: Earlier, row: Row) -> str:
+    if row.kind == "translation":
+        return "another translation"
     if not earlier.shown:
         return "other answers" if row.kind == "question-answering" else "other labels"
     return f"the label {earlier.shown:.40}, here {row.record.get('label')!r:.40}"
 
 
+def _label(row: Row) -> str:
+    return "translation" if row.kind == "translation" else "label"
+
+
 def is_repeated(row: Row, survey: Survey) -> bool:
     """Whether an earlier record of the split has the same text and label."""
     earlier = survey.same_text(row)
-    return bool(earlier and earlier.split == row.split and _same(earlier, row))
+    return bool(earlier and earlier.part == row.part and _same(earlier, row))
 
 
 @check(
@@ -35,7 +41,7 @@ def is_repeated(row: Row, survey: Survey) -> bool:
 )
 def repeated(row: Row, survey: Survey) -> Iterator[Found]:
     if is_repeated(row, survey) and (earlier := survey.same_text(row)) and _has_text(row):
-        yield Found(f"the same text and label as {earlier.source}")
+        yield Found(f"the same text and {_label(row)} as {earlier.source}")
 
 
 @check(
@@ -47,7 +53,7 @@ def repeated(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def nearly_repeated(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.similar_text(row)
-    if earlier and earlier.split == row.split and _same(earlier, row) and _has_text(row):
+    if earlier and earlier.part == row.part and _same(earlier, row) and _has_text(row):
         yield Found(f"the same as {earlier.source} but for {UNLIKE}")
 
 
@@ -60,7 +66,7 @@ def nearly_repeated(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def leaked(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.same_text(row)
-    if earlier and earlier.split != row.split and _has_text(row):
+    if earlier and earlier.part != row.part and _has_text(row):
         label = "" if _same(earlier, row) else f", which has {_other_label(earlier, row)}"
         yield Found(f"the text is also in {earlier.split}: {earlier.source}{label}")
 
@@ -74,7 +80,7 @@ def leaked(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def nearly_leaked(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.similar_text(row)
-    if earlier and earlier.split != row.split and _has_text(row):
+    if earlier and earlier.part != row.part and _has_text(row):
         yield Found(f"but for {UNLIKE} the text is also in {earlier.split}: {earlier.source}")
 
 
@@ -88,7 +94,7 @@ def nearly_leaked(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def conflicting(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.same_text(row) if survey.classes else None
-    if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
+    if earlier and earlier.part == row.part and not _same(earlier, row) and _has_text(row):
         yield Found(f"{earlier.source} has the same text with {_other_label(earlier, row)}")
 
 
@@ -102,21 +108,22 @@ def conflicting(row: Row, survey: Survey) -> Iterator[Found]:
 )
 def nearly_conflicting(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.similar_text(row) if survey.classes else None
-    if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
+    if earlier and earlier.part == row.part and not _same(earlier, row) and _has_text(row):
         yield Found(f"{earlier.source} differs in {UNLIKE} alone and has {_other_label(earlier, row)}")
 
 
 @check(
     "D007",
     "note",
-    what="the same text with other numbers as labels, or the same question with other answers, in a split",
-    why="both may be right: people measure and answer differently; the text counts twice",
-    fix="keep one, with the mean of the numbers or all the answers",
+    what="the same text with other numbers as labels or another translation, or the same question with other "
+    "answers, in a split",
+    why="both may be right: people measure, translate and answer differently; the text counts twice",
+    fix="keep one, with the mean of the numbers or all the answers; of translations both, if both are right",
 )
 def counted_twice(row: Row, survey: Survey) -> Iterator[Found]:
-    several = row.kind == "question-answering" or not survey.classes
+    several = row.kind in ("question-answering", "translation") or not survey.classes
     earlier = survey.same_text(row) if several else None
-    if earlier and earlier.split == row.split and not _same(earlier, row) and _has_text(row):
+    if earlier and earlier.part == row.part and not _same(earlier, row) and _has_text(row):
         yield Found(f"{earlier.source} has the same text with {_other_label(earlier, row)}")
 
 

@@ -32,7 +32,7 @@ def _distinct(row: Row, survey: Survey) -> Iterator[str]:
 
 def _first_in_train(row: Row, survey: Survey) -> Iterator[str]:
     """The labels that this record is the first of train to have: where what is to be said of a label is said."""
-    if row.split == TRAIN:
+    if row.part == TRAIN:
         for label in _distinct(row, survey):
             if survey.labels[TRAIN][label].first == row.number:
                 yield label
@@ -66,9 +66,9 @@ def unseen_label(row: Row, survey: Survey) -> Iterator[Found]:
     kinds=LABELLED,
 )
 def only_in_train(row: Row, survey: Survey) -> Iterator[Found]:
-    others = [split for split in survey.sizes if split != TRAIN]
+    others = [part for part in survey.parts if part != TRAIN]
     for label in _first_in_train(row, survey) if others else ():
-        if survey.usual_spelling(label) == label and not any(survey.count(split, label) for split in others):
+        if survey.usual_spelling(label) == label and not any(survey.count(part, label) for part in others):
             yield Found(
                 f"label {label!r:.80} occurs in train alone, not in {', '.join(others)}", place_of(row, label)
             )
@@ -135,13 +135,13 @@ def few_examples(row: Row, survey: Survey) -> Iterator[Found]:
     kinds=LABELLED,
 )
 def nothing_to_learn(row: Row, survey: Survey) -> Iterator[Found]:
-    if row.number > 0 or row.split != TRAIN or not survey.classes:
+    if row.number > 0 or row.part != TRAIN or not survey.classes:
         return
     counts = survey.labels[TRAIN]
     if row.kind == "token-classification" and not counts:
         yield Found("no record of train has an entity")
     several = isinstance(row.record.get("label"), list) or survey.options.labels
-    if row.kind == "text-classification" and len(counts) == 1 and survey.sizes[TRAIN] > 1 and not several:
+    if row.kind == "text-classification" and len(counts) == 1 and survey.parts[TRAIN] > 1 and not several:
         yield Found(f"every record of train has the label {next(iter(counts))!r:.80}")
 
 

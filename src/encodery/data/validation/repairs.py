@@ -1,6 +1,7 @@
 """What can be put right without guessing: each repair is one function, and says what it did.
 
-A repair never changes a text, only what is said about it; what it cannot decide stays as it is.
+A repair never changes a text, only what is said about it; what it cannot decide stays as it is. The white space at
+the edges of a text and its translation is no part of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 from encodery.data.formats.tags import split_tag
 from encodery.data.validation.answers import only_place
 from encodery.data.validation.duplicates import is_repeated
+from encodery.data.validation.labels import LABELLED
+from encodery.data.validation.pairs import EDGES, blank_side, edged
 from encodery.data.validation.rows import LABEL, Row, Span, label_of
 from encodery.data.validation.schemes import orphans
 from encodery.data.validation.spans import sound
@@ -35,7 +38,7 @@ Repair = Callable[[Row, Survey], Change]
 
 def spell_labels(row: Row, survey: Survey) -> Change:
     """Every label in its most frequent spelling."""
-    if not survey.classes or row.kind in ("question-answering", "multiple-choice"):
+    if not survey.classes or row.kind not in LABELLED:
         return row.record, ""
     spelled = {name: usual for name in row.labels if (usual := survey.usual_spelling(name)) != name}
     if not spelled:
@@ -123,6 +126,13 @@ def begin_entities(row: Row, survey: Survey) -> Change:
     return {**row.record, "tags": tags}, ", ".join(f"tags[{index}] = {tags[index]!r:.40}" for index in found)
 
 
+def trim_sides(row: Row, survey: Survey) -> Change:
+    """A text and its translation without white space at their edges."""
+    trimmed = {name: text.strip() for name, text in edged(row)}
+    done = f"{' and '.join(trimmed)} without white space at the edges" if trimmed else ""
+    return {**row.record, **trimmed}, done
+
+
 def _changed_entities(row: Row, changes: Mapping[int, Mapping[str, Any]]) -> list[Any]:
     return [
         {**item, **changes[index]} if index in changes else item for index, item in enumerate(row.record["entities"])
@@ -143,9 +153,10 @@ REPAIRS: Sequence[tuple[str, Repair]] = (
     ("S005", trim_spans),
     ("S008", drop_repeated_entities),
     ("B001", begin_entities),
+    (EDGES, trim_sides),
 )
 """In this order: each sees what the ones before have made."""
-REPEATED = "D001"
+REPEATED, BLANK = "D001", "R003"
 
 
 def repair(splits: Sequence[Split], survey: Survey, tell: Callable[[Repaired], None]) -> Iterator[tuple[str, Record]]:
@@ -155,8 +166,8 @@ def repair(splits: Sequence[Split], survey: Survey, tell: Callable[[Repaired], N
         UserError: as `validate`.
     """
     for row in judged_rows(splits, survey):
-        if is_repeated(row, survey):
-            tell(Repaired(REPEATED, row.split, row.source, "left out: the same text and label are there before"))
+        if reason := _left_out(row, survey):
+            tell(Repaired(reason[0], row.split, row.source, f"left out: {reason[1]}"))
             continue
         fixed = row
         for code, change in REPAIRS:
@@ -164,4 +175,15 @@ def repair(splits: Sequence[Split], survey: Survey, tell: Callable[[Repaired], N
             if done:
                 tell(Repaired(code, row.split, row.source, done))
                 fixed = replace(fixed, record=record)
-        yield row.split, survey.options.columns.write_back(row.given, row.record, fixed.record)
+        columns = survey.options.columns.of(row.kind, row.given)
+        yield row.split, columns.write_back(row.given, row.record, fixed.record)
+
+
+def _left_out(row: Row, survey: Survey) -> tuple[str, str] | None:
+    """The code and the reason, if a record is better not there."""
+    if row.kind == "translation" and (name := blank_side(row)):
+        return BLANK, f"{name} is empty"
+    if not is_repeated(row, survey):
+        return None
+    what = "translation" if row.kind == "translation" else "label"
+    return REPEATED, f"the same text and {what} are there before"

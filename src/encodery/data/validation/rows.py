@@ -5,23 +5,27 @@ look at types.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
 from encodery.data.formats.tags import split_tag
+from encodery.data.translations import direction
 from encodery.data.validation.finding import Place
 from encodery.files.records import Record
 
-Kind = Literal["text-classification", "token-classification", "question-answering", "multiple-choice"]
+Kind = Literal["text-classification", "token-classification", "question-answering", "multiple-choice", "translation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TEXT_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "text-classification": ("text", "text_pair"),
     "token-classification": ("text",),
     "question-answering": ("question", "context"),
     "multiple-choice": ("text",),
+    "translation": ("text", "translation"),
 }
 LABEL = "label"
+TRANSLATION = "translation"
+LANGUAGES = ("source_language", "target_language")
 
 
 def kind_of(record: Record) -> Kind:
@@ -30,34 +34,9 @@ def kind_of(record: Record) -> Kind:
         return "token-classification"
     if record.keys() & {"question", "answers"} or ("context" in record and "text" not in record):
         return "question-answering"
+    if TRANSLATION in record and LABEL not in record:
+        return "translation"
     return "multiple-choice" if "choices" in record else "text-classification"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What the columns are called in the file, where it is not what they are called here (ours → theirs)."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    label_separator: str | None = None
-    """Labels that are text are lists whose entries this separates."""
-
-    def view(self, record: Record) -> Record:
-        """The record with our names; a column whose name another one takes is not seen."""
-        seen = dict(record)
-        for ours, theirs in self.names.items():
-            seen.pop(ours, None)
-            if theirs in record:
-                seen[ours] = record[theirs]
-        if self.label_separator and isinstance(label := seen.get(LABEL), str):
-            seen[LABEL] = [part.strip() for part in label.split(self.label_separator) if part.strip()]
-        return seen
-
-    def write_back(self, record: Record, before: Record, after: Record) -> Record:
-        """The file's record with what changed between two views of it."""
-        changed = {key: value for key, value in after.items() if before.get(key) != value}
-        if self.label_separator and isinstance(label := changed.get(LABEL), list) and LABEL in changed:
-            changed[LABEL] = self.label_separator.join(map(str, label))
-        return record | {self.names.get(key, key): value for key, value in changed.items()}
 
 
 @dataclass(frozen=True)
@@ -77,10 +56,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Row:
-    """One record: `number` counts over all splits; `record` has our names, `given` those of the file."""
+    """One record: `number` counts over all splits; `record` has our names, `given` those of the file. `part` is what
+    the split is for: `train`, where it is one of several training files."""
 
     number: int
     split: str
+    part: str
     source: str
     record: Record
     kind: Kind
@@ -143,6 +124,18 @@ class Row:
         return strings(self.record.get("choices")) if self.kind == "multiple-choice" else None
 
     @cached_property
+    def languages(self) -> tuple[str | None, str | None]:
+        """Of a text and its translation, where the record says them."""
+        stated = [self.record.get(key) if self.kind == "translation" else None for key in LANGUAGES]
+        source, target = (value if isinstance(value, str) and value else None for value in stated)
+        return source, target
+
+    @property
+    def direction(self) -> str | None:
+        """Both languages by one name, if both are known."""
+        return direction(*self.languages)
+
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """Names of classes: a label (a whole number as its digits), several, or the types of entities and tags."""
         if self.kind == "token-classification":
@@ -183,6 +176,8 @@ def text_key(row: Row) -> tuple[str, ...]:
     """What makes two records the same text."""
     if row.tokens is not None and "text" not in row.texts:
         return row.tokens
+    if row.kind == "translation":
+        return (row.text.strip(),)
     return (*row.texts.values(), *(row.choices or ()))
 
 
@@ -191,6 +186,8 @@ def label_key(row: Row) -> Any:
     if row.kind in ("text-classification", "multiple-choice"):
         label = row.record.get(LABEL)
         return tuple(sorted(map(str, label))) if isinstance(label, list) else str(label)
+    if row.kind == "translation":
+        return row.texts.get(TRANSLATION, "").strip()
     if row.tags is not None:
         return row.tags
     spans: Sequence[Span] = row.answers if row.kind == "question-answering" else row.entities

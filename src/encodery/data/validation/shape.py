@@ -6,7 +6,7 @@ from typing import Any
 
 from encodery.data.validation.check import Found, check
 from encodery.data.validation.finding import Place
-from encodery.data.validation.rows import LABEL, TEXT_COLUMNS, Row, is_int, strings
+from encodery.data.validation.rows import LABEL, LANGUAGES, TEXT_COLUMNS, TRANSLATION, Row, is_int, strings
 from encodery.data.validation.survey import Survey
 
 
@@ -18,6 +18,8 @@ def needed_columns(row: Row) -> tuple[str, ...]:
         return ("question", "context", "answers")
     if row.kind == "multiple-choice":
         return ("text", "choices", LABEL)
+    if row.kind == "translation":
+        return (TRANSLATION,) if isinstance(row.record.get(TRANSLATION), dict) else ("text", TRANSLATION)
     return ("tokens", "tags") if row.record.keys() & {"tokens", "tags"} else ("text", "entities")
 
 
@@ -47,7 +49,7 @@ def wrong_type(row: Row, survey: Survey) -> Iterator[Found]:
         if name in row.record and not isinstance(row.record[name], str):
             if name == "text_pair" and row.record[name] is None:
                 continue  # no pair, in tables whose other rows have one
-            yield _unfit(name, row.record[name], "a text is needed")
+            yield _unfit(name, row.record[name], _TABLE_OF_SIDES if name == TRANSLATION else "a text is needed")
     for name, needed in _STRUCTURES[row.kind].items():
         if name in row.record and (value := row.record[name]) is not None:
             yield from needed(name, value)
@@ -109,6 +111,11 @@ def _label(name: str, value: Any) -> Iterator[Found]:
         yield _unfit(name, value, "a text, a finite number or a list of texts is needed")
 
 
+def _text(name: str, value: Any) -> Iterator[Found]:
+    if not isinstance(value, str):
+        yield _unfit(name, value, "a text is needed")
+
+
 def _texts(name: str, value: Any) -> Iterator[Found]:
     if strings(value) is None:
         yield _unfit(name, value, "a list of texts is needed")
@@ -142,6 +149,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+_TABLE_OF_SIDES = 'a text is needed, or without a column text {"en": "...", "de": "..."}, in the two languages'
 _LISTS: Mapping[str, tuple[str, ...]] = {
     "token-classification": ("tokens", "tags", "entities"),
     "multiple-choice": ("choices",),
@@ -151,4 +159,5 @@ _STRUCTURES: Mapping[str, Mapping[str, Any]] = {
     "token-classification": {"tokens": _texts, "tags": _texts, "entities": _entities},
     "question-answering": {"answers": _answers},
     "multiple-choice": {"choices": _texts},
+    "translation": dict.fromkeys(LANGUAGES, _text),
 }

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from encodery.data.formats.tags import TagScheme
-from encodery.data.validation.rows import Columns, Kind, Row, label_key, text_key
+from encodery.data.validation.columns import Columns
+from encodery.data.validation.rows import Kind, Row, label_key, text_key
 from encodery.data.validation.schemes import SchemeCounts
 
 TRAIN = "train"
@@ -27,6 +28,20 @@ class Length:
     max_seqlen: int
     on_overflow: Literal["window", "truncate", "error"] = "window"
     """What becomes of longer texts: overlapping windows, a cut, an error."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is known of a text and its translation."""
+
+    complete: bool = False
+    """A language that no record says is said nowhere: the recipe has been read."""
+    directions: tuple[tuple[str, str], ...] = ()
+    """From which language to which is learned, beside what train has."""
+    languages: tuple[str, ...] | None = None
+    """Those that the model has vectors for; None if it has none, or is not known."""
+    max_length_ratio: float = 9.0
+    """One side may have so many times the characters of the other one: as in `corpus.clean_parallel`."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,12 @@ class Options:
     """A label with fewer records in train is hardly learned."""
     max_imbalance: float = 20.0
     """The most frequent label may be so many times as frequent as another one."""
+    pairs: Pairs = field(default_factory=Pairs)
 
 
 @dataclass
 class LabelCount:
-    """How often a label occurs in a split (once a record), and where first."""
+    """How often a label occurs in a part (once a record), and where first."""
 
     records: int
     first: int
@@ -61,6 +77,7 @@ class Earlier:
 
     source: str
     split: str
+    part: str
     label: int
     shown: str
 
@@ -76,8 +93,14 @@ class Survey:
     options: Options = field(default_factory=Options)
     sizes: Counter[str] = field(default_factory=Counter)
     """Records of each split."""
+    parts: Counter[str] = field(default_factory=Counter)
+    """The same of train, dev and test, each of one split or several."""
     labels: dict[str, dict[str, LabelCount]] = field(default_factory=dict)
-    """Split → label → how often."""
+    """Part → label → how often."""
+    directions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Pairs of languages in train, and of how many records."""
+    names_languages: bool = False
+    """Whether any pair says a language of its own."""
     tags: SchemeCounts = field(default_factory=SchemeCounts)
     earlier: dict[int, Earlier] = field(default_factory=dict)
     """Those first records with a text that have later ones, once the second pass has seen them."""
@@ -91,14 +114,16 @@ class Survey:
     def add(self, row: Row) -> None:
         """The first pass, row by row."""
         self.sizes[row.split] += 1
-        counts = self.labels.setdefault(row.split, {})
+        self.parts[row.part] += 1
+        counts = self.labels.setdefault(row.part, {})
         for label in set(row.labels):
             counts.setdefault(label, LabelCount(0, row.number)).records += 1
         self._count_number(row)
         self.tags.add(row.tags or ())
+        self._add_languages(row)
         key = text_key(row)
-        self._texts.append(hash(key))
-        self._normal.append(hash(tuple(map(normalise, key))))
+        self._texts.append(hash((row.direction, key)))
+        self._normal.append(hash((row.direction, tuple(map(normalise, key)))))
         identifier = row.record.get("id")
         self._ids.append(hash((row.split, identifier)) if _is_id(identifier) else hash((row.number,)))
 
@@ -116,7 +141,7 @@ class Survey:
         """The second pass, before the row is checked."""
         if row.number in self._wanted:
             shown = repr(row.record.get("label")) if row.kind == "text-classification" else ""
-            self.earlier[row.number] = Earlier(row.source, row.split, hash(label_key(row)), shown)
+            self.earlier[row.number] = Earlier(row.source, row.split, row.part, hash(label_key(row)), shown)
 
     def same_text(self, row: Row) -> Earlier | None:
         """An earlier record with exactly this text."""
@@ -142,7 +167,12 @@ class Survey:
     @property
     def has_train(self) -> bool:
         """Without training records nothing can be said against them."""
-        return bool(self.sizes[TRAIN])
+        return bool(self.parts[TRAIN])
+
+    @property
+    def known_directions(self) -> list[tuple[str, str]]:
+        """From which language to which the model will translate."""
+        return [*dict.fromkeys((*self.directions, *self.options.pairs.directions))]
 
     @property
     def classes(self) -> bool:
@@ -159,9 +189,9 @@ class Survey:
         """That of the tags."""
         return self.tags.scheme
 
-    def count(self, split: str, label: str) -> int:
-        """Records of a split with a label."""
-        found = self.labels.get(split, {}).get(label)
+    def count(self, part: str, label: str) -> int:
+        """Records of a part with a label."""
+        found = self.labels.get(part, {}).get(label)
         return found.records if found else 0
 
     def usual_spelling(self, label: str) -> str:
@@ -172,13 +202,19 @@ class Survey:
         """Key → the spelling with the most records, those of train before others."""
         if not hasattr(self, "_spelling_table"):
             order: Counter[str] = Counter()
-            for split, counts in self.labels.items():
+            for part, counts in self.labels.items():
                 for label, count in counts.items():
-                    order[label] += count.records * (self.num_records if split == TRAIN else 1)
+                    order[label] += count.records * (self.num_records if part == TRAIN else 1)
             self._spelling_table: dict[str, str] = {}
             for label, _ in order.most_common():
                 self._spelling_table.setdefault(spelling_key(label), label)
         return self._spelling_table
+
+    def _add_languages(self, row: Row) -> None:
+        source, target = row.languages
+        self.names_languages |= bool(source or target)
+        if row.part == TRAIN and source and target and source != target:
+            self.directions[source, target] += 1
 
     def _count_number(self, row: Row) -> None:
         label = row.record.get("label")

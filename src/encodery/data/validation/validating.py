@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from encodery.data.validation.checks import CHECKS
+from encodery.data.validation.columns import Columns
 from encodery.data.validation.finding import Finding
 from encodery.data.validation.rows import Kind, Row, kind_of
 from encodery.data.validation.survey import Options, Survey
@@ -23,6 +24,8 @@ class Split:
     name: str
     read: Callable[[], Iterable[tuple[str, Record]]]
     """The records, each with its `file:line`."""
+    part: str = ""
+    """What it is for, where its name does not say it: one of several training files is `train`."""
 
 
 def validate(splits: Sequence[Split], options: Options | None = None) -> Iterator[Finding]:
@@ -38,7 +41,7 @@ def validate(splits: Sequence[Split], options: Options | None = None) -> Iterato
 
 def survey_of(splits: Sequence[Split], options: Options) -> Survey:
     """The first pass."""
-    survey = Survey(options.kind or common_kind(splits), options)
+    survey = Survey(options.kind or common_kind(splits, options.columns), options)
     for row in _rows(splits, survey):
         survey.add(row)
     survey.finish()
@@ -64,11 +67,11 @@ def findings_of(row: Row, survey: Survey) -> Iterator[Finding]:
             yield from check.findings(row, survey)
 
 
-def common_kind(splits: Sequence[Split]) -> Kind:
+def common_kind(splits: Sequence[Split], columns: Columns) -> Kind:
     """The task that most of the first records look like."""
     counts: Counter[Kind] = Counter()
     for split in splits[:1]:
-        counts.update(kind_of(record) for _, record in islice(split.read(), _PEEK))
+        counts.update(kind_of(columns.view(record)) for _, record in islice(split.read(), _PEEK))
     return counts.most_common(1)[0][0] if counts else "text-classification"
 
 
@@ -76,5 +79,6 @@ def _rows(splits: Sequence[Split], survey: Survey) -> Iterator[Row]:
     number = 0
     for split in splits:
         for source, record in split.read():
-            yield Row(number, split.name, source, survey.options.columns.view(record), survey.kind, record)
+            seen = survey.options.columns.of(survey.kind, record).view(record)
+            yield Row(number, split.name, split.part or split.name, source, seen, survey.kind, record)
             number += 1
