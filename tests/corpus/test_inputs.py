@@ -10,7 +10,7 @@ from encodery.corpus.inputs import CorpusInput, input_files
 from encodery.errors import UserError
 
 ALL = (
-    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .html, .htm, .xhtml, "
+    "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .arc, .html, .htm, .xhtml, "
     ".xml of Wikipedia (plain, .gz, .zst or .bz2) "
     "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
 )

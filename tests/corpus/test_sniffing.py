@@ -13,6 +13,7 @@ from encodery.corpus.sniffing import sniff
 
 STARTS = {
     b"WARC/1.0\r\nWARC-Type: warcinfo\r\n": "warc",
+    b"filedesc://a.arc 0.0.0.0 20140216050221 text/plain 75\n": "warc",
     b'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" xml:lang="de">': "wikipedia",
     b"\xef\xbb\xbf<!DOCTYPE HTML>\n<p>": "html",
     b"\n <html lang=en>": "html",

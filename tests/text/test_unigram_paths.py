@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import models
 
-from encodery.text import unigram_paths
 from encodery.text.library import LibraryKind
 from encodery.text.tokenizer import train_tokenizer
 from encodery.text.unigram import Unigram, UnigramSpec
 from encodery.text.unigram_paths import UnigramPaths
-from encodery.text.word_table import Runs
+from encodery.text.word_arrays import Runs, Words
 from tests.text.scripts import SENTENCES
 
 LETTERS = "ab¡é"
@@ -31,45 +30,79 @@ def lists(found: Runs) -> list[list[int] | None]:
     return [run.tolist() if known else None for run, known in zip(runs, found.known, strict=True)]
 
 
-def paths(scores: Mapping[str, float], added: Sequence[str] = ()) -> UnigramPaths:
-    return UnigramPaths(scores, {piece: index for index, piece in enumerate(scores)}, added, same)
+def paths(scores: Mapping[str, float], added: Sequence[str] = (), unknown: str | None = None) -> UnigramPaths:
+    return UnigramPaths(scores, {piece: index for index, piece in enumerate(scores)}, added, same, unknown)
+
+
+def solve(found: UnigramPaths, words: Sequence[str]) -> list[list[int] | None]:
+    return lists(found.solve(Words.of([word.encode() for word in words])))
+
+
+def by_library(scores: Mapping[str, float], unknown: str, words: Sequence[str]) -> list[list[int]]:
+    library = models.Unigram(list(scores.items()), unk_id=list(scores).index(unknown), byte_fallback=False)
+    return [[token.id for token in library.tokenize("▁" + word)] if word else [] for word in words]
 
 
 @given(PIECES, st.lists(SCORES, min_size=5, max_size=5), WORDS)
 def test_any_model_cuts_as_the_librarys(pieces: dict[str, float], single: list[float], words: list[str]) -> None:
     scores = {"<unk>": 0.0, **dict(zip("▁" + LETTERS, single, strict=True)), **pieces}
-    library = models.Unigram(list(scores.items()), unk_id=0, byte_fallback=False)
-    want = [[token.id for token in library.tokenize("▁" + word)] if word else None for word in words]
-    assert lists(paths(scores).solve([word.encode() for word in words])) == want
+    want = [run or None for run in by_library(scores, "<unk>", words)]
+    assert solve(paths(scores), words) == want
+    assert solve(paths(scores, unknown="<unk>"), words) == want
 
 
-@given(PIECES, WORDS)
-def test_edges_that_collide_are_all_found(pieces: dict[str, float], words: list[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unigram_paths, "_MIX", np.uint64(0))  # every edge belongs into the first slot
-        test_any_model_cuts_as_the_librarys.hypothesis.inner_test(pieces, [-1.0] * 5, words)  # type: ignore[attr-defined]
+@given(PIECES, st.sets(st.sampled_from(LETTERS)), SCORES, WORDS)
+def test_unknown_characters_are_cut_as_the_librarys(
+    pieces: dict[str, float], single: set[str], score: float, words: list[str]
+) -> None:
+    scores = {"<unk>": 0.0, **dict.fromkeys(["▁", *sorted(single)], score), **pieces}
+    want = [run or None for run in by_library(scores, "<unk>", words)]
+    assert solve(paths(scores, unknown="<unk>"), words) == want
+
+
+def test_unknown_neighbours_become_one_token_in_each_word() -> None:
+    scores = {"?": 0.0, "▁": -1.0, "a": -1.0}
+    words = ["xx", "x", "axxxa", "xaxx", "xΩy"]
+    want = [[1, 0], [1, 0], [1, 2, 0, 2], [1, 0, 2, 0], [1, 0]]
+    assert by_library(scores, "?", words) == want
+    assert solve(paths(scores, unknown="?"), words) == want
+
+
+@given(st.dictionaries(st.text("ab", min_size=1, max_size=4), SCORES, max_size=7), WORDS)
+def test_words_in_which_the_unknown_token_is_spelt_are_left(pieces: dict[str, float], words: list[str]) -> None:
+    """There the library may take neighbours for unknown, too, and even find a piece that they make."""
+    scores = {**pieces, "▁": -1.0, "¡": -1.0, "é": -1.0, "ab": -2.0}
+    found = solve(paths(scores, unknown="ab"), words)
+    for word, run, want in zip(words, found, by_library(scores, "ab", words), strict=True):
+        assert run == (want if word and "ab" not in word else None)
+
+
+def test_scores_above_zero_leave_unknown_characters_to_the_library() -> None:
+    """A piece of two may be worth less than both unknown."""
+    scores = {"?": 30.0, "▁": 30.0, "a": 31.0, "xx": 30.0}
+    assert solve(paths(scores, unknown="?"), ["a", "ax", "xx"]) == [[1, 2], None, None]
 
 
 def test_of_equal_ways_the_last_piece_is_the_longest() -> None:
     scores = {"▁": -1.0, "a": -1.0, "b": -1.0, "ab": -2.0, "▁a": -2.0}
-    assert lists(paths(scores).solve([b"ab"])) == [[0, 3]]
+    assert solve(paths(scores), ["ab"]) == [[0, 3]]
 
 
 @pytest.mark.parametrize("word", ["", "c", "ac", "a😀", "a\u0301", "a▁", "a\nb", "x<m>"])
 def test_words_that_are_left_to_the_library(word: str) -> None:
     scores = dict.fromkeys(("▁", "a", "b", "x", "<", "m", ">", "a😀", "\u0301", "\n", "<m>"), -1.0)
-    found = lists(paths(scores, added=["<m>"]).solve([b"ab", word.encode(), b"ba"]))
+    found = solve(paths(scores, added=["<m>"]), ["ab", word, "ba"])
     assert found == [[0, 1, 2], None, [0, 2, 1]]
 
 
 def test_what_the_normaliser_changes_is_not_plain() -> None:
     scores = dict.fromkeys(("▁", "a", "€"), -1.0)
     changed = UnigramPaths(scores, {piece: index for index, piece in enumerate(scores)}, [], str.upper)
-    assert lists(changed.solve([b"a", "€".encode()])) == [None, [0, 2]]
+    assert solve(changed, ["a", "€"]) == [None, [0, 2]]
 
 
 def test_without_a_piece_for_the_beginning_of_words_nothing_is_solved() -> None:
-    assert lists(paths({"a": -1.0, "▁a": -1.0}).solve([b"a"])) == [None]
+    assert solve(paths({"a": -1.0, "▁a": -1.0}), ["a"]) == [None]
 
 
 def test_most_words_of_many_scripts_are_solved() -> None:
@@ -77,7 +110,7 @@ def test_most_words_of_many_scripts_are_solved() -> None:
     assert isinstance(kind, Unigram)
     assert isinstance(kind, LibraryKind)
     words = sorted({word for line in SENTENCES for word in line.split(" ") if word})
-    found = lists(kind._solve([word.encode() for word in words]))
+    found = lists(kind._solve(Words.of([word.encode() for word in words])))
     want = [kind.backend.encode(word, add_special_tokens=False).ids for word in words]
     assert [run for run in found if run] == [run for run, known in zip(want, found, strict=True) if known]
     assert sum(run is not None for run in found) > len(words) / 2

@@ -189,3 +189,27 @@ def test_long_texts_are_cut_and_joined(kind: LibraryKind) -> None:
     assert ids[0].dtype == np.int32
     assert kind.encode_ids(text, None) == want
     assert kind.encode_ids(text, 10)[:10] == want[:10]
+
+
+def test_a_text_with_the_separator_is_the_librarys(kind: LibraryKind) -> None:
+    texts = repeated([text for text in SENTENCES if len(text) < 20 * text.count(" ")])
+    odd = {7: "a\0b", 13: "\0", 20: "of \0 the"}
+    for index, text in odd.items():
+        texts[index] = text
+    found = memory_of(kind.backend).encode_batch(texts)
+    assert {index for index, ids in enumerate(found) if ids is None} == odd.keys()
+    assert [ids.tolist() for ids in kind.encode_batch(texts)] == by_library(kind, texts)
+    assert memory_of(kind.backend)._look_up(["\0", "a\0"]) == [None, None]
+
+
+def test_texts_that_promise_nothing_do_not_spoil_the_others(kind: LibraryKind) -> None:
+    texts = repeated([text for text in SENTENCES if len(text) < 20 * text.count(" ")])
+    texts[5], texts[17] = "x" * 50, "y" * 50 + " z"
+    found = memory_of(kind.backend).encode_batch(texts)
+    assert {index for index, ids in enumerate(found) if ids is None} == {5, 17}
+    assert [ids.tolist() for ids in kind.encode_batch(texts)] == by_library(kind, texts)
+
+
+def test_lines_end_words_where_the_tokenizer_has_it_so(kind: LibraryKind) -> None:
+    texts = repeated(["of the\nrights\n", "\n", "", " of", "the  rights"])
+    assert [ids.tolist() for ids in kind.encode_batch(texts)] == by_library(kind, texts)

@@ -30,31 +30,33 @@ _TAR_BUFFER_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 16
 
 
-def opened_files(path: InputFile, entry: CorpusInput) -> Generator[Opened, None, None]:
+def opened_files(path: InputFile, entry: CorpusInput, name: str = "") -> Generator[Opened, None, None]:
     """The file, or the members of the archive that are of a format to read, in the archive's order; each is open
     until the next is asked for.
+
+    Args:
+        name: what the file is called; its path if not given.
 
     Raises:
         UserError: the file is missing, the archive is broken, locked, or holds nothing to read.
     """
     if is_container(path.name):
-        yield from _members(path, entry)
+        yield from _members(path, entry, name or str(path))
         return
     # A file that was named outright need not have a suffix that tells its format: then `format` does.
     chosen = found_format(path) if entry.format == "auto" else entry.format
     assert chosen is not None
-    name = str(path)
-    with reading(name):
+    with reading(str(path)):
         file = path.open("rb")
     with file:
-        yield name, _buffered(file), chosen
+        yield name or str(path), _buffered(file), chosen
 
 
 def _buffered(file: Any) -> io.BufferedReader:
     return file if isinstance(file, io.BufferedReader) else io.BufferedReader(file, _BUFFER_BYTES)
 
 
-def _members(path: InputFile, entry: CorpusInput) -> Generator[Opened, None, None]:
+def _members(path: InputFile, entry: CorpusInput, name: str) -> Generator[Opened, None, None]:
     found = _zip_members if inner_suffix(path.name) == ".zip" else _tar_members
     skipped: list[str] = []
     any_read = False
@@ -66,7 +68,7 @@ def _members(path: InputFile, entry: CorpusInput) -> Generator[Opened, None, Non
             if not may_be_read(member):
                 skipped.append(member)
                 continue
-            source = f"{path}!{member}"
+            source = f"{name}!{member}"
             with _open(source, open_member) as stream:
                 chosen = format_of(member) or sniff(stream.peek(HEAD_BYTES))
                 if chosen is None or entry.format not in ("auto", chosen):

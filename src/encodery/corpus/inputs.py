@@ -24,6 +24,7 @@ _SUFFIXES: dict[str, Format] = {
     **RECORD_SUFFIXES,
     ".warc": "warc",
     ".wet": "wet",
+    ".arc": "warc",
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",

@@ -50,14 +50,15 @@ class Ledger:
     steps: list[str] = field(default_factory=list)
     """The steps in the order in which they were passed."""
 
-    def drop(self, page: "Page", reason: str) -> None:
-        """Take a whole document out; `reason` is `step/why`. Its text as it is now is what is lost."""
+    def drop(self, page: "Page", reason: str, shown: str = "") -> None:
+        """Take a whole document out; `reason` is `step/why`. Its text as it is now is what is lost; `shown`, where
+        given, is kept for reading in its place."""
         page.dropped = reason
         breaks = page.text.count("\n")
         self.counts[reason, "documents"] += 1
         self.counts[reason, "paragraphs"] += breaks + bool(page.text)
         self.counts[reason, "characters"] += len(page.text) - breaks
-        self._sample(reason, page, page.text)
+        self._sample(reason, page, shown or page.text)
 
     def cut(self, page: "Page", reason: str, paragraphs: Sequence[str]) -> None:
         """Paragraphs of a document were taken out; its caller gives the page its new text."""

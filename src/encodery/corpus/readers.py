@@ -4,15 +4,15 @@ Memory is bounded by the longest document (plain text: 16 Mi characters), whatev
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from encodery.corpus.archives import opened_files
 from encodery.corpus.inputs import CorpusInput, Format, InputFile, files_of, input_files, record_format
 from encodery.corpus.ledger import Ledger
+from encodery.corpus.reading.fields import FieldError, string_field
 from encodery.corpus.reading.web import WEB_READERS
 from encodery.errors import DamageError, UserError
 from encodery.files.records import read_records
@@ -93,7 +93,8 @@ def read_stream(
     """The documents of one file of text or records, decompressed; raises as `read_documents` does.
 
     Args:
-        damaged: see `read_records`.
+        damaged: told of each record that cannot be used, which is then passed over, and of a language that a record
+            does not say, which is then not known (`FieldError`).
     """
     if chosen == "txt":
         lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT)
@@ -114,30 +115,19 @@ def read_stream(
         damaged=damaged,
     )
     for line, record in records:
+        place, language = f"{source}:{line}", entry.language or ""
         try:
-            text = _string(record, entry.text_field, "text_field", f"{source}:{line}")
-            language = entry.language or ""
-            if entry.language_field:
-                language = _string(record, entry.language_field, "language_field", f"{source}:{line}")
-        except DamageError as error:
+            text = string_field(record, entry.text_field, "text_field", place)
+            if text.strip() and entry.language_field:
+                language = string_field(record, entry.language_field, "language_field", place)
+        except FieldError as error:
             if damaged is None:
                 raise
             damaged(error)
-            continue
+            if error.setting == "text_field":
+                continue
         if text.strip():
             yield Document(text.replace("\r\n", "\n"), source, line, language)
-
-
-def _string(record: Mapping[str, Any], field: str, setting: str, place: str) -> str:
-    """A field of a record: one that is not there is a wrong setting, one without text a broken record."""
-    if field not in record:
-        keys = ", ".join(record) or "nothing"
-        raise UserError(f"{place}: no field {field!r}; it has: {keys:.200}; set {setting}")
-    value = record[field]
-    if not isinstance(value, str):
-        found = "null" if value is None else f"{type(value).__name__} {value!r}"
-        raise DamageError(f"{place}: {field!r} is {found[:80]}, not a string; repair the record")
-    return value
 
 
 def _split_at_blank_lines(lines: Iterator[str], source: str, language: str) -> Iterator[Document]:

@@ -18,7 +18,7 @@ _HTML = re.compile(
 def sniff(head: bytes) -> WebFormat | None:
     """The format of data that begins with `head` (plain, gzip, bzip2 or zstd)."""
     start = _unpacked(head).removeprefix(b"\xef\xbb\xbf")
-    if start.startswith(b"WARC/"):
+    if start.startswith((b"WARC/", b"filedesc://")):
         return "warc"
     if start.lstrip().startswith(b"<mediawiki"):
         return "wikipedia"

@@ -74,7 +74,7 @@ def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
     if states.get(CORPUS, "fresh") == "fresh" or corpus is None or corpus.clean is None:
         return None
     groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
-    sizes = [size_of(file) for group in groups for file, _ in group]
+    sizes = [size_of(source.file) for group in groups for source in group]
     return (
         f"corpus: files {len(sizes):,} ({human_bytes(sum(sizes))}), tasks {len(groups):,}; "
         f"{who_runs(corpus.clean.launch)}"

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,17 +16,19 @@ from jaxtyping import Int32
 from encodery.errors import UserError
 from encodery.text.independence import independence_of
 from encodery.text.layout import Layout, read_layout
-from encodery.text.pieces import MARKS, cut
+from encodery.text.pieces import MARKS, cut, in_calls
 from encodery.text.revision import NewToken, Revision, rebuilt
 from encodery.text.stored import by_id
+from encodery.text.word_arrays import Runs, Words
 from encodery.text.word_counts import MAX_COUNTED_WORDS, WordCounts
 from encodery.text.word_memory import WordMemory
 from encodery.text.word_offsets import WordOffsets, offsets_of
-from encodery.text.word_table import Runs
 
 # Characters handed to the library in one call: its full encodings take about a hundred times the text.
 _CALL_CHARS = 1 << 20
 _TEXTS_AT_ONCE = 1024
+
+Ids = Int32[np.ndarray, " tokens"]
 
 
 class LibraryKind(ABC):
@@ -99,16 +101,24 @@ class LibraryKind(ABC):
                 break
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text, a million characters at once; by the library (all cores) where memory cannot tell."""
-        ids: list[list[Int32[np.ndarray, " tokens"]]] = [[] for _ in texts]
-        for call in self._calls(texts):
-            pieces = [piece for _, piece in call]
-            found = self._memory.encode_batch(pieces) if self._memory else [None] * len(pieces)
-            rest = iter(self._cut_texts([piece for piece, known in zip(pieces, found, strict=True) if known is None]))
-            for (index, _), known in zip(call, found, strict=True):
-                ids[index].append(np.array(next(rest), dtype=np.int32) if known is None else known)
-        return [runs[0] if len(runs) == 1 else np.concatenate(runs) for runs in ids]
+        runs: list[Ids] = []
+        owners: list[int] = []
+        for call in in_calls(texts, self.boundary, _CALL_CHARS):
+            runs += self._encode_pieces([piece for _, piece in call])
+            owners += [index for index, _ in call]
+        if len(runs) == len(texts):
+            return runs
+        of_text: list[list[Ids]] = [[] for _ in texts]
+        for owner, run in zip(owners, runs, strict=True):
+            of_text[owner].append(run)
+        return [np.concatenate(parts) for parts in of_text]
+
+    def _encode_pieces(self, pieces: Sequence[str]) -> list[Ids]:
+        found = self._memory.encode_batch(pieces) if self._memory else [None] * len(pieces)
+        rest = iter(self._cut_texts([piece for piece, known in zip(pieces, found, strict=True) if known is None]))
+        return [np.array(next(rest), dtype=np.int32) if known is None else known for known in found]
 
     @cached_property
     def _memory(self) -> WordMemory | None:
@@ -121,7 +131,7 @@ class LibraryKind(ABC):
         """The same with offsets, for the kinds that leave these as the library has them."""
         return offsets_of(self.backend) if self.offsets_of_words else None
 
-    _solve: Callable[[Sequence[bytes]], Runs] | None = None
+    _solve: Callable[[Words], Runs] | None = None
     """The ids of single words by a way of our own, where there is one that is faster than the library."""
 
     def forget(self) -> None:
@@ -135,20 +145,6 @@ class LibraryKind(ABC):
             return [self.backend.encode(texts[0], add_special_tokens=False).ids]
         encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
-
-    def _calls(self, texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-        """Pieces of the texts, each with the index of its text, in groups of bounded size."""
-        group: list[tuple[int, str]] = []
-        size = 0
-        for index, text in enumerate(texts):
-            for _, piece in cut(text, self.boundary):
-                group.append((index, piece))
-                size += len(piece)
-                if size >= _CALL_CHARS:
-                    yield group
-                    group, size = [], 0
-        if group:
-            yield group
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens left out; what normalisation removed does not come back."""

@@ -1,7 +1,7 @@
 """Cutting long text where no token can reach across, so that memory follows the piece and not the text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 PIECE_CHARS = 1 << 15
 
@@ -29,3 +29,18 @@ def cut(text: str, boundary: re.Pattern[str] = MARKS) -> Iterator[tuple[int, str
         yield start, text[start : end.start()]
         start = end.start()
     yield start, text[start:]
+
+
+def in_calls(texts: Sequence[str], boundary: re.Pattern[str], call_chars: int) -> Iterator[list[tuple[int, str]]]:
+    """The pieces of texts, each with the index of its text, in groups of hardly more than so many characters."""
+    group: list[tuple[int, str]] = []
+    size = 0
+    for index, text in enumerate(texts):
+        for piece in (text,) if len(text) <= PIECE_CHARS else (piece for _, piece in cut(text, boundary)):
+            group.append((index, piece))
+            size += len(piece)
+            if size >= call_chars:
+                yield group
+                group, size = [], 0
+    if group:
+        yield group

@@ -29,7 +29,7 @@ from encodery.text.sentencepiece_model import SentencePieceModel, parse_model, r
 from encodery.text.stored import SPECIAL_TOKENS, add_special_tokens, special_tokens, write_settings
 from encodery.text.unigram_paths import UnigramPaths
 from encodery.text.unigram_training import train_model
-from encodery.text.word_table import Runs
+from encodery.text.word_arrays import Runs, Words
 
 WORD_START = "▁"
 _SHIFTED = ("cls_token", "pad_token", "sep_token", "unk_token")
@@ -117,10 +117,10 @@ class Unigram(LibraryKind):
         spans = carried_back(encoding.offsets, sources, len(text))
         return [(start + first, start + last) for first, last in spans]
 
-    def _solve(self, words: Sequence[bytes]) -> Runs:
+    def _solve(self, words: Words) -> Runs:
         """The ids of words, in arrays."""
         if self._paths is None:
-            self._paths = UnigramPaths(self._scores(), self.vocabulary, self._added.values(), self._normalize)
+            self._paths = UnigramPaths.of(self.backend, self._normalize)
         return self._paths.solve(words)
 
     def continues_word(self, token: str) -> bool:

@@ -9,15 +9,17 @@ from collections.abc import Callable, Sequence
 from itertools import chain, compress
 
 import numpy as np
-from jaxtyping import Int32, Int64, UInt8
+from jaxtyping import Bool, Int32, Int64, UInt8
 
 from encodery.text.independence import LONGEST_WORD, Independence
-from encodery.text.word_table import DEPENDENT, PADDING, UNKNOWN, Runs, WordTable
+from encodery.text.word_arrays import PADDING, Runs, Words
+from encodery.text.word_table import UNKNOWN, WordTable
 
 MAX_WORDS = 1 << 18
-"""Of each of the two memories, which then begin anew. Full, that of batches takes about 25 MB, the other 70 MB."""
+"""Of each of the two memories, which then begin anew. Full, that of batches takes about 20 MB, the other 70 MB."""
 _FIRST_WORDS = 1 << 12
-"""Room at the beginning; it doubles when it is full."""
+_GROWTH = 4
+"""Room for words at the beginning; by how much it grows when it is full."""
 _WORTH = 3
 """To cut a word on its own takes the library three times as long as within a text. So words are learned while less
 than one in three is new, else only one in 16, and of a single text four: the rest of such text is the library's."""
@@ -25,9 +27,10 @@ _SLOWLY = 16
 _NEW_PER_TEXT = 4
 _FEW_WORDS = 256
 """From here on, a batch is faster than its texts one by one."""
-_FIRST = b"\xff"
-"""Before the first word of a text, if it is another one than within a text: no UTF-8 has this byte."""
+_END = "\0"
+"""Between two texts. One that has it in it is the library's."""
 
+Places = Int64[np.ndarray, " _"]
 Ids = Int32[np.ndarray, " _"]
 Run = list[int] | None
 
@@ -40,7 +43,7 @@ class WordMemory:
         independence: Independence,
         cut: Callable[[list[str]], list[list[int]]],
         max_words: int = MAX_WORDS,
-        solve: Callable[[Sequence[bytes]], Runs] | None = None,
+        solve: Callable[[Words], Runs] | None = None,
     ) -> None:
         """A memory without words.
 
@@ -68,24 +71,21 @@ class WordMemory:
 
     def encode_batch(self, texts: Sequence[str]) -> list[Ids | None]:
         """The same for many texts."""
-        counts = [text.count(" ") + 1 for text in texts]
-        found: list[Ids | None] = [None] * len(texts)
-        chosen = [index for index, text in enumerate(texts) if self._promises(text, counts[index])]
-        selected = [texts[index] for index in chosen]
-        if sum(counts[index] for index in chosen) < _FEW_WORDS:
-            runs = map(self.encode, selected)
-            ids = [None if run is None else np.array(run, np.int32) for run in runs]
-        else:
-            ids = self._look_up(selected)
-        for index, new in zip(chosen, ids, strict=True):
-            found[index] = new
-        return found
+        if len(texts) < _FEW_WORDS:
+            counts = np.array([text.count(" ") + 1 for text in texts], np.int64)
+            if counts.sum() < _FEW_WORDS:
+                pairs = zip(texts, self._promise(texts, counts), strict=True)
+                runs = [self.encode(text) if promising else None for text, promising in pairs]
+                return [None if run is None else np.array(run, np.int32) for run in runs]
+        return self._look_up(texts)
 
-    def _promises(self, text: str, count: int) -> bool:
-        """Whether a text of so many words may be made of known ones. Of long words few occur twice, so that texts in
-        languages without spaces are the library's; and no space between two others is part of a word."""
-        short = 2 * len(text) <= LONGEST_WORD * count
-        return short and not (self._independence.space_belongs_to_word and "  " in text)
+    def _promise(self, texts: Sequence[str], num_words: Places) -> Bool[np.ndarray, " texts"]:
+        """Which texts may be made of known words. Of long words few occur twice, so that texts in languages without
+        spaces are the library's; and no space between two others is part of a word."""
+        promising = 2 * np.fromiter(map(len, texts), np.int64, len(texts)) <= LONGEST_WORD * num_words
+        if self._independence.space_belongs_to_word:
+            promising &= ["  " not in text for text in texts]
+        return promising
 
     def _words(self, text: str) -> list[str]:
         """A text cut at its spaces; the first word begins with one if it is another than within a text."""
@@ -114,68 +114,79 @@ class WordMemory:
         runs = iter(self._cut([word for word, good in zip(asked, alone, strict=True) if good]))
         return [next(runs) if good else None for good in alone]
 
-    def _look_up(self, texts: list[str]) -> list[Ids | None]:
+    def _look_up(self, texts: Sequence[str]) -> list[Ids | None]:
         """The ids of texts, all words looked up together."""
-        data = self._joined(texts)
-        text: UInt8[np.ndarray, " bytes"] = np.frombuffer(data + PADDING, np.uint8)
-        ends = np.append(np.flatnonzero(text[: len(data)] == ord(" ")), len(data))
-        starts = np.append(0, ends[:-1] + 1)
+        if not texts:
+            return []
+        words, ends = self._in_arrays(texts)
+        if len(ends) != len(texts):  # one has the separator in it
+            return self._look_up_some(texts, [_END not in text for text in texts])
+        promising = self._promise(texts, np.diff(ends, prepend=0))
+        if not promising.all():
+            return self._look_up_some(texts, promising.tolist())
         table = self._table
         before = table.numbering
-        numbers = table.find(text, starts, ends - starts)
-        unknown = np.flatnonzero(numbers == UNKNOWN)
+        numbers = table.find(words)
+        unknown = (numbers == UNKNOWN).nonzero()[0]
         if len(unknown):
-            bounds = zip(starts[unknown].tolist(), ends[unknown].tolist(), strict=True)
-            table = self._learn_together([data[start:end] for start, end in bounds], len(numbers))
-            again = unknown if table.numbering is before else slice(None)
-            numbers[again] = table.find(text, starts[again], (ends - starts)[again])
-        ids, id_ends = table.gather(np.maximum(numbers, DEPENDENT))
-        return _divided(texts, numbers, ids, id_ends, self._independence.newline_is_space)
+            table = self._learn_together(words.take(unknown), len(words))
+            again = unknown if table.numbering is before else np.arange(len(words))
+            numbers[again] = table.find(words.take(again))
+        return _divided(table.gather(numbers), ends)
 
-    def _joined(self, texts: list[str]) -> bytes:
-        if self._independence.space_belongs_to_word:
-            return _FIRST + (b" " + _FIRST).join(text.encode() for text in texts)
-        joined = " ".join(texts)
-        return (joined.replace("\n", " ") if self._independence.newline_is_space else joined).encode()
+    def _look_up_some(self, texts: Sequence[str], chosen: list[bool]) -> list[Ids | None]:
+        found = iter(self._look_up(list(compress(texts, chosen))))
+        return [next(found) if one else None for one in chosen]
 
-    def _learn_together(self, unknown: list[bytes], num_words: int) -> WordTable:
+    def _in_arrays(self, texts: Sequence[str]) -> tuple[Words, Places]:
+        """The words of texts one after another, and how many there are up to the end of each text."""
+        data = f"{_END}{_END.join(texts)}{_END}".encode()
+        text: UInt8[np.ndarray, " bytes"] = np.frombuffer(data + PADDING, np.uint8)
+        between = text == ord(" ")
+        if self._independence.newline_is_space:
+            between |= text == ord("\n")
+        between |= text == ord(_END)
+        between[len(data) :] = False
+        places = between.nonzero()[0]
+        starts, lengths = places[:-1] + 1, np.diff(places) - 1
+        ends = (text.take(places[1:]) == ord(_END)).nonzero()[0] + 1
+        if self._independence.space_belongs_to_word:  # the first word of a text is marked by what is before it
+            first = np.append(0, ends[:-1])
+            starts[first] -= 1
+            lengths[first] += 1
+        return Words(text, starts, lengths), ends
+
+    def _learn_together(self, unknown: Words, num_words: int) -> WordTable:
         """The table with these words of so many, as far as they are worth it; another one if it was full."""
-        words = list(dict.fromkeys(unknown))[: self._max_words]
+        words = unknown.different()
+        words = words.take(np.arange(min(len(words), self._max_words)))
         solved = self._solve(words) if self._solve else Runs.of([None] * len(words))
-        others = list(compress(words, ~solved.known))
+        others = words.take((~solved.known).nonzero()[0])
         if _WORTH * len(others) > num_words:
-            del others[num_words // _SLOWLY :]
-        runs = Runs.of(self._runs([word.replace(_FIRST, b" ").decode() for word in others]))
+            others = others.take(np.arange(num_words // _SLOWLY))
+        runs = Runs.of(self._runs([word.decode().replace(_END, " ") for word in others.listed()]))
         with self._lock:
             table = self._with_room(len(words))
-            table.add(list(compress(words, solved.known)), solved.only_known())
+            table.add(words.take(solved.known.nonzero()[0]), solved.only_known())
             table.add(others, runs)
             self._table = table
             return table
 
     def _with_room(self, num_words: int) -> WordTable:
-        """The table with room for so many more: twice as large, or a new one if it must not be larger."""
+        """The table with room for so many more: a larger one, or a new one if it must not be larger."""
         table = self._table
         while len(table) + num_words > table.max_words:
             if table.max_words == self._max_words:
                 table = WordTable(min(_FIRST_WORDS, self._max_words))
             else:
-                table = table.enlarged(min(2 * table.max_words, self._max_words))
+                table = table.enlarged(min(_GROWTH * table.max_words, self._max_words))
         return table
 
 
-def _divided(
-    texts: list[str],
-    numbers: Int64[np.ndarray, " words"],
-    ids: Ids,
-    id_ends: Int64[np.ndarray, " words"],
-    newline_is_space: bool,
-) -> list[Ids | None]:
-    """The ids of each text; None for a text with a word that has none."""
-    separators = " \n" if newline_is_space else " "
-    counts = np.array([1 + sum(map(text.count, separators)) for text in texts])
-    last = np.cumsum(counts) - 1
-    unusable = np.logical_or.reduceat(numbers <= DEPENDENT, last + 1 - counts)
-    ends = id_ends[last].tolist()
-    starts = [0, *ends[:-1]]
-    return [None if bad else ids[start:end] for bad, start, end in zip(unusable.tolist(), starts, ends, strict=True)]
+def _divided(runs: Runs, ends: Places) -> list[Ids | None]:
+    """The ids of each text, whose words end there; None for a text with a word that has none."""
+    first = np.append(0, ends[:-1])
+    last = np.cumsum(np.add.reduceat(runs.counts, first)).tolist()
+    usable = np.logical_and.reduceat(runs.known, first).tolist()
+    bounds = zip(usable, [0, *last], last, strict=False)
+    return [runs.ids[start:end] if good else None for good, start, end in bounds]

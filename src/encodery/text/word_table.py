@@ -1,45 +1,19 @@
 """Many words to their ids at once: an exact hash table over the bytes of words, in arrays.
 
 A `dict` needs a string for each word of a text; that alone takes longer than all of this. A word of up to 15 bytes is
-two numbers, its bytes and its length, and so compares at once; longer ones are rare and lie in a `dict`.
+two numbers, its bytes and its length, and so compares at once; longer ones are rare and lie in a `dict`. What belongs
+to a word lies at its number. Words that occur often come early, so that most of what is read lies close together.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import compress
-
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, UInt8, UInt64
+from jaxtyping import Int32
 
-UNKNOWN, DEPENDENT = -1, 0
-"""In place of a number: the word is not in the table; it is, as one that has no ids of its own."""
-PADDING = bytes(16)
-"""Must follow the last word of a text, so that whole numbers can be read there."""
-_INLINE = 15
-_LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+from encodery.text.word_arrays import Keys, Numbers, Runs, Words, mix
 
-Numbers = Int64[np.ndarray, " words"]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The ids of words one after another, how many each has, and which words have ids of their own."""
-
-    ids: Int32[np.ndarray, " tokens"]
-    counts: Numbers
-    known: Bool[np.ndarray, " words"]
-
-    @classmethod
-    def of(cls, runs: Sequence[Sequence[int] | None]) -> "Runs":
-        """From lists, None for a word that has no ids of its own."""
-        ids = np.array([index for run in runs for index in run or ()], np.int32)
-        counts = np.array([len(run or ()) for run in runs], np.int64)
-        return cls(ids, counts, np.array([run is not None for run in runs], np.bool_))
-
-    def only_known(self) -> "Runs":
-        """Without the words that have no ids."""
-        return Runs(self.ids, self.counts[self.known], self.known[self.known])
+UNKNOWN = 0
+"""In place of a number: the word is not in the table."""
+_DEPENDENT = -1
+"""In place of a count: the word has no ids of its own."""
 
 
 class WordTable:
@@ -51,12 +25,12 @@ class WordTable:
     def __init__(self, max_words: int) -> None:
         bits = (2 * max_words - 1).bit_length()
         self._shift = np.uint64(64 - bits)
-        self._low = np.zeros(1 << bits, np.uint64)
-        self._high = np.zeros(1 << bits, np.uint64)
-        self._numbers = np.full(1 << bits, UNKNOWN, np.int64)
+        self._slots = np.full(1 << bits, UNKNOWN, np.int64)
+        self._low = np.zeros(max_words + 1, np.uint64)
+        self._high = np.zeros(max_words + 1, np.uint64)
         self._long: dict[bytes, int] = {}
         self._starts = np.zeros(max_words + 1, np.int64)
-        self._counts = np.zeros(max_words + 1, np.int64)
+        self._counts = np.full(max_words + 1, _DEPENDENT, np.int64)
         self._ids = np.zeros(4 * max_words, np.int32)
         self._size = 0
         self._num_ids = 0
@@ -67,98 +41,82 @@ class WordTable:
     def __len__(self) -> int:
         return self._size
 
-    def find(self, text: UInt8[np.ndarray, " bytes"], starts: Numbers, lengths: Numbers) -> Numbers:
-        """The number of each word of a text, `UNKNOWN` for those that are not here."""
-        low, high = _keys(text, starts, lengths)
-        numbers = self._find_inline(low, high)
-        for index in np.flatnonzero(lengths > _INLINE).tolist():
-            start = int(starts[index])
-            numbers[index] = self._long.get(text[start : start + int(lengths[index])].tobytes(), UNKNOWN)
+    def find(self, words: Words) -> Numbers:
+        """The number of each word, `UNKNOWN` for those that are not here."""
+        numbers = self._find_inline(words)
+        long = words.is_long.nonzero()[0]
+        if len(long):
+            numbers[long] = [self._long.get(word, UNKNOWN) for word in words.take(long).listed()]
         return numbers
 
-    def gather(self, numbers: Numbers) -> tuple[Int32[np.ndarray, " tokens"], Int64[np.ndarray, " words"]]:
-        """The ids of words one after another, and where those of each word end."""
-        counts = self._counts[numbers]
+    def gather(self, numbers: Numbers) -> Runs:
+        """The ids of words; a number that is `UNKNOWN` has none."""
+        counts = self._counts.take(numbers)
+        known = counts != _DEPENDENT
+        if not known.all():
+            counts *= known
         ends = np.cumsum(counts)
-        shifts = self._starts[numbers] - (ends - counts)
+        shifts = self._starts.take(numbers) - (ends - counts)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, counts)
-        return self._ids[places], ends
+        return Runs(self._ids.take(places), counts, known)
 
-    def add(self, words: Sequence[bytes], runs: Runs) -> None:
+    def add(self, words: Words, runs: Runs) -> None:
         """Different words with their ids. A word that is here stays."""
         first, last = self._size + 1, self._size + 1 + len(words)
         assert last <= self.max_words + 1, f"{last - 1} words in a table of {self.max_words}"
-        self._append_ids(first, runs)
-        numbers = np.where(runs.known, np.arange(first, last), DEPENDENT)
-        lengths = np.fromiter(map(len, words), np.int64, len(words))
-        text = np.frombuffer(b"".join(words) + PADDING, np.uint8)
-        low, high = _keys(text, np.cumsum(lengths) - lengths, lengths)
-        new = (lengths <= _INLINE) & (self._find_inline(low, high) == UNKNOWN)
-        self._insert(low[new], high[new], numbers[new])
-        long = lengths > _INLINE
-        self._long.update(zip(compress(words, long), numbers[long].tolist(), strict=True))
+        new = self._find_inline(words) == UNKNOWN
+        numbers = np.arange(first, last)
+        self._append_ids(runs.ids)
+        self._counts[first:last] = np.where(runs.known, runs.counts, _DEPENDENT)
+        self._starts[first:last] = self._num_ids - len(runs.ids) + np.cumsum(runs.counts) - runs.counts
+        self._low[first:last], self._high[first:last] = words.keys
         self._size = last - 1
+        inline = (new & ~words.is_long).nonzero()[0]
+        self._insert(numbers[inline], words.mixed[inline])
+        long = words.is_long.nonzero()[0]
+        self._long.update(zip(words.take(long).listed(), numbers[long].tolist(), strict=True))
 
     def enlarged(self, max_words: int) -> "WordTable":
         """A table with these words and room for more."""
         table = WordTable(max_words)
         table.numbering = self.numbering
-        used = np.flatnonzero(self._numbers != UNKNOWN)
-        table._insert(self._low[used], self._high[used], self._numbers[used])
-        table._long = dict(self._long)
-        table._starts[: self._size + 1] = self._starts[: self._size + 1]
-        table._counts[: self._size + 1] = self._counts[: self._size + 1]
+        end = self._size + 1
+        for old, new in zip(self._by_number(), table._by_number(), strict=True):
+            new[:end] = old[:end]
         table._ids = np.concatenate([self._ids[: self._num_ids], table._ids[self._num_ids :]])
         table._size, table._num_ids = self._size, self._num_ids
+        table._long = dict(self._long)
+        used = np.sort(self._slots[self._slots != UNKNOWN])
+        table._insert(used, mix(self._low[used], self._high[used]))
         return table
 
-    def _append_ids(self, first: int, runs: Runs) -> None:
-        new, counts = runs.ids, runs.counts
+    def _by_number(self) -> tuple[Keys, Keys, Numbers, Numbers]:
+        return self._low, self._high, self._starts, self._counts
+
+    def _append_ids(self, new: Int32[np.ndarray, " tokens"]) -> None:
         end = self._num_ids + len(new)
         if end > len(self._ids):
             self._ids = np.concatenate([self._ids, np.zeros(max(end, len(self._ids)), np.int32)])
         self._ids[self._num_ids : end] = new
-        self._counts[first : first + len(counts)] = counts
-        self._starts[first : first + len(counts)] = self._num_ids + np.cumsum(counts) - counts
         self._num_ids = end
 
-    def _slots(self, low: UInt64[np.ndarray, " words"], high: UInt64[np.ndarray, " words"]) -> Numbers:
-        mixed = (low * _MIX[0] ^ high * _MIX[1]) * _MIX[0]
-        return (mixed >> self._shift).astype(np.int64)
-
-    def _find_inline(self, low: UInt64[np.ndarray, " words"], high: UInt64[np.ndarray, " words"]) -> Numbers:
-        slots = self._slots(low, high)
-        same = (self._low[slots] == low) & (self._high[slots] == high)
-        numbers = np.where(same, self._numbers[slots], UNKNOWN)
-        left = np.flatnonzero(~same)
-        while len(left := left[self._numbers[slots[left]] != UNKNOWN]):  # taken by another word: try the next slot
-            slots[left] = (slots[left] + 1) & (len(self._numbers) - 1)
-            at = slots[left]
-            same = (self._low[at] == low[left]) & (self._high[at] == high[left])
-            numbers[left[same]] = self._numbers[at[same]]
-            left = left[~same]
+    def _find_inline(self, words: Words) -> Numbers:
+        low, high = words.keys
+        slots = (words.mixed >> self._shift).view(np.int64)
+        numbers = self._slots.take(slots)
+        other = (self._low.take(numbers) != low) | (self._high.take(numbers) != high)
+        left = (other & (numbers != UNKNOWN)).nonzero()[0]
+        while len(left):  # taken by another word: try the next slot
+            slots[left] = (slots[left] + 1) & (len(self._slots) - 1)
+            numbers[left] = at = self._slots[slots[left]]
+            other = (self._low[at] != low[left]) | (self._high[at] != high[left])
+            left = left[other & (at != UNKNOWN)]
         return numbers
 
-    def _insert(
-        self, low: UInt64[np.ndarray, " words"], high: UInt64[np.ndarray, " words"], numbers: Numbers
-    ) -> None:
-        slots = self._slots(low, high)
-        left = np.arange(len(slots))
-        while len(left):
-            free = left[self._numbers[slots[left]] == UNKNOWN]
-            self._low[slots[free]], self._high[slots[free]] = low[free], high[free]  # of two in a slot the last stays
-            at = slots[left]
-            there = (self._low[at] == low[left]) & (self._high[at] == high[left])
-            self._numbers[at[there]] = numbers[left[there]]
-            left = left[~there]
-            slots[left] = (slots[left] + 1) & (len(self._numbers) - 1)
-
-
-def _keys(
-    text: UInt8[np.ndarray, " bytes"], starts: Numbers, lengths: Numbers
-) -> tuple[UInt64[np.ndarray, " words"], UInt64[np.ndarray, " words"]]:
-    """The first 8 bytes of words; the next 7 and the length. Of a longer word, a key that no word has."""
-    window = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
-    low = window[starts] & _LOW[np.minimum(lengths, 8)]
-    high = window[starts + 8] & _LOW[np.clip(lengths - 8, 0, 7)]
-    return low, high | (np.minimum(lengths, _INLINE + 1) + 1).astype(np.uint64) << np.uint64(56)
+    def _insert(self, numbers: Numbers, mixed: Keys) -> None:
+        slots = (mixed >> self._shift).view(np.int64)
+        while len(numbers):
+            free = self._slots[slots] == UNKNOWN
+            self._slots[slots[free][::-1]] = numbers[free][::-1]  # of two in a slot the first stays
+            other = self._slots[slots] != numbers
+            numbers, slots = numbers[other], (slots[other] + 1) & (len(self._slots) - 1)

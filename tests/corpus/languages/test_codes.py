@@ -2,7 +2,7 @@
 
 import pytest
 
-from encodery.corpus.languages import language_code
+from encodery.corpus.languages import is_language_code, language_code
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,15 @@ def test_a_language_has_one_code(code: str, ours: str) -> None:
 @pytest.mark.parametrize("code", ["en", "zho", "nob", "als", "xyz", "mo", "jw"])
 def test_a_code_of_ours_stays(code: str) -> None:
     assert language_code(language_code(code)) == language_code(code)
+
+
+@pytest.mark.parametrize("code", ["en", "DEU", "zh-Hant", "eng_Latn", "pt_BR", "be-x-old", "sr-Latn-RS", " fr "])
+def test_the_form_of_a_code(code: str) -> None:
+    assert is_language_code(code)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "e", "english", "../up", "en/us", "en us", "zh-", "à", "en\n\nx", "en-" * 9, "日本", "٣٣", "x" * 99]
+)
+def test_what_is_no_code(value: str) -> None:
+    assert not is_language_code(value)

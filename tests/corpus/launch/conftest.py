@@ -23,6 +23,14 @@ def make_phase(tmp_path: Path) -> MakePhase:
     return made
 
 
+def leave_half(phase: Phase, name: str = ".00000.123-abc") -> Path:
+    """What a killed attempt leaves."""
+    left = phase.folder / phase.name / name
+    left.mkdir(parents=True)
+    (left / "half").write_text("ha")
+    return left
+
+
 def squares(phase: Phase) -> dict[str, list[str]]:
     """What lies in the folder of the phase: of each task the files and their text."""
     return {

@@ -6,7 +6,7 @@ import pytest
 
 from encodery.corpus.launch import LocalLaunch, Phase, finished_tasks
 from encodery.errors import UserError
-from tests.corpus.launch.conftest import MakePhase, all_squares, squares
+from tests.corpus.launch.conftest import MakePhase, all_squares, leave_half, squares
 from tests.corpus.launch.works import Square
 
 HERE = LocalLaunch(workers=1, max_retries=2)
@@ -42,11 +42,30 @@ def test_a_task_without_a_marker_is_done_again_whatever_lies_there(make_phase: M
 
 def test_what_a_killed_attempt_left_is_removed(make_phase: MakePhase) -> None:
     phase = make_phase(2)
-    left = phase.folder / "squares" / ".00000.123-abc"
-    left.mkdir(parents=True)
-    (left / "half").write_text("ha")
+    leave_half(phase)
     list(finished_tasks(phase, HERE))
     assert squares(phase) == all_squares(2)
+
+
+def test_a_task_whose_folder_is_tidied_away_leaves_nothing_and_no_marker(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was given up for lost and works on; what another attempt made stays."""
+    phase = make_phase(1)
+    list(finished_tasks(phase, HERE))
+    marker = phase.state / "completions" / "00000"
+    marker.unlink()
+
+    def work(square: Square, task: int, into: Path) -> None:
+        (into / "half").write_text("ha")
+        phase.tidy()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Square, "__call__", work)
+        with pytest.raises(UserError, match="1 of 1 tasks failed"):
+            list(finished_tasks(phase, HERE))
+    assert not marker.exists()
+    assert squares(phase) == all_squares(1)
 
 
 def test_a_failed_task_is_named_when_the_others_are_done(make_phase: MakePhase) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from encodery.corpus.launch import RayLaunch, finished_tasks
 from encodery.errors import UserError
-from tests.corpus.launch.conftest import MakePhase, all_squares, squares
+from tests.corpus.launch.conftest import MakePhase, all_squares, leave_half, squares
 
 
 class RayError(Exception):
@@ -97,6 +97,27 @@ def test_failed_and_lost_tasks_are_named_when_the_others_are_done(make_phase: Ma
         list(finished_tasks(make_phase(3, breaks=(2,)), RayLaunch()))
     with pytest.raises(UserError, match="the first one says: the node with the worker is gone"):
         list(finished_tasks(make_phase(5), RayLaunch()))
+
+
+def test_what_lost_workers_left_is_removed(make_phase: MakePhase, ray: FakeRay) -> None:
+    """Before the tasks, and behind them; while others are at work nothing is."""
+    phase = make_phase(3)
+    early = leave_half(phase)
+    tasks = finished_tasks(phase, RayLaunch(at_once=1))
+    next(tasks)
+    assert not early.exists()
+    late = leave_half(phase)
+    next(tasks)
+    assert late.exists()
+    assert list(tasks) == [2]
+    assert squares(phase) == all_squares(3)
+    ray.lost = {1}
+    (phase.state / "completions" / "00001").unlink()
+    left = leave_half(phase)
+    with pytest.raises(UserError, match="the worker is gone"):
+        list(finished_tasks(phase, RayLaunch()))
+    assert not left.exists()
+    assert squares(phase) == all_squares(3)
 
 
 def test_a_full_disk_ends_the_phase(make_phase: MakePhase, ray: FakeRay) -> None:

@@ -9,7 +9,7 @@ import pytest
 from encodery.corpus.launch import SlurmLaunch, finished_tasks
 from encodery.errors import UserError
 from tests.conftest import ROOT
-from tests.corpus.launch.conftest import MakePhase, all_squares, squares
+from tests.corpus.launch.conftest import MakePhase, all_squares, leave_half, squares
 
 CLUSTER = SlurmLaunch(partition="cpu", qos="", poll_seconds=0.01, max_array_size=3, with_srun=False)
 SBATCH = """#!/bin/bash
@@ -51,19 +51,34 @@ def test_tasks_are_jobs_of_arrays(make_phase: MakePhase, cluster: Path) -> None:
     assert len(list(cluster.iterdir())) == 1, "nothing is submitted where nothing is left to do"
 
 
+def test_what_killed_jobs_left_is_removed(make_phase: MakePhase, cluster: Path) -> None:
+    phase = make_phase(1)
+    leave_half(phase)
+    for _ in finished_tasks(phase, CLUSTER):
+        assert squares(phase) == all_squares(1)
+        leave_half(phase)
+    assert squares(phase) == all_squares(1)
+
+
 def test_jobs_of_a_launcher_that_was_killed_are_waited_for(
     make_phase: MakePhase, cluster: Path, tmp_path: Path
 ) -> None:
     """Submitted again, two jobs would do each task at once."""
     phase = make_phase(1)
+    left = leave_half(phase)
     done = phase.state / "completions"
-    (tmp_path / "bin" / "squeue").write_text(f"#!/bin/bash\nmkdir -p {done}; touch {done}/00000; echo 7\n")
+    (tmp_path / "bin" / "squeue").write_text(
+        f"#!/bin/bash\nmkdir -p {done}; touch {done}/00000; ls -a {left.parent} > {tmp_path}/seen; echo 7\n"
+    )
     assert list(finished_tasks(phase, CLUSTER)) == [0]
     assert list(cluster.iterdir()) == []
+    assert left.name in (tmp_path / "seen").read_text().split(), "while jobs may be at work their folders stay"
+    assert not left.exists()
 
 
 def test_jobs_that_ended_without_finishing_are_named(make_phase: MakePhase, cluster: Path) -> None:
     phase = make_phase(2, fails=(1,))
+    leave_half(phase)
     done: list[int] = []
     with pytest.raises(UserError) as refused:
         done.extend(finished_tasks(phase, CLUSTER))

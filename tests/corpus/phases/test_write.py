@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from encodery.corpus.phases import write
+from encodery.corpus.phases import counting, write
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.write import Part, parts_of
+from encodery.errors import UserError
 
 
 def filtered(folder: Path, *tasks: dict[str, int]) -> Filtered:
@@ -35,6 +36,17 @@ def test_parts_are_bounded_and_small_ones_share_a_task(tmp_path: Path, monkeypat
 
 def test_nothing_left_is_no_task(tmp_path: Path) -> None:
     assert parts_of(filtered(tmp_path, {}, {})) == []
+
+
+def test_too_many_languages_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MAX_LANGUAGES", 3)
+    assert len(parts_of(filtered(tmp_path / "a", {"": 1, "aa": 1}, {"ab": 1, "aa": 1}))[0]) == 3
+    with pytest.raises(UserError) as refused:
+        parts_of(filtered(tmp_path / "b", {"": 1, "aa": 1}, {"ab": 1, "ac": 1}))
+    assert str(refused.value) == (
+        "corpus: more than 3 languages (aa, ab, ac, ...); corpus.inputs.language_field must name a field of language "
+        "codes; name another, or leave it out to have languages identified"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from encodery.corpus.inputs import CorpusInput, files_of
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import Document, read_documents
+from encodery.corpus.reading.fields import FieldTally
 from encodery.corpus.reading.pages import read_pages
 from encodery.errors import UserError
 from tests.corpus.reading.crawl import packed, page, record, response
@@ -98,8 +99,6 @@ def test_records_and_text(tmp_path: Path) -> None:
     ]
     (tmp_path / "a.txt").write_text("one\ntwo\n\nthree\n")
     assert [each.source for each in pages_of(tmp_path / "a.txt")[0]] == [f"{tmp_path}/a.txt:1", f"{tmp_path}/a.txt:4"]
-    with pytest.raises(UserError, match="no field 'texts'"):
-        pages_of(tmp_path / "a.jsonl", text_field="texts")
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.txt.gz"])
@@ -119,7 +118,7 @@ def test_a_line_that_is_no_json_costs_itself(tmp_path: Path) -> None:
     assert [place for place, _ in ledger.damage] == [f"{path}:2", f"{path}:3"]
 
 
-def test_a_record_without_text_costs_itself_and_a_wrong_field_the_run(tmp_path: Path) -> None:
+def test_a_record_without_text_costs_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n{"text": null}\n{"text": ["b"]}\n{"text": "c"}\n')
     found, ledger = pages_of(path)
@@ -128,10 +127,80 @@ def test_a_record_without_text_costs_itself_and_a_wrong_field_the_run(tmp_path: 
         (f"{path}:2", "'text' is null, not a string; repair the record"),
         (f"{path}:3", "'text' is list ['b'], not a string; repair the record"),
     ]
-    path.write_text(json.dumps({"key" * 99: "a"}))
-    with pytest.raises(UserError) as refused:
-        pages_of(path)
-    assert str(refused.value) == f"{path}:1: no field 'text'; it has: {('key' * 99)[:200]}; set text_field"
+    assert documents(ledger) == {"read/field": 2}
+
+
+def test_a_record_without_the_field_is_counted_named_and_kept_for_reading(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text": "a"}\n{"title": "b", "body": "c"}\n' + json.dumps({"key" * 99: "d"}) + '\n{"text": "e"}\n'
+    )
+    found, ledger = pages_of(path)
+    assert [page.text for page in found] == ["a", "e"]
+    assert ledger.damage == [
+        (f"{path}:2", "no field 'text'; it has: title, body; set text_field"),
+        (f"{path}:3", f"no field 'text'; it has: {('key' * 99)[:200]}; set text_field"),
+    ]
+    assert documents(ledger) == {"read/field": 2}
+    kept = {what["source"]: what["text"] for _, what in ledger.samples["read/field"]}
+    assert kept == {f"{path}:2": '{"title": "b", "body": "c"}', f"{path}:3": json.dumps({"key" * 99: "d"})}
+
+
+def test_a_record_that_does_not_say_its_language_is_in_none_that_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "l": "de"}\n{"text": "b"}\n{"text": "c", "l": null}\n{"text": " "}\n')
+    found, ledger = pages_of(path, language_field="l")
+    assert [(page.text, page.language) for page in found] == [("a", "de"), ("b", ""), ("c", "")]
+    assert ledger.counts["read/language", "changes"] == 2
+    assert ledger.damage == []
+    assert {what["text"] for _, what in ledger.samples["read/language"]} == {
+        '{"text": "b"}',
+        '{"text": "c", "l": null}',
+    }
+
+
+def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
+    """Each value would be a folder of its own."""
+    path = tmp_path / "a.jsonl"
+    values = ["de", "zh-Hant", "", " fr", "Deutsch", "../up", "x" * 9999, *map(str, range(7))]
+    path.write_text("".join(json.dumps({"text": "a", "l": value}) + "\n" for value in values))
+    found, ledger = pages_of(path, language_field="l")
+    assert [page.language for page in found] == ["de", "zh-Hant", "", "fr", *[""] * 10]
+    assert ledger.counts["read/language", "changed documents"] == 10
+    assert len(ledger.samples["read/language"]) == 5
+    stated = CorpusInput(path=str(path), language="Deutsch")
+    assert {page.language for page in read_pages(path, stated, Ledger())} == {"Deutsch"}, "the recipe is believed"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "wrong"),
+    [
+        ('{"body": "a"}\n{"body": "b"}\n', {}, ":1: no field 'text'; it has: body; set text_field"),
+        ('{"body": "a"}\n{"text": " "}\n{"text": 7}\n', {}, ":1: no field 'text'; it has: body; set text_field"),
+        ('{"body": "a"}\n{"text": "b"}\n', {}, None),
+        ('{"text": null}\n{"text": ""}\n', {}, None),
+        ("", {}, None),
+        (
+            '{"text": "a"}\n{"text": "b", "m": "de"}\n',
+            {"language_field": "l"},
+            ":1: no field 'l'; it has: text; set language_field",
+        ),
+        ('{"text": "a"}\n{"text": "b", "l": "de"}\n', {"language_field": "l"}, None),
+        ('{"text": "a", "l": null}\n', {"language_field": "l"}, None),
+    ],
+)
+def test_a_field_that_no_record_has_is_a_wrong_setting(
+    tmp_path: Path, content: str, options: dict[str, Any], wrong: str | None
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(content)
+    tally = FieldTally()
+    list(read_pages(path, CorpusInput(path="a.jsonl", **options), Ledger(), tally=tally))
+    assert tally.wrong() == (wrong and f"{path}{wrong}")
+    whole = FieldTally()
+    whole.add(tally)
+    whole.add(FieldTally(1))
+    assert whole.wrong() is None or "language_field" in options
 
 
 def test_members_of_archives(tmp_path: Path) -> None:
@@ -195,6 +264,7 @@ READ_OR_NAMED = {
     "warcfile.warc.lz4": 16,
     "block-sized-records.warc.gz": 0,
     "example.warc.gz": 1,
+    "example.arc.gz": 1,
     "example.warc": 1,
     "example-wget-1-14.warc.gz": 1,
     "post-test.warc.gz": 0,
@@ -212,7 +282,6 @@ def test_real_crawl_files(shared_data: Path) -> None:
             assert len(found) == READ_OR_NAMED[name], name
         assert len(found) > 0 or ledger.damage or name in READ_OR_NAMED, name
         expected = {
-            "example.arc.gz": ["0"],
             "example.warc": ["4061"],
         }.get(name, [])
         assert {place for place, _ in ledger.damage} == {f"{path}!{offset}" for offset in expected}, name

@@ -148,10 +148,61 @@ def test_a_header_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(found), damage) == (2, [(str(STARTS[1]), "a header without an end")])
 
 
-def test_arc_is_told_apart() -> None:
-    assert read(b"filedesc://a.arc 0.0.0.0 20140216050221 text/plain 75\n1 0 LiveWeb\n")[1] == [
-        ("0", "ARC, older than WARC, is not read; convert it: warcio recompress FILE NEW")
-    ]
+def arc_record(number: int, content: bytes = b"", fields: bytes = b"") -> bytes:
+    content = content or b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>%d" % number
+    address = b"http://e.x/%d" % number
+    return b"%b 1.2.3.4 20140216050221 text/html %b%d\n%b\n" % (address, fields, len(content), content)
+
+
+ABOUT = b"1 0 A\nURL IP-address Archive-date Content-type Archive-length\n"
+ARC = [
+    b"filedesc://a.arc 0.0.0.0 20140216050221 text/plain %d\n%b\n" % (len(ABOUT), ABOUT),
+    arc_record(1),
+    b"dns:e.x 1.2.3.4 20140216050221 text/dns 7\ne.x. 1 \n",
+    arc_record(3, fields=b"200 abc - 17 a.arc "),
+    arc_record(4, b"no HTTP\n\n"),
+    arc_record(5),
+]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_arc(is_packed: bool) -> None:
+    parts = [gzip.compress(each, mtime=0) for each in ARC] if is_packed else ARC
+    found, damage = read(b"".join(parts))
+    assert damage == []
+    assert [each.place for each in found] == [str(sum(map(len, parts[:number]))) for number in range(6)]
+    kinds = ["warcinfo", "response", "warcinfo", "response", "resource", "response"]
+    assert [each.header["warc-type"] for each in found] == kinds
+    assert found[3].header["warc-target-uri"] == "http://e.x/3"
+    assert found[3].header["warc-date"] == "2014-02-16T05:02:21Z"
+    assert found[4].header["content-type"] == "text/html"
+    assert found[4].data[found[4].start :] == b"no HTTP\n\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b" 48\n", b" 47\n", "a record that does not end after its 47 bytes"),
+        (b" 48\n", b" 4700\n", "{there} of 4,700 bytes are there"),
+        (b" 48\n", b" 99999999999\n", "a record of 99,999,999,999 bytes; at most 33,554,432 are read"),
+        (b" 48\n", b" x\n", "no record begins here: b'http://e.x/1 1.2.3.4'"),
+        (b"http://e.x/1", b"x" * 20_000, f"no record begins here: {b'x' * 20!r}"),
+    ],
+)
+def test_a_damaged_record_of_arc_costs_itself(old: bytes, new: bytes, reason: str) -> None:
+    assert old in ARC[1]
+    parts = [ARC[0], ARC[1].replace(old, new, 1), *ARC[2:]]
+    found, damage = read(b"".join(parts))
+    assert [each.data for each in found[1:]] == [each[:-1] for each in ARC[2:]]
+    there = len(b"".join(parts)) - len(ARC[0]) - len(b"http://e.x/1 1.2.3.4 20140216050221 text/html 4700\n")
+    assert damage == [(str(len(ARC[0])), reason.format(there=there))]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_of_arc_raise(data: bytes) -> None:
+    read(ARC[0] + data)
+    read(gzip.compress(ARC[0] + data))
+    assert read(ARC[0] + data + b"\n" + ARC[5])[0][-1].header["warc-target-uri"] == "http://e.x/5"
 
 
 @given(st.data())

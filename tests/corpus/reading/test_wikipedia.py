@@ -123,9 +123,20 @@ def test_a_dump_that_ends_in_an_article(monkeypatch: pytest.MonkeyPatch) -> None
     pages, ledger = read(data[:-30])
     place = len((HEAD + "".join(ARTICLES[:4])).encode()) + 2
     assert (len(pages), ledger.damage) == (4, [(f"x.xml!{place}", "a page without an end")])
-    monkeypatch.setattr(wikipedia, "MAX_ARTICLE_BYTES", 200)
+
+
+def test_an_article_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the file is cut into members."""
+    data = (HEAD + "".join(ARTICLES)).encode()
+    longest = max(len(article) for article in "".join(ARTICLES).encode().split(b"<page>"))
     monkeypatch.setattr(wikipedia, "_HEAD_BYTES", 10)
-    assert read(data)[1].damage == []  # all is there at once: the bound is on what is kept in memory
+    for whole in (data, b"".join(bz2.compress(data[at : at + 29]) for at in range(0, len(data), 29))):
+        monkeypatch.setattr(wikipedia, "MAX_ARTICLE_BYTES", longest)
+        assert (len(read(whole)[0]), read(whole)[1].damage) == (5, [])
+        monkeypatch.setattr(wikipedia, "MAX_ARTICLE_BYTES", 200)
+        pages, ledger = read(whole)
+        assert pages == []
+        assert [reason for _, reason in ledger.damage] == ["a page of more than 200 bytes"] * 5
 
 
 def test_a_folder_of_dumps_by_their_first_bytes(tmp_path: Path) -> None:

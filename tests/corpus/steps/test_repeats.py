@@ -54,6 +54,17 @@ def test_most_frequent_and_repeated_runs(place_bits: int | None, documents: list
         assert made.repeated(runs).tolist() == [repeated_runs(words, runs.size) for words in documents]
 
 
+@given(documents=DOCUMENTS, bits=st.integers(2, 50))
+def test_keys_of_any_size_tell_runs_apart(documents: list[list[str]], bits: int) -> None:
+    """With numbers of words of up to so many bits: two of them side by side may be more than a key has."""
+    made = Documents([" ".join(words) for words in documents])
+    made._words = made._words << (bits - 2)
+    made._num_distinct = 1 << bits
+    for runs in runs_of(made, 4):
+        assert made.most_frequent(runs).tolist() == [most_frequent(words, runs.size) for words in documents]
+        assert made.repeated(runs).tolist() == [repeated_runs(words, runs.size) for words in documents]
+
+
 @given(DOCUMENTS)
 def test_words_covered_are_at_least_as_many_as_repeated_in_any_longer_run(documents: list[list[str]]) -> None:
     made = Documents([" ".join(words) for words in documents])

@@ -13,30 +13,10 @@ from functools import cache, cached_property
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt32, UInt64
 
+from encodery.corpus.scripts import BLOCKS_WITHOUT_SPACES
+
 _SEPARATOR, _LETTER, _ALONE = range(3)
 _LETTERS = ("L", "M", "N")
-# First and last code point: Thai and Lao, Tibetan, Myanmar, Khmer, Tai Le to Tai Tham, Kana, Bopomofo to Katakana
-# extensions (Hangul Jamo are left out), Han and its extensions, Yi, Myanmar extensions, Tai Viet, half-width Kana.
-_WITHOUT_SPACES = (
-    (0x0E00, 0x0EFF),
-    (0x0F00, 0x0FFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x1950, 0x19FF),
-    (0x1A20, 0x1AAF),
-    (0x2E80, 0x2FDF),
-    (0x3005, 0x3007),
-    (0x3021, 0x312F),
-    (0x31A0, 0x31FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0xA4CF),
-    (0xA9E0, 0xA9FF),
-    (0xAA60, 0xAADF),
-    (0xF900, 0xFAFF),
-    (0xFF66, 0xFF9F),
-    (0x1B000, 0x1B16F),
-    (0x20000, 0x3FFFF),
-)
 _CODES = 0x110000
 _CHARACTER_BASE = np.uint64(0x9E3779B97F4A7C15)
 _WORD_BASE = np.uint64(0xD6E8FEB86659FD93)
@@ -156,7 +136,7 @@ def _kinds() -> UInt8[np.ndarray, " codes"]:
     """For each code point whether it separates, belongs to a word, or is one."""
     kinds = np.full(_CODES, _SEPARATOR, np.uint8)
     kinds[[code for code in range(_CODES) if unicodedata.category(chr(code))[0] in _LETTERS]] = _LETTER
-    for first, last in _WITHOUT_SPACES:
+    for first, last in BLOCKS_WITHOUT_SPACES:
         block = kinds[first : last + 1]
         block[block == _LETTER] = _ALONE
     return kinds

@@ -4,6 +4,7 @@ Models and data sets write the same language as `en`, `eng`, `eng_Latn` or `__la
 [...]` need one name for it.
 """
 
+import re
 from functools import cache
 
 _TWO_LETTERS = """
@@ -37,6 +38,15 @@ _WITHIN = """
 the code of the whole."""
 
 _RETIRED = "in:id iw:he ji:yi jw:jv mo:ro nb:no scc:sr scr:hr"
+
+
+_WELL_FORMED = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
+"""A language by two or three letters, then script, region, variants."""
+
+
+def is_language_code(value: str) -> bool:
+    """Whether a value has the form of a language's code (BCP 47, also with `_`): no name, no sentence, no path."""
+    return _WELL_FORMED.fullmatch(value.strip()) is not None
 
 
 def language_code(code: str) -> str:

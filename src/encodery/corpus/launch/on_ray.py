@@ -24,6 +24,7 @@ def run_on_ray(phase: Phase, table: RayLaunch) -> Iterator[int]:
         max_retries=table.max_retries,
         retry_exceptions=[_Again],
     )(_work)
+    phase.tidy()  # Ray ends the tasks of a launcher that was killed
     ranks = iter(Tasks(phase).get_incomplete_ranks())
     shared = ray.put(phase)
     running: dict[Any, int] = {}
@@ -42,6 +43,7 @@ def run_on_ray(phase: Phase, table: RayLaunch) -> Iterator[int]:
         failures[rank] = failure
         if failure.last:
             ranks = iter(())
+    phase.tidy()  # after workers that were lost
     if failures:
         raise failed(phase, failures)
 

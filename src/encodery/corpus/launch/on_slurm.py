@@ -27,7 +27,10 @@ def run_on_slurm(phase: Phase, table: SlurmLaunch) -> Iterator[int]:
     if not waiting:
         return
     try:
-        if not _in_queue(executor.job_name):  # jobs of a launcher that was killed go on without it
+        queued = _in_queue(executor.job_name)
+        if queued is False:
+            phase.tidy()
+        if not queued:  # jobs of a launcher that was killed go on without it
             executor.run()
     except FileNotFoundError:
         raise UserError("corpus.clean.launch: no sbatch here; run this on a machine that submits to Slurm") from None
@@ -40,9 +43,11 @@ def run_on_slurm(phase: Phase, table: SlurmLaunch) -> Iterator[int]:
             empty = 0
             yield rank
         if not waiting:
+            phase.tidy()  # after jobs that were killed and put into the queue again
             return
         empty = empty + 1 if _in_queue(executor.job_name) is False else 0
         if empty >= SETTLING:
+            phase.tidy()
             reason = "its job ended without finishing it"
             raise failed(phase, {rank: Failure(reason, again=False) for rank in waiting})
         time.sleep(table.poll_seconds)

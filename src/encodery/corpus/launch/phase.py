@@ -65,9 +65,16 @@ class Phase:
             fsync_path(folder.parent)
 
     def tidy(self) -> None:
-        """Remove what killed tasks left half done; no task of the phase may be at work."""
+        """Remove what killed tasks left half done; no task of the phase should be at work.
+
+        One that is all the same, as of a machine that was given up for lost, finds its folder gone and ends without a
+        marker: each folder loses its name before anything in it goes, so that no half of it can be taken for whole.
+        """
         for left in (self.folder / self.name).glob(".*"):
-            shutil.rmtree(left, ignore_errors=True)
+            gone = left.with_name(f".gone-{secrets.token_hex(8)}")
+            with suppress(OSError):
+                left.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
 
 
 def task_folder(folder: Path, phase: str, task: int) -> Path:
@@ -76,7 +83,9 @@ def task_folder(folder: Path, phase: str, task: int) -> Path:
 
 
 def _move(temporary: Path, folder: Path) -> None:
-    """Give the output its name. One of an attempt that was killed before it was marked as complete makes room."""
+    """Give the output its name. One of an attempt that was killed before it was marked as complete makes room, but
+    not for an output that is gone (`Phase.tidy`)."""
+    temporary.stat()
     with suppress(FileNotFoundError):
         remove(folder)
     temporary.rename(folder)

@@ -14,6 +14,7 @@ from encodery.corpus.clean_table import DOCUMENTS, CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
+from encodery.corpus.phases.fields import check_fields
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
 from encodery.corpus.phases.groups import Source, groups_of, sources_of
@@ -53,6 +54,7 @@ class Cleaning:
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
         yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
+        check_fields(self.folder, EXTRACT, extracted, [entry.path for entry in self.inputs])
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)

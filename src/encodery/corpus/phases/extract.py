@@ -10,11 +10,14 @@ import numpy as np
 from encodery.corpus.dedup.paragraphs import ParagraphsConfig, alone, paragraph_hashes
 from encodery.corpus.page import Page, Step
 from encodery.corpus.phases import runs
+from encodery.corpus.phases.counting import check_number
+from encodery.corpus.phases.fields import Tallies, save_tallies
 from encodery.corpus.phases.groups import Source
 from encodery.corpus.phases.page_files import PageWriter, batches_of
 from encodery.corpus.phases.runs import Records, RunFile
 from encodery.corpus.phases.stepping import Account
 from encodery.corpus.phases.verdicts import write_verdicts
+from encodery.corpus.reading.fields import FieldTally
 from encodery.corpus.reading.pages import read_pages
 
 EXTRACT = "extract"
@@ -37,8 +40,12 @@ class Extract:
         account = Account()
         hashes = ParagraphHashes(into, self.paragraphs) if self.paragraphs else None
         number = 0
+        tallies: Tallies = {}
+        languages: set[str] = set()
         with PageWriter(into / PAGES) as writer:
-            for batch in batches_of(self._read(self.groups[task], account)):
+            for batch in batches_of(self._read(self.groups[task], account, tallies)):
+                languages.update(page.language for page in batch)
+                check_number(languages)
                 account.ledger.passed(READ, batch)
                 for page in batch:
                     account.ledger.observe(f"{READ}/characters", len(page.text), page)
@@ -53,11 +60,13 @@ class Extract:
         if hashes:
             with account.timed("paragraphs"):
                 hashes.finish()
+        save_tallies(tallies, into)
         account.save(into)
 
-    def _read(self, sources: Sequence[Source], account: Account) -> Iterator[Page]:
-        for file, entry in sources:
-            pages = read_pages(file, entry, account.ledger)
+    def _read(self, sources: Sequence[Source], account: Account, tallies: Tallies) -> Iterator[Page]:
+        for file, entry, name in sources:
+            tally = tallies.setdefault(entry.path, FieldTally())
+            pages = read_pages(file, entry, account.ledger, tally=tally, name=name)
             while True:
                 with account.timed(READ):
                     page = next(pages, None)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from encodery.corpus.clean_table import OutputFormat
 from encodery.corpus.page import Page
+from encodery.corpus.phases.counting import check_number
 from encodery.corpus.phases.filtering import NEAR
 from encodery.corpus.phases.grading import Buckets
 from encodery.corpus.phases.output import OutputFile, output_file
@@ -50,7 +51,11 @@ def _folder_of(language: str) -> str:
 
 def parts_of(filtered: Filtered) -> list[list[Part]]:
     """All languages in parts of at most so many characters, or of one task that has more; small parts together, as
-    work for tasks."""
+    work for tasks.
+
+    Raises:
+        UserError: they are too many.
+    """
     done: list[tuple[Part, int]] = []
     begun: dict[str, tuple[Part, int]] = {}
     for task in range(filtered.num_tasks):
@@ -60,6 +65,7 @@ def parts_of(filtered: Filtered) -> list[list[Part]]:
                 done.append((part, size))
                 part, size = Part(language, part.number + 1, task, task), 0
             begun[language] = Part(language, part.number, part.first, task + 1), size + facts.characters
+        check_number(begun.keys())
     return _together(sorted([*done, *begun.values()], key=lambda sized: (sized[0].language, sized[0].number)))
 
 

@@ -1,4 +1,4 @@
-"""Records of WARC files (ISO 28500; WET is the same with extracted text), whole ones only.
+"""Records of WARC files (ISO 28500; WET is the same with extracted text) and of ARC files, whole ones only.
 
 Each record says how long it is and is followed by two ends of line. Where one does not keep to that, the next header
 is looked for; what lies between is named as damage.
@@ -8,15 +8,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from encodery.corpus.reading import arc
 from encodery.corpus.reading.flow import Flow
 from encodery.corpus.reading.members import pieces
 
 MAX_RECORD_BYTES = 32 << 20
 MAX_HEADER_BYTES = 1 << 16
-_HEADER_END = re.compile(rb"\n\r?\n")
+_HEADER_END = re.compile(rb"\n(?:\r?\n|(?P<next>WARC/1\.))")
+"""An empty line; the next record, if there is none."""
 _END = re.compile(rb"\r?\n\r?\n|(?:\r?\n)?(?:WARC/|\Z)")
 """What may follow a record: two ends of line, and, as some writers have it, the next header or nothing."""
 _END_BYTES = 7
+_ARC_END = re.compile(rb"\r?\n|\Z")
 _NEXT = b"\nWARC/1."
 Report = Callable[[str, str], None]
 
@@ -49,15 +52,20 @@ def read_records(stream: Any, name: str, report: Report) -> Iterator[Record]:
         UserError, OSError: as `pieces` does.
     """
     flow = Flow(pieces(stream, name, lambda offset, reason: report(str(offset), reason)))
+    is_arc = False
     while flow.next_stretch():
         while _skip_blank(flow):
             place = flow.place(flow.at)
+            is_arc = is_arc or (flow.need(len(arc.MAGIC)) and flow.peek(len(arc.MAGIC)) == arc.MAGIC)
             try:
-                record = _record(flow, place)
+                record = _arc_record(flow, place) if is_arc else _record(flow, place)
             except _BrokenRecordError as error:
                 if not flow.broken:  # else it was cut by what has been reported
                     report(place, str(error))
-                flow.skip_to(_NEXT)
+                if is_arc:
+                    arc.skip_to_line(flow)
+                else:
+                    flow.skip_to(_NEXT)
                 continue
             yield record
 
@@ -76,28 +84,40 @@ def _skip_blank(flow: Flow) -> bool:
 def _record(flow: Flow, place: str) -> Record:
     """The record that begins here, and go behind it; if it is broken, stay."""
     header_bytes = _header_bytes(flow)
-    header = fields(flow.data[flow.at : flow.at + header_bytes].decode("utf-8", "replace"))
+    head = flow.peek(header_bytes)
+    header = fields(head.decode("utf-8", "replace"))
     length = header.get("content-length", "")
     if not re.fullmatch("[0-9]{1,18}", length):
         raise _BrokenRecordError(f"a record that does not say how long it is (Content-Length: {length!r:.40})")
     if (content_bytes := int(length)) > MAX_RECORD_BYTES:
         raise _BrokenRecordError(f"a record of {content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
-    if b"\r" not in flow.data[flow.at : flow.at + header_bytes]:
-        size = _converted_size(flow, header_bytes)
-    else:
-        size = _size(flow, header_bytes, content_bytes)
-    record = Record(place, header, flow.data[flow.at : flow.at + size], header_bytes)
+    is_converted = b"\r" not in head
+    size = _converted_size(flow, header_bytes) if is_converted else _size(flow, header_bytes, content_bytes)
+    record = Record(place, header, flow.peek(size), header_bytes)
     flow.at += size
     return record
 
 
-def _size(flow: Flow, header_bytes: int, content_bytes: int) -> int:
+def _arc_record(flow: Flow, place: str) -> Record:
+    """The same of an ARC file."""
+    line = arc.arc_line(flow)
+    if line is None:
+        raise _BrokenRecordError(f"no record begins here: {flow.peek(20)!r}")
+    if line.content_bytes > MAX_RECORD_BYTES:
+        raise _BrokenRecordError(f"a record of {line.content_bytes:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
+    size = _size(flow, line.size, line.content_bytes, _ARC_END)
+    data = flow.peek(size)
+    flow.at += size
+    return Record(place, arc.arc_header(line, data[line.size : line.size + 5]), data, line.size)
+
+
+def _size(flow: Flow, header_bytes: int, content_bytes: int, ending: re.Pattern[bytes] = _END) -> int:
     """How long the record here is, if it is as long as it says."""
     size = header_bytes + content_bytes
     if not flow.need(size + _END_BYTES) and len(flow.data) - flow.at < size:
         raise _BrokenRecordError(f"{len(flow.data) - flow.at - header_bytes:,} of {content_bytes:,} bytes are there")
     end = flow.at + size
-    if not _END.match(flow.data[end : end + _END_BYTES]):
+    if not ending.match(flow.data[end : end + _END_BYTES]):
         raise _BrokenRecordError(f"a record that does not end after its {content_bytes:,} bytes")
     return size
 
@@ -105,26 +125,24 @@ def _size(flow: Flow, header_bytes: int, content_bytes: int) -> int:
 def _converted_size(flow: Flow, header_bytes: int) -> int:
     """How long a record is whose ends of line someone has converted, so that its length no longer holds: up to the
     next header."""
-    while (end := flow.data.find(_NEXT, flow.at + header_bytes - 1)) < 0:
-        if len(flow.data) - flow.at > MAX_RECORD_BYTES:
-            raise _BrokenRecordError(f"a record of more than {MAX_RECORD_BYTES:,} bytes")
-        if not flow.more():
-            end = len(flow.data)
-            break
-    return end - flow.at
+    size = flow.find(_NEXT, header_bytes - 1, MAX_RECORD_BYTES + len(_NEXT))
+    if size < 0 and (size := len(flow.data) - flow.at) > MAX_RECORD_BYTES:
+        raise _BrokenRecordError(f"a record of more than {MAX_RECORD_BYTES:,} bytes")
+    return size
 
 
 def _header_bytes(flow: Flow) -> int:
     """How long the header here is, with the empty line behind it."""
-    flow.need(len(b"filedesc"))
+    flow.need(len(b"WARC/"))
     if not flow.data.startswith(b"WARC/", flow.at):
-        if flow.data.startswith(b"filedesc", flow.at):
-            raise _BrokenRecordError("ARC, older than WARC, is not read; convert it: warcio recompress FILE NEW")
-        raise _BrokenRecordError(f"no record begins here: {flow.data[flow.at : flow.at + 20]!r}")
-    while (end := _HEADER_END.search(flow.data, flow.at, flow.at + MAX_HEADER_BYTES)) is None:
-        if len(flow.data) - flow.at >= MAX_HEADER_BYTES or not flow.more():
+        raise _BrokenRecordError(f"no record begins here: {flow.peek(20)!r}")
+    searched = 0
+    while (end := _HEADER_END.search(flow.data, flow.at + searched, flow.at + MAX_HEADER_BYTES)) is None:
+        unused = len(flow.data) - flow.at
+        if unused >= MAX_HEADER_BYTES or not flow.more():
             raise _BrokenRecordError("a header without an end")
-    if flow.data.find(_NEXT, flow.at, end.start()) >= 0:
+        searched = max(unused - len(_NEXT) + 1, 0)
+    if end["next"]:
         raise _BrokenRecordError("a header without an end")
     return end.end() - flow.at
 

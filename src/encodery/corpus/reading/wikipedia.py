@@ -51,7 +51,7 @@ def read_dump(stream: io.BufferedReader, source: str, entry: CorpusInput, ledger
         while flow.next_stretch():
             if site is None:
                 flow.need(_HEAD_BYTES)
-                site = site_of(flow.data[:_HEAD_BYTES])
+                site = site_of(flow.peek(_HEAD_BYTES))
             while flow.skip_to(_PAGE):
                 place = flow.place(flow.at)
                 try:
@@ -83,15 +83,13 @@ def _page_bytes(flow: Flow) -> bytes:
     Raises:
         ValueError: it has no end, or is too large.
     """
-    searched = len(_PAGE)
-    while (end := flow.data.find(_PAGE_END, flow.at + searched)) < 0:
-        searched = max(len(flow.data) - flow.at - len(_PAGE_END), searched)
-        if searched > MAX_ARTICLE_BYTES:
-            raise ValueError(f"a page of more than {MAX_ARTICLE_BYTES:,} bytes")
-        if not flow.more():
-            raise ValueError("a page without an end")
-    data = flow.data[flow.at : end]
-    flow.at = end
+    size = flow.find(_PAGE_END, len(_PAGE), MAX_ARTICLE_BYTES + len(_PAGE_END))
+    if size < 0 and len(flow.data) - flow.at > MAX_ARTICLE_BYTES:
+        raise ValueError(f"a page of more than {MAX_ARTICLE_BYTES:,} bytes")
+    if size < 0:
+        raise ValueError("a page without an end")
+    data = flow.peek(size)
+    flow.at += size
     return data
 
 

@@ -36,7 +36,11 @@ class Runs:
 
 
 class Documents:
-    """The words of documents, as `str.split()` finds them."""
+    """The words of documents, as `str.split()` finds them.
+
+    Runs are told apart by 64-bit keys that cannot overflow: Arrow takes 2 GiB of text at most, so that there are
+    fewer than 2^30 words and 2^29 repeated runs, and their product is below 2^63; `pairs` sees whether its own is.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
         words = split_words(texts)

@@ -8,15 +8,11 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from encodery.corpus.page import Page
+from encodery.corpus.scripts import LANGUAGES_WITHOUT_SPACES, is_without_spaces
 from encodery.corpus.steps.punctuation import PUNCTUATION
 
-WITHOUT_SPACES = frozenset(["bo", "dz", "ja", "km", "lo", "my", "shn", "th", "wuu", "yue", "zh"])
-"""Languages written without spaces between words (Tibetan, Dzongkha, Japanese, Khmer, Lao, Burmese, Shan, Thai, Wu,
-Cantonese and all other Chinese): rules that count words say nothing about them and are passed over."""
 _SPACE, _LETTER, _NO_PUNCTUATION = 1, 2, 4
 _CODES = 0x110000
-_BLOCKS_WITHOUT_SPACES = ((0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF))
-"""Thai, Lao and Tibetan; Burmese; Khmer; Kana; Han."""
 
 
 class SplitWords(NamedTuple):
@@ -78,14 +74,12 @@ def word_counts(texts: Sequence[str]) -> WordCounts:
 
 
 def has_words(page: Page) -> bool:
-    """Whether a page's words lie between spaces: by its language, or by its letters where nobody knows that."""
-    return page.language not in WITHOUT_SPACES if page.language else not _mostly_without_spaces(page.text[:1000])
-
-
-def _mostly_without_spaces(text: str) -> bool:
-    letters = [ord(letter) for letter in text if letter.isalpha()]
-    without = sum(any(first <= code <= last for first, last in _BLOCKS_WITHOUT_SPACES) for code in letters)
-    return 2 * without > len(letters)
+    """Whether a page's words lie between spaces: by its language, or by its letters where nobody knows that. Where
+    they do not, rules that count words say nothing and are passed over."""
+    if page.language:
+        return page.language not in LANGUAGES_WITHOUT_SPACES
+    letters = [letter for letter in page.text[:1000] if letter.isalpha()]
+    return 2 * sum(map(is_without_spaces, letters)) <= len(letters)
 
 
 def _sums(values: np.ndarray, bounds: Int64[np.ndarray, " bounds"]) -> Int64[np.ndarray, " texts"]:
