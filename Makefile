@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := true
+# bytecode is written, whatever the environment says: the second process to import a module need not compile it again
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test lint format bench clean
 

@@ -1,9 +1,10 @@
 """A small project on disk, as a user would have it: raw text, labelled files and a recipe of one-minute size."""
 
+import gc
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import chdir
 from pathlib import Path
 
@@ -20,6 +21,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("encodery", deadline=None, max_examples=37)
 settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "encodery"))
+# nobody cuts the power: the disk is not waited for, which is a tenth of a small run, but a wrong descriptor still
+# fails. What has to be durable, and when, is checked by tests/faults.py, which cuts it.
+os.fsync = os.fstat  # type: ignore[assignment]
+gc.disable()  # until all is imported
 ROOT = Path(__file__).parents[1]
 SUBJECTS = ["river", "city", "farmer", "baker", "teacher", "mountain", "forest", "market"]
 VERBS = ["finds", "sees", "carries", "sells", "paints", "follows", "crosses", "admires"]
@@ -90,6 +95,33 @@ def write_project(folder: Path) -> None:
             rows.append(f'{{"text": "{text}", "label": "{label}"}}\n')
         (folder / f"{name}.jsonl").write_text("".join(rows))
     (folder / "tiny.toml").write_text(RECIPE)
+
+
+LONG = ("stages", "train", "serve", "text")
+"""Packages of tests that begin first, so that no worker is left with a long file at the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Every other worker reads the tests from the end: where all is compiled for the first time, each then finds half
+    of it done by another."""
+    report = yield
+    if isinstance(collector, pytest.Directory) and os.environ.get("PYTEST_XDIST_WORKER", "")[-1:] in tuple("13579"):
+        report.result.reverse()
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One order for all workers."""
+    items.sort(key=lambda item: (item.path.parent.name not in LONG, str(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: it need not be looked through each time that garbage is collected."""
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Real engines over the traced graph: what PyTorch says, for each thing that a graph can read."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,17 @@ CASES = [("bert", "sequence"), ("xlm", "token"), ("roberta", "mlm"), ("modernber
 """Rows, tokens, masked rows; means with rotary positions and windows; hidden states."""
 
 
-def make_session(engine: str, model: Model, head: str | None, folder: Path) -> Session:
-    program, names = trace(model, head), input_names(model.config, reads_of(model, head))
+@cache
+def traced(family: str, head: str | None) -> tuple[Model, torch.export.ExportedProgram]:
+    """One for all engines: it takes as long as what they make of it."""
+    model = make_model(FAMILIES[family], head)
+    return model, trace(model, head)
+
+
+def make_session(
+    engine: str, model: Model, program: torch.export.ExportedProgram, head: str | None, folder: Path
+) -> Session:
+    names = input_names(model.config, reads_of(model, head))
     if engine == "openvino":
         openvino.save(openvino.convert(program, names), folder)
         return openvino.OpenVinoSession(folder / openvino.GRAPH, "f32", 1)
@@ -31,9 +41,9 @@ def make_session(engine: str, model: Model, head: str | None, folder: Path) -> S
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_an_engine_says_what_the_model_says(engine: str, family: str, head: str | None, tmp_path: Path) -> None:
     pytest.importorskip(engine, reason=f"{engine} is not installed: pip install 'encodery[engines]'")
-    model = make_model(FAMILIES[family], head)
+    model, program = traced(family, head)
     save_tables(tmp_path, model.encoder.embeddings, "fp32")
-    session = make_session(engine, model, head, tmp_path)
+    session = make_session(engine, model, program, head, tmp_path)
     tables = load_tables(tmp_path, model.config)
     computed = PackedEngine(session, tables, model.config, head, reads_of(model, head))
     batch = make_batch(model)

@@ -37,30 +37,47 @@ def calls() -> Sequence[Inputs]:
 
 
 @cache
+def traced() -> torch.export.ExportedProgram:
+    return trace(model(), HEAD)
+
+
+@cache
 def reference() -> np.ndarray:
-    module = trace(model(), HEAD).module()
+    module = traced().module()
     with torch.no_grad():
         parts = [module(*map(torch.from_numpy, inputs.values()))[1].numpy() for inputs in calls()]
     return np.concatenate(parts)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
     """A quantised graph of an engine, made once."""
 
     @cache
     def make(engine: str) -> Quantised:
         package = {"openvino": "nncf", "onnxruntime": "onnxruntime"}[engine]
         pytest.importorskip(package, reason=f"{package} is not installed: pip install 'encodery[export]'")
-        program, names = trace(model(), HEAD), input_names(model().config, reads_of(model(), HEAD))
         if engine == "openvino":
-            graph = openvino.with_hidden(openvino.convert(program, names))
+            graph = openvino.with_hidden(openvino.convert(traced(), names()))
             return openvino_int8.OpenVinoInt8(graph, calls(), calls(), 0.95)
         path = tmp_path_factory.mktemp("onnx") / onnx.GRAPH
-        onnx.save(program, names, path)
+        path.write_bytes(request.getfixturevalue("onnx_file").read_bytes())
         return onnx_int8.OnnxInt8(path, calls())
 
     return make
+
+
+def names() -> Sequence[str]:
+    return input_names(model().config, reads_of(model(), HEAD))
+
+
+@pytest.fixture(scope="module")
+def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the exporter writes it; to be read."""
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'encodery[export]'")
+    path = tmp_path_factory.mktemp("onnx") / onnx.GRAPH
+    onnx.save(traced(), names(), path)
+    return path
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -116,12 +133,9 @@ def test_what_is_written_is_small_and_says_the_same(engine: str, made: Any, tmp_
     assert off["whole"] < 1e-5 < off["int8"] < 5.0
 
 
-def test_the_onnx_file_tells_nothing_of_the_disk(tmp_path: Path) -> None:
+def test_the_onnx_file_tells_nothing_of_the_disk(onnx_file: Path) -> None:
     """The exporter writes down where the code lies that was traced."""
-    pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install 'encodery[export]'")
-    path = tmp_path / onnx.GRAPH
-    onnx.save(trace(model(), HEAD), input_names(model().config, reads_of(model(), HEAD)), path)
-    content = path.read_bytes()
+    content = onnx_file.read_bytes()
     assert b".py" not in content
     assert str(Path(onnx.__file__).parent).encode() not in content
 

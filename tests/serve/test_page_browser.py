@@ -81,7 +81,8 @@ def browser() -> Iterator[Browser]:
         path = next((path for path in found if path and Path(path).exists()), None)
         if path is None:
             pytest.skip("no Chromium is installed: apt-get install chromium, or playwright install chromium")
-        browser = playwright.chromium.launch(executable_path=path)
+        # without a GPU it would have one computed, for pictures that nobody sees
+        browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
         yield browser
         browser.close()
 

@@ -22,6 +22,10 @@ RECIPE = """
 name = "vectors"
 [model]
 preset = "tiny"
+[model.config]
+num_hidden_layers = 1
+hidden_size = 64
+intermediate_size = 128
 [corpus]
 inputs = [{ path = "text.txt" }]
 [tokenizer]

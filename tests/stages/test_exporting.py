@@ -1,8 +1,10 @@
 """From a model folder to a bundle: whole or not at all, verified, and what was found beside it."""
 
+import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from rich.console import Console
 
 from encodery.artifact import read_manifest, verify
+from encodery.cli import main
 from encodery.config import read_json
-from encodery.deploy import choose, openvino, openvino_int8
+from encodery.deploy import building, choose, openvino, openvino_int8
 from encodery.deploy import verify as verifying
 from encodery.deploy.bundle import is_bundle
+from encodery.deploy.graph import trace
+from encodery.deploy.openvino import convert
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.serve.predictor import load
@@ -22,19 +27,59 @@ from encodery.stages import exporting, open_run, plan, run, verification
 from encodery.stages.gate import Gate, compare_scores
 from encodery.stages.graph import stages_of
 from tests.cli.refusals import Command, refused
+from tests.conftest import own_copy
 
 pytest.importorskip("nncf", reason="nncf is not installed: pip install 'encodery[export]'")
 MODEL = "runs/tiny/finetune/mood/3"
 TEXTS = ["The happy river finds a city.", "", "The dull baker sees a market. " * 9]
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measured for a moment, with one thread; as few texts as say something."""
-    monkeypatch.setattr(choose, "SECONDS", 0.01)
-    monkeypatch.setattr(exporting, "thread_counts", lambda: (1,))
-    monkeypatch.setattr(openvino_int8, "ALPHAS", (0.95,))
-    monkeypatch.setattr(verifying, "EXTREMES", verifying.EXTREMES[:5])
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Measured for a moment, with one thread; as few texts as say something; and traced once for every head."""
+    programs: dict[str | None, Any] = {}
+    graphs: dict[int, Any] = {}
+
+    def traced(model: Any, head: str | None) -> Any:
+        """Of one model: all tests have the same."""
+        if head not in programs:
+            programs[head] = trace(model, head)
+        return programs[head]
+
+    def converted(program: Any, names: Any) -> Any:
+        if id(program) not in graphs:
+            graphs[id(program)] = convert(program, names)
+        return graphs[id(program)].clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "trace", traced)
+        patch.setattr(openvino, "convert", converted)
+        patch.setattr(choose, "SECONDS", 0.01)
+        patch.setattr(exporting, "thread_counts", lambda: (1,))
+        patch.setattr(openvino_int8, "ALPHAS", (0.95,))
+        patch.setattr(verifying, "EXTREMES", verifying.EXTREMES[:5])
+        yield
+
+
+@pytest.fixture(scope="module")
+def exported_once(finished: Path, tmp_path_factory: pytest.TempPathFactory, quick: None) -> tuple[Path, str]:
+    """A project with a `bundle`, and what was said as it was made; for copying, not for changing."""
+    folder = tmp_path_factory.mktemp("exported") / "done"
+    shutil.copytree(finished, folder)
+    out = io.StringIO()
+    options = ["--dtype", "fp32", "--engine", "openvino", "--data", "dev.jsonl"]
+    with chdir(folder), redirect_stdout(out), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["encodery", "export", MODEL, "--to", "bundle", *options])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code in (None, 0), out.getvalue()
+    return folder, " ".join(out.getvalue().split())
+
+
+@pytest.fixture
+def bundled(exported_once: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one's own with a `bundle`; also the current directory."""
+    return own_copy(exported_once[0], tmp_path / "done", monkeypatch)
 
 
 def exported(encodery: Command, *options: str) -> str:
@@ -43,8 +88,8 @@ def exported(encodery: Command, *options: str) -> str:
     return " ".join(out.split())  # tables and notes are as wide as the terminal
 
 
-def test_a_bundle_predicts_as_its_model(done: Path, encodery: Command) -> None:
-    out = exported(encodery, "--dtype", "fp32", "--engine", "openvino", "--data", "dev.jsonl")
+def test_a_bundle_predicts_as_its_model(exported_once: tuple[Path, str]) -> None:
+    done, out = exported_once
     assert out.endswith(f"bundle: {(done / 'bundle').resolve()}")
     assert is_bundle(done / "bundle")
     assert verify(done / "bundle").stage == "export"
@@ -56,8 +101,8 @@ def test_a_bundle_predicts_as_its_model(done: Path, encodery: Command) -> None:
         assert before["score"] == pytest.approx(after["score"], abs=1e-5)
 
 
-def test_what_was_found_is_printed_and_kept(done: Path, encodery: Command) -> None:
-    out = exported(encodery, "--dtype", "fp32", "--engine", "openvino", "--data", "dev.jsonl")
+def test_what_was_found_is_printed_and_kept(exported_once: tuple[Path, str]) -> None:
+    done, out = exported_once
     for line in ("openvino fp32, 1 threads", "hidden states", "scores on 23 dev examples", "times as fast"):
         assert line in out
     assert "note: the metric is of 23 examples: read its interval, and give more" in out
@@ -75,8 +120,7 @@ def test_what_was_found_is_printed_and_kept(done: Path, encodery: Command) -> No
     assert manifest.parents == {"finetune.mood.3": read_manifest(done / MODEL).key}  # type: ignore[union-attr]
 
 
-def test_inspect_shows_a_bundle(done: Path, encodery: Command) -> None:
-    exported(encodery, "--dtype", "fp32", "--engine", "openvino")
+def test_inspect_shows_a_bundle(bundled: Path, encodery: Command) -> None:
     code, out, _ = encodery("inspect", "bundle")
     assert code == 0
     assert "artifact (every file matches its recorded hash)" in out
@@ -146,8 +190,7 @@ def test_places_that_are_taken(done: Path, encodery: Command) -> None:
     assert (done / MODEL / "model.safetensors").is_file()
 
 
-def test_a_bundle_is_no_source(done: Path, encodery: Command) -> None:
-    exported(encodery, "--dtype", "fp32", "--engine", "openvino")
+def test_a_bundle_is_no_source(bundled: Path, encodery: Command) -> None:
     line = refused(encodery, "export", "bundle", "--to", "again", "--dtype", "fp32")
     assert line == "bundle: is a bundle already; export the model folder that it was made from"
 
@@ -199,12 +242,13 @@ def test_a_bundle_that_scores_less_is_not_written(
     exported(encodery, *options, "--max-metric-drop", "0.8")
 
 
-def test_an_earlier_bundle_outlives_a_failure(done: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported(encodery, "--dtype", "fp32", "--engine", "openvino")
-    before = (done / "bundle" / "manifest.json").read_bytes()
+def test_an_earlier_bundle_outlives_a_failure(
+    bundled: Path, encodery: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (bundled / "bundle" / "manifest.json").read_bytes()
     spoil(monkeypatch, lambda values: values + 0.01)
     refused(encodery, "export", MODEL, "--to", "bundle", "--dtype", "fp32", "--engine", "openvino")
-    assert (done / "bundle" / "manifest.json").read_bytes() == before
+    assert (bundled / "bundle" / "manifest.json").read_bytes() == before
 
 
 def test_dev_data_that_calibrate_are_not_in_the_gate(

@@ -23,7 +23,13 @@ RECIPE = """
 name = "qa"
 [model]
 preset = "tiny"
-config = { hidden_dropout_prob = 0.0, attention_probs_dropout_prob = 0.0 }
+[model.config]
+num_hidden_layers = 1
+hidden_size = 64
+intermediate_size = 128
+max_position_embeddings = 61
+hidden_dropout_prob = 0.0
+attention_probs_dropout_prob = 0.0
 [corpus]
 inputs = [{ path = "text.txt" }]
 valid_fraction = 0.2

@@ -3,11 +3,13 @@
 import json
 import math
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tomllib
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from encodery.stages.finetuning import build_finetune
 from encodery.stages.graph import selected, stages_of
 from encodery.stages.search import best_of, snippet, suggest
 from encodery.train.space import SearchTable
+from tests.conftest import own_copy
 from tests.stages.test_resume import environment
 from tests.stages.test_run import planned
 
@@ -42,6 +45,24 @@ def searching(done: Path) -> Path:
     return done
 
 
+@pytest.fixture(scope="module")
+def searched_once(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished project that has searched, too; for copying, not for changing."""
+    folder = tmp_path_factory.mktemp("searched") / "done"
+    shutil.copytree(finished, folder)
+    with (folder / "tiny.toml").open("a") as file:
+        file.write(TABLE)
+    with chdir(folder):
+        search(folder)
+    return folder
+
+
+@pytest.fixture
+def searched(searched_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of one's own, also the current directory."""
+    return own_copy(searched_once, tmp_path / "done", monkeypatch)
+
+
 def search(project: Path, *overrides: str) -> list[dict[str, Any]]:
     """Run the search alone; its trials."""
     this = open_run(load_recipe(project / "tiny.toml", overrides), project / "tiny.toml", Console(quiet=True))
@@ -60,8 +81,8 @@ def refusal(project: Path, *overrides: str) -> str:
     return str(error.value)
 
 
-def test_trials_stay_in_the_space_and_the_best_is_told(searching: Path) -> None:
-    trials = search(searching)
+def test_trials_stay_in_the_space_and_the_best_is_told(searched: Path) -> None:
+    trials = read(searched)
     assert [trial["trial"] for trial in trials] == [1, 2, 3, 4]
     for trial in trials:
         assert 1e-4 <= trial["values"]["optimizer.lr"] <= 1e-1
@@ -70,20 +91,20 @@ def test_trials_stay_in_the_space_and_the_best_is_told(searching: Path) -> None:
     assert len({trial["values"]["optimizer.lr"] for trial in trials}) == 4
     assert len({trial["steps"] for trial in trials}) > 1  # the values reach the trainer
     best = max(trials, key=lambda trial: trial["value"])
-    text = (searching / "runs" / "tiny" / "search" / "best.toml").read_text()
+    text = (searched / "runs" / "tiny" / "search" / "best.toml").read_text()
     lines = tomllib.loads(text)["finetune"]["mood"]
     assert (lines["optimizer"]["lr"], lines["epochs"]) == (best["values"]["optimizer.lr"], best["values"]["epochs"])
     assert text.startswith(f"# Trial {best['trial']} of 4: dev accuracy {best['value']:.4f}.\n")
-    assert planned(searching)["search"].state == "fresh"
+    assert planned(searched)["search"].state == "fresh"
 
 
-def test_the_best_values_give_the_score_that_was_told(searching: Path) -> None:
-    best = best_of(search(searching))
+def test_the_best_values_give_the_score_that_was_told(searched: Path) -> None:
+    best = best_of(read(searched))
     assert best is not None
     changes = [f"finetune.mood.{key}={value}" for key, value in best["values"].items()]
-    this = open_run(load_recipe(searching / "tiny.toml", changes), searching / "tiny.toml", Console(quiet=True))
+    this = open_run(load_recipe(searched / "tiny.toml", changes), searched / "tiny.toml", Console(quiet=True))
     run(this, selected(stages_of(this), ["finetune.mood.3"]))
-    folder = searching / "runs" / "tiny" / "finetune" / "mood" / "3"
+    folder = searched / "runs" / "tiny" / "finetune" / "mood" / "3"
     assert json.loads((folder / "encodery.json").read_text())["metrics"]["dev"] == best["dev"]
 
 
@@ -119,10 +140,10 @@ def test_killed_between_and_within_trials_it_is_the_same_search(searching: Path)
 
 
 def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
-    searching: Path, monkeypatch: pytest.MonkeyPatch
+    searched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = search(searching)
-    subprocess.run(["rm", "-rf", str(searching / "runs" / "tiny" / "search")], check=True)
+    expected = read(searched)
+    shutil.rmtree(searched / "runs" / "tiny" / "search")
     train, tried = module._train, []
 
     def dying(this: Any, table: Any, values: Any, work: Path) -> dict[str, Any]:
@@ -134,11 +155,11 @@ def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
     monkeypatch.setattr(module, "_train", dying)
     for finished in (1, 2):
         with pytest.raises(KeyboardInterrupt):
-            search(searching)
-        assert len(list(searching.glob("runs/tiny/.work/search-*/trials/*.json"))) == finished
-        state = planned(searching)["search"]
+            search(searched)
+        assert len(list(searched.glob("runs/tiny/.work/search-*/trials/*.json"))) == finished
+        state = planned(searched)["search"]
         assert (state.state, state.reason) == ("continue", "stopped before its end")
-    assert search(searching) == expected
+    assert search(searched) == expected
     assert tried[1] == tried[2]
     assert tried[3] == tried[4]
 
@@ -170,13 +191,12 @@ def test_a_score_that_is_no_number_is_a_failure(searching: Path, monkeypatch: py
     assert trials[0]["error"] == "dev accuracy is not a finite number"
 
 
-def test_the_test_file_is_not_seen(searching: Path) -> None:
-    (searching / "other.jsonl").write_text((searching / "dev.jsonl").read_text())
-    search(searching)
-    assert planned(searching, "finetune.mood.test=other.jsonl")["search"].state == "fresh"
-    assert planned(searching, "finetune.mood.dev=other.jsonl")["search"].state == "run"
-    assert planned(searching, "finetune.mood.seeds=[5]")["search"].state == "run"
-    assert not (searching / "runs" / "tiny" / "search" / "predictions.jsonl").exists()
+def test_the_test_file_is_not_seen(searched: Path) -> None:
+    (searched / "other.jsonl").write_text((searched / "dev.jsonl").read_text())
+    assert planned(searched, "finetune.mood.test=other.jsonl")["search"].state == "fresh"
+    assert planned(searched, "finetune.mood.dev=other.jsonl")["search"].state == "run"
+    assert planned(searched, "finetune.mood.seeds=[5]")["search"].state == "run"
+    assert not (searched / "runs" / "tiny" / "search" / "predictions.jsonl").exists()
 
 
 def trials_of(*values: float, metric: str = "accuracy") -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.forking import Forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,28 +23,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
 
 
-def start_ranks(commands: Sequence[Sequence[str]], folder: Path) -> list[subprocess.Popen[str]]:
+def start_ranks(commands: Sequence[Sequence[str]], folder: Path) -> list[Forked]:
     """One process per command: the rank of its place. Each command is what follows `python`."""
     group = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(len(commands))}
     return [
-        subprocess.Popen(
-            [sys.executable, *command],
-            cwd=folder,
-            env={**environment(), **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        Forked(command, folder, {**environment(), **group, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank, command in enumerate(commands)
     ]
 
 
-def end_of(processes: Sequence[subprocess.Popen[str]], timeout: float = 120.0) -> list[tuple[int, str]]:
+def end_of(processes: Sequence[subprocess.Popen[str] | Forked], timeout: float = 120.0) -> list[tuple[int, str]]:
     """Exit code and all that was said, rank by rank; nobody may hang."""
     ends = []
     try:
         for process in processes:
             out, err = process.communicate(timeout=timeout)
+            assert process.returncode is not None
             ends.append((process.returncode, out + (err or "")))
     finally:
         for process in processes:

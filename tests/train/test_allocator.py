@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.forking import ROOT, Forked
+
 FAULTS = """
 import resource, sys
 import numpy as np
@@ -98,11 +100,11 @@ print(resident_bytes() - before)
 
 
 def growth(mode: str) -> int:
-    command = [sys.executable, "-c", SHAPES, mode]
     inherited = {name: value for name, value in os.environ.items() if not name.endswith("_CACHE_CAPACITY")}
-    environment = inherited | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return int(done.stdout)
+    process = Forked(["-c", SHAPES, mode], ROOT, inherited | {"OMP_NUM_THREADS": "1"})
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return int(out)
 
 
 def test_ever_other_shapes_do_not_pile_up() -> None:

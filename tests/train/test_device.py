@@ -8,8 +8,20 @@ import torch
 
 from encodery.errors import UserError
 from encodery.train.checkpoint import latest_checkpoint
-from encodery.train.device import check_threads, deterministic_kernels
+from encodery.train.device import check_threads, deterministic_kernels, seed_dropout
 from tests.train.test_trainer import batches, make, same
+
+
+def test_dropout_is_that_of_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(5)
+    seed_dropout(torch.device("cpu"), 7)
+    assert torch.equal(torch.rand(5), expected)
+    every: list[int] = []
+    monkeypatch.setattr(torch, "manual_seed", every.append)
+    seed_dropout(torch.device("cpu"), 11)
+    seed_dropout(torch.device("cuda"), 11)
+    assert every == [11]
 
 
 def settings() -> tuple[bool, bool]:

@@ -118,13 +118,10 @@ def _character_tokens(counts: Iterable[str], alphabet: frozenset[str]) -> list[s
     return sorted(alphabet) + [CONTINUING_PREFIX + character for character in sorted(alphabet & inside)]
 
 
-def _is_punctuation(character: str) -> bool:
-    """BERT's punctuation: Unicode's, and everything in ASCII that is neither letter, digit, space nor control."""
-    ascii_sign = character.isascii() and character.isprintable() and not (character.isalnum() or character == " ")
-    return ascii_sign or unicodedata.category(character).startswith("P")
-
-
 @cache
 def _punctuation() -> str:
-    """All of it, escaped for an expression. It looks at a million characters: only where a vocabulary is trained."""
-    return "".join(re.escape(chr(i)) for i in range(sys.maxunicode + 1) if _is_punctuation(chr(i)))
+    """BERT's punctuation, escaped for an expression: Unicode's, and everything in ASCII that is neither letter,
+    digit, space nor control. It looks at a million characters: only where a vocabulary is trained."""
+    found = [c for c in map(chr, range(128)) if c.isprintable() and not (c.isalnum() or c == " ")]
+    found += [c for c in map(chr, range(128, sys.maxunicode + 1)) if unicodedata.category(c)[0] == "P"]
+    return "".join(map(re.escape, found))

@@ -37,6 +37,18 @@ def step_seed(seed: int, step: int, rank: int = 0) -> int:
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB) % 2**63
 
 
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Let dropout on this device depend on the seed alone.
+
+    Without an accelerator only the generator of the CPU is there to be seeded: `torch.manual_seed` would also keep
+    the seed for each that might come, with three formatted stacks, which takes longer than a small batch.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 @contextmanager
 def deterministic_kernels(wanted: bool) -> Iterator[None]:
     """Inside, only kernels that give the same bits for the same input, if that is wanted; as before afterwards.

@@ -32,6 +32,7 @@ from encodery.train.device import (
     check_threads,
     deterministic_kernels,
     pick_device,
+    seed_dropout,
     step_seed,
 )
 from encodery.train.distributed import ALONE, Ranks
@@ -181,7 +182,7 @@ class Trainer:
         if isinstance(self.loss, Prepares):
             with autocast(self.device, self.config.precision):
                 batch = self.loss.prepare(trained, batch)
-        torch.manual_seed(step_seed(self.seed, self.state.step, rank))  # dropout, too, depends on (seed, step) alone
+        seed_dropout(self.device, step_seed(self.seed, self.state.step, rank))  # it depends on (seed, step) alone
         counts = self.loss.counts(batch)
         finite = True
         sums: list[Mapping[str, tuple[float, float]]] = []
