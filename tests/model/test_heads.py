@@ -289,3 +289,47 @@ def test_a_vocabulary_without_a_bias() -> None:
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
     loss.backward()
     assert model.encoder.embeddings.word.weight.grad is not None
+
+
+class Filled(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts tables of zeros that are made."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.shape = shape
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        made = func in (torch.ops.aten.zeros.default, torch.ops.aten.embedding_dense_backward.default)
+        self.count += made and tuple(result.shape) == self.shape
+        return result
+
+
+@pytest.mark.parametrize("scored", [(0, 7, 30), ()])
+def test_words_that_are_read_and_scored_have_one_dense_gradient(scored: tuple[int, ...]) -> None:
+    model = make_model(heads=["mlm"]).double()
+    words = model.encoder.embeddings.word.weight
+    batch = make_batch(TINY)
+    labelled = replace(batch, label_index=torch.tensor(scored, dtype=torch.int64))
+    labels = batch.input_ids[labelled.label_index] if scored else torch.zeros(0, dtype=torch.int64)
+    gradients, tables = [], []
+    for read_by in (batch, labelled):  # without label_index the gradient of what is read is dense by itself
+        hidden = model.encoder(read_by, torch.tensor([*scored, 2]))
+        loss, _ = model.heads["mlm"].loss(hidden[:-1], labels)  # type: ignore[operator]
+        with Filled(tuple(words.shape)) as filled:
+            (loss + hidden.square().sum()).backward()
+        tables.append(filled.count)
+        assert words.grad is not None
+        assert words.grad.layout == torch.strided
+        gradients.append(words.grad.clone())
+        model.zero_grad()
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-12, rtol=1e-12)
+    assert tables == [1, 0]
+
+
+def test_words_that_no_head_scores_have_a_dense_gradient() -> None:
+    model = make_model(heads=["token"], num_labels=5)
+    batch = replace(make_batch(TINY), label_index=torch.tensor([0, 7]))
+    model.logits("token", batch).sum().backward()  # type: ignore[no-untyped-call]
+    assert model.encoder.embeddings.word.weight.grad.layout == torch.strided  # type: ignore[union-attr]

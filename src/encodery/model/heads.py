@@ -13,7 +13,7 @@ from encodery.model.beam import Beam, BeamHead
 from encodery.model.config import EncoderConfig
 from encodery.model.cross_entropy import linear_cross_entropy
 from encodery.model.encoder import Encoder, initialize
-from encodery.model.layers import ACTIVATIONS, layer_norm
+from encodery.model.layers import ACTIVATIONS, Embeddings, layer_norm
 
 HEAD_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {**ACTIVATIONS, "tanh": torch.tanh, "none": lambda x: x}
 
@@ -69,14 +69,15 @@ class Pooler(nn.Module):
 class MaskedLMHead(nn.Module):
     """Transform, if it has one, then logits over the vocabulary through the word embeddings (tied)."""
 
-    def __init__(self, config: EncoderConfig, shape: HeadShape, word_embeddings: nn.Embedding) -> None:
+    def __init__(self, config: EncoderConfig, shape: HeadShape, embeddings: Embeddings) -> None:
         super().__init__()
         if shape.dense:
             self.dense = nn.Linear(config.hidden_size, config.hidden_size, bias=config.classifier_bias)
             self.norm = layer_norm(config)
         self.transforms = shape.dense is not None
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
-        self.decoder.weight = word_embeddings.weight
+        self.decoder.weight = embeddings.word.weight
+        embeddings.is_scored = True
         self.act = _activation(config, shape)
 
     def transform(self, hidden: Float[Tensor, "scored hidden"]) -> Float[Tensor, "scored hidden"]:
@@ -166,7 +167,7 @@ class Model(nn.Module):
         if shape.outputs == "beam":
             return BeamHead(self.config)
         if shape.outputs == "vocabulary":
-            return MaskedLMHead(self.config, shape, self.encoder.embeddings.word)
+            return MaskedLMHead(self.config, shape, self.encoder.embeddings)
         return Head(self.config, shape, num_labels)
 
     def initialize(self, seed: int) -> None:

@@ -33,7 +33,7 @@ class Translator(Model):
         del self.heads  # to stand behind the decoder, so that the words they share bear the decoder's name
         self.decoder = Decoder(decoder_config)
         self.shapes = {HEAD: shape}
-        self.heads = nn.ModuleDict({HEAD: MaskedLMHead(decoder_config, shape, self.decoder.embeddings.word)})
+        self.heads = nn.ModuleDict({HEAD: MaskedLMHead(decoder_config, shape, self.decoder.embeddings)})
 
     @property
     def head(self) -> MaskedLMHead:
