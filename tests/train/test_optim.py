@@ -220,17 +220,6 @@ def test_weights_without_a_gradient_are_passed_over() -> None:
     assert float(model.weight.grad.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_a_sparse_gradient_becomes_a_dense_one() -> None:
-    words = nn.Embedding(7, 3, sparse=True)
-    words(torch.tensor([5, 2, 5])).sum().backward()
-    assert clip_gradients(words, max_norm=100.0) == pytest.approx(math.sqrt(3 * (2**2 + 1)))
-    expected = torch.zeros(7, 3)
-    expected[[2, 5]] = torch.tensor([[1.0], [2.0]])
-    assert words.weight.grad is not None
-    assert words.weight.grad.layout == torch.strided
-    assert torch.equal(words.weight.grad, expected)
-
-
 def test_half_a_wave_down() -> None:
     half = [(1 + math.cos(math.pi * k / 4)) / 2 for k in (1, 2, 3)]
     assert rates(6, warmup_steps=3, schedule="cosine") == pytest.approx([1 / 3, 2 / 3, 1, *half])

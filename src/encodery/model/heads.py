@@ -14,6 +14,7 @@ from encodery.model.config import EncoderConfig
 from encodery.model.cross_entropy import linear_cross_entropy
 from encodery.model.encoder import Encoder, initialize
 from encodery.model.layers import ACTIVATIONS, Embeddings, layer_norm
+from encodery.model.tied_words import TiedWords
 
 HEAD_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {**ACTIVATIONS, "tanh": torch.tanh, "none": lambda x: x}
 
@@ -77,7 +78,7 @@ class MaskedLMHead(nn.Module):
         self.transforms = shape.dense is not None
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=config.decoder_bias)
         self.decoder.weight = embeddings.word.weight
-        embeddings.is_scored = True
+        self.tied = embeddings.tied = embeddings.tied or TiedWords()
         self.act = _activation(config, shape)
 
     def transform(self, hidden: Float[Tensor, "scored hidden"]) -> Float[Tensor, "scored hidden"]:
@@ -90,17 +91,16 @@ class MaskedLMHead(nn.Module):
         logits: Tensor = self.decoder(self.transform(hidden))
         return logits
 
-    @property
     def output(self) -> tuple[Float[Tensor, "vocabulary hidden"], Float[Tensor, " vocabulary"]]:
         """Weight and bias of the last layer; zeros where it has no bias."""
-        weight, bias = self.decoder.weight, self.decoder.bias
+        weight, bias = self.tied.take(self.decoder.weight), self.decoder.bias
         return weight, weight.new_zeros(len(weight)) if bias is None else bias
 
     def loss(
         self, hidden: Float[Tensor, "scored hidden"], labels: Int[Tensor, " scored"], label_smoothing: float = 0.0
     ) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
         """Cross entropy summed over the scored tokens (nats), and how many were guessed right."""
-        return linear_cross_entropy(self.transform(hidden), *self.output, labels, label_smoothing)
+        return linear_cross_entropy(self.transform(hidden), *self.output(), labels, label_smoothing)
 
 
 class Head(nn.Module):

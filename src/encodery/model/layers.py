@@ -12,6 +12,7 @@ from encodery.model.attention import Group, Hidden, attend, attend_hidden
 from encodery.model.config import EncoderConfig
 from encodery.model.dropout import dropout, dropout_add_norm
 from encodery.model.rope import Rotation, rotate
+from encodery.model.tied_words import TiedWords
 
 
 def gelu_new(x: Tensor) -> Tensor:
@@ -87,8 +88,8 @@ class Embeddings(nn.Module):
         self.norm = layer_norm(config) if config.embedding_norm else nn.Identity()
         stated = config.embedding_dropout
         self.dropout_prob = config.hidden_dropout_prob if stated is None else stated
-        self.is_scored = False
-        """Whether a head gives logits over the vocabulary by the same words."""
+        self.tied: TiedWords | None = None
+        """Where a head gives logits over the vocabulary by the same words: how it comes by them."""
 
     def forward(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
         hidden: Tensor = self.norm(self.total(batch))
@@ -96,8 +97,7 @@ class Embeddings(nn.Module):
 
     def total(self, batch: Batch) -> Float[Tensor, "tokens hidden"]:
         """The sum of a token's vectors, before the norm."""
-        sparse = self.is_scored and batch.label_index is not None and _adds_few_rows(batch.input_ids)
-        total = F.embedding(batch.input_ids, self.word.weight, sparse=sparse)
+        total = self._words(batch.input_ids)
         if self.position is not None:
             position_ids = batch.position_ids
             if self.position_offset:
@@ -112,12 +112,14 @@ class Embeddings(nn.Module):
             total = total + self.language(batch.language_ids)
         return total
 
-
-def _adds_few_rows(input_ids: Int[Tensor, " tokens"]) -> bool:
-    """Whether the gradient of the words that a batch holds is best made sparse, where that of logits is dense: it is
-    added to the other, and no second table of zeros is filled, which on a CPU is 3 % of a step of BERT-base and far
-    more with 250,000 words. Ranks exchange gradients whose form they must know beforehand."""
-    return not input_ids.is_cuda and torch.is_grad_enabled() and not torch.distributed.is_initialized()
+    def _words(self, input_ids: Int[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
+        """On a GPU a table of zeros costs little, and ranks exchange gradients in ways of their own."""
+        if self.tied is not None:
+            self.tied.forget()
+            if torch.is_grad_enabled() and not input_ids.is_cuda and not torch.distributed.is_initialized():
+                return self.tied.read(self.word.weight, input_ids)
+        rows: Tensor = self.word(input_ids)
+        return rows
 
 
 class Attention(nn.Module):

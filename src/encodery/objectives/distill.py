@@ -80,7 +80,7 @@ class Teacher:
     ) -> tuple[Float[Tensor, "rows hidden"], Float[Tensor, "vocabulary hidden"], Float[Tensor, " vocabulary"]]:
         """What its logits are a product of: hidden states behind the head's transform, weight and bias."""
         head: Any = self.model.heads["mlm"]
-        weight, bias = head.output
+        weight, bias = head.output()
         with self._precision(hidden):
             return head.transform(hidden.to(weight.dtype)), weight, bias
 
@@ -137,7 +137,7 @@ class Distillation:
     def _soft(
         self, head: Any, hidden: Float[Tensor, "rows hidden"], taught: Float[Tensor, "rows teacher_hidden"]
     ) -> Float[Tensor, ""]:
-        said = (head.transform(hidden), *head.output)
+        said = (head.transform(hidden), *head.output())
         return soft_target_loss(said, self.teacher.vocabulary(taught), self.config.temperature)
 
 

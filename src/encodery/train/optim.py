@@ -136,9 +136,6 @@ def clip_gradients(model: nn.Module, max_norm: float) -> float:
     would read and write every gradient for nothing.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
-    for parameter in parameters:
-        if parameter.grad is not None and parameter.grad.is_sparse:  # of words that were read, but no logits scored
-            parameter.grad = parameter.grad.to_dense()
     norm = norm_of([parameter.grad for parameter in parameters if parameter.grad is not None])
     if not max_norm / (norm + 1e-6) >= 1.0:  # torch's factor; also where it is not a number
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
