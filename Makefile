@@ -6,7 +6,7 @@ export TOKENIZERS_PARALLELISM := true
 # bytecode is written, whatever the environment says: the second process to import a module need not compile it again
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test slow lint format bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -14,8 +14,11 @@ help: ## what can be made
 demo: .venv/base ## raw text to predictions on embedded data, a few minutes; prints where the report is
 	$(BIN)/encodery demo
 
-test: .venv/dev ## the whole test suite
+test: .venv/dev ## the test suite, without what takes minutes or a GPU
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
+
+slow: .venv/dev ## the tests that take minutes each
+	$(BIN)/python -m pytest -q -m "slow and not gpu" --timeout 3600
 
 lint: .venv/dev ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -1,13 +1,13 @@
 """Fine-tuning beside `transformers`: the same checkpoint, data, epochs, learning rate, seeds; scores and wall time.
 
-python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--only ours|peer]
+python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--epochs N] [--only ours|peer]
 
 `[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer
 of `transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`, `run_qa.py`: padding to the longest
 text of a batch, tags on the first piece of a word, long contexts in windows), with batches of as many texts as ours
 hold on average: as many steps for both. The two take turns, seed by seed. The time is that of everything: files
-read, encoded, trained, test file scored. A JSON line for each run, then one with the means and the ratio of the
-times.
+read, encoded, trained, test file scored, and the processor's beside it, which other work disturbs less. A JSON line
+for each run, then one with the means and the ratios of the times.
 """
 
 import argparse
@@ -51,9 +51,13 @@ def main() -> None:
             if arguments.only not in (None, side):
                 continue
             with tempfile.TemporaryDirectory(prefix="encodery-finetuning-") as folder:
-                started = time.perf_counter()
+                started, computed = time.perf_counter(), time.process_time()
                 scores = measure(arguments, seed, Path(folder))
-                lines.append({"side": side, "seed": seed, **scores, "seconds": time.perf_counter() - started})
+                spent = {
+                    "seconds": time.perf_counter() - started,
+                    "cpu_seconds": time.process_time() - computed,
+                }
+                lines.append({"side": side, "seed": seed, **scores, **spent})
             print(json.dumps(lines[-1]), flush=True)
     if arguments.only is None:
         print(json.dumps(summary(lines)))
@@ -65,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--epochs", type=int, help="in the place of the recipe's")
     parser.add_argument("--only", choices=("ours", "peer"))
     return parser.parse_args()
 
@@ -78,7 +83,8 @@ def summary(lines: Sequence[Line]) -> Line:
         for key in found[0]
         if key not in ("side", "seed", "steps")
     }
-    return {**means, "ratio_seconds": means["peer_seconds"] / means["ours_seconds"]}
+    ratios = {f"ratio_{unit}": means[f"peer_{unit}"] / means[f"ours_{unit}"] for unit in ("seconds", "cpu_seconds")}
+    return {**means, **ratios}
 
 
 def ours(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
@@ -89,6 +95,7 @@ def ours(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
         f"finetune.{name}.seeds=[{seed}]",
         f"finetune.{name}.precision={arguments.precision}",
         f"finetune.{name}.evaluate_every=1000000000",
+        *changed(arguments),
     ]
     recipe = load_recipe(arguments.recipe, overrides)
     opened = open_run(recipe, arguments.recipe, Console(quiet=True))
@@ -99,9 +106,14 @@ def ours(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     return {**{key: metrics["test"][key] for key in keys if key in metrics["test"]}, "steps": metrics["steps"]}
 
 
+def changed(arguments: argparse.Namespace) -> list[str]:
+    """What both sides have otherwise than the recipe."""
+    return [] if arguments.epochs is None else [f"finetune.{arguments.name}.epochs={arguments.epochs}"]
+
+
 def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     """The Trainer over the same files."""
-    recipe = load_recipe(arguments.recipe)
+    recipe = load_recipe(arguments.recipe, changed(arguments))
     table = recipe.finetune[arguments.name]
     base = arguments.recipe.parent
     model_path = resolve(table.source, base)

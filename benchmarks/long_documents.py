@@ -78,7 +78,16 @@ def main() -> None:
             if options.here:
                 measure(folder, options.text, words)
                 continue
-            command = [sys.executable, __file__, str(folder), "--text", *options.text, "--words", str(words), "--here"]
+            command = [
+                sys.executable,
+                __file__,
+                str(folder),
+                "--text",
+                *options.text,
+                "--words",
+                str(words),
+                "--here",
+            ]
             subprocess.run(command, check=True)
 
 

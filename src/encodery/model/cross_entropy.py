@@ -91,7 +91,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         x, w, labels, factors, *blocks = ctx.saved_tensors
         wide = factors.dtype
         scaled = x.to(wide) * grad_loss
-        grad_weight = _unaligned(w.shape, wide)
+        grad_weight = _reused_block(w.shape, wide)
         grad_bias = torch.empty(w.shape[0], dtype=wide)
         kept, shared = 1 - ctx.smoothing, ctx.smoothing / len(w)
         grad_hidden = w[labels].to(wide).mul_(-grad_loss * kept)
@@ -111,11 +111,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return grad_hidden.to(hidden_dtype), grad_weight.to(weight_dtype), grad_bias.to(bias_dtype), None, None, None
 
 
-def _unaligned(shape: torch.Size, dtype: torch.dtype) -> Tensor:
+def _reused_block(shape: torch.Size, dtype: torch.dtype) -> Tensor:
     """Uninitialised memory for the one huge gradient, which every step takes and gives back.
 
-    PyTorch aligns what it allocates, for which glibc wants 96 bytes more than the block of the last step has, so that
-    it takes new memory: 23,000 page faults in a step of BERT-base. NumPy asks for the bytes alone, in huge pages.
+    PyTorch aligns what it allocates, for which glibc wants 96 bytes more than the block of the last step has: it
+    takes new memory. NumPy asks for the bytes alone.
     """
     like = np.float64 if dtype == torch.float64 else np.float32
     return torch.from_numpy(np.empty(tuple(shape), like))

@@ -113,7 +113,8 @@ class Embeddings(nn.Module):
         return total
 
     def _words(self, input_ids: Int[Tensor, " tokens"]) -> Float[Tensor, "tokens hidden"]:
-        """On a GPU a table of zeros costs little, and ranks exchange gradients in ways of their own."""
+        """The words' vectors, on a CPU in training by the way that gives a tied table one gradient: on a GPU a table
+        of zeros costs little, and ranks exchange gradients in ways of their own."""
         if self.tied is not None:
             self.tied.forget()
             if torch.is_grad_enabled() and not input_ids.is_cuda and not torch.distributed.is_initialized():

@@ -33,7 +33,11 @@ class TiedWords:
         self._handed = None
 
     def take(self, table: Float[Tensor, "vocabulary hidden"]) -> Float[Tensor, "vocabulary hidden"]:
-        """The table as it was read last, for one use; `table` itself where nothing waits."""
+        """The table as it was read last, for one use, before its next update; `table` itself where nothing waits.
+
+        What the caller makes of it must give it a dense gradient that nobody else holds, as a product does: the
+        gradients of the rows are added to that in place.
+        """
         handed, self._handed = self._handed, None
         return table if handed is None else handed
 
@@ -57,5 +61,4 @@ class _Read(torch.autograd.Function):
             return grad_table, None
         if grad_table is None:
             grad_table = grad_rows.new_zeros(ctx.shape)
-        # in place: a head's product made it, and nobody else holds it
         return grad_table.index_add_(0, ctx.input_ids, grad_rows), None

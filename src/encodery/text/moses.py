@@ -25,14 +25,15 @@ def _compiled(rules: Iterable[tuple[str, str]]) -> list[_Rule]:
 
 
 # Moses' replace-unicode-punctuation.perl; nothing of it is in ASCII
-_PUNCTUATION = (
-    *(("，", ","), (r"。\s*", ". "), ("、", ","), ("”", '"'), ("“", '"'), ("∶", ":"), ("：", ":"), ("？", "?")),
-    *(("《", '"'), ("》", '"'), ("）", ")"), ("！", "!"), ("（", "("), ("；", ";"), ("１", "1"), ("」", '"')),
-    *(("「", '"'), ("０", "0"), ("３", "3"), ("２", "2"), ("５", "5"), ("６", "6"), ("９", "9"), ("７", "7")),
-    *(("８", "8"), ("４", "4"), (r"．\s*", ". "), ("～", "~"), ("’", "'"), ("…", "..."), ("━", "-"), ("〈", "<")),
-    *(("〉", ">"), ("【", "["), ("】", "]"), ("％", "%")),
+_BEYOND_ASCII = _compiled(
+    (
+        *(("，", ","), (r"。\s*", ". "), ("、", ","), ("”", '"'), ("“", '"'), ("∶", ":"), ("：", ":"), ("？", "?")),
+        *(("《", '"'), ("》", '"'), ("）", ")"), ("！", "!"), ("（", "("), ("；", ";"), ("１", "1"), ("」", '"')),
+        *(("「", '"'), ("０", "0"), ("３", "3"), ("２", "2"), ("５", "5"), ("６", "6"), ("９", "9"), ("７", "7")),
+        *(("８", "8"), ("４", "4"), (r"．\s*", ". "), ("～", "~"), ("’", "'"), ("…", "..."), ("━", "-"), ("〈", "<")),
+        *(("〉", ">"), ("【", "["), ("】", "]"), ("％", "%")),
+    )
 )
-_FULL_WIDTH = _compiled(_PUNCTUATION)
 # Sennrich's scripts for Romanian at WMT16: normalise-romanian.py, remove-diacritics.py
 _ROMANIAN = str.maketrans("ŞşŢţȘșȚțĂăÂâÎî", "SsTtSsTtAaAaIi")
 # Moses writes a run of dots in letters while it works, and takes such letters in the text for a run of dots
@@ -96,7 +97,7 @@ class Moses:
         return [word for word in found if word.text]
 
     def _rules_of(self, text: str) -> Iterable[_Rule]:
-        return self._rules if text.isascii() else chain(_FULL_WIDTH, self._rules)
+        return self._rules if text.isascii() else chain(_BEYOND_ASCII, self._rules)
 
     def _split(self, text: str) -> list[str]:
         words: list[str] = self._tokenizer.tokenize(text, return_str=False, escape=False)
