@@ -1,6 +1,7 @@
 """Predictions come in the order of the records and do not depend on their company."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -183,6 +184,17 @@ def test_vectors_whatever_the_task(predictor: Predictor) -> None:
     with pytest.raises(UserError) as error:
         predictor.embed(["fine", {"text": "a", "text_pair": "b"}])
     assert str(error.value) == "record 2: text_pair is no part of a feature-extraction record; only text is"
+
+
+def test_vectors_of_texts_that_are_cut_come_with_a_warning(model_folder: Path, tmp_path: Path) -> None:
+    predictor = load(with_info(model_folder, tmp_path, max_seqlen=7, on_overflow="truncate"))
+    expected = (
+        '2 of 3 texts are cut at max_seqlen = 7, for on_overflow is "truncate" in encodery.json; "window" there '
+        "reads all of them"
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(expected)}$"):
+        assert predictor.embed(["river " * 5, "river " * 6, "river " * 11]).shape == (3, 33)
+    predictor.embed(["river " * 5])  # a warning would be an error
 
 
 def test_a_plain_encoder_gives_vectors(model_folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from encodery.data.choices import ChoiceExample
 from encodery.data.examples import Example
 from encodery.data.tagged import Entity, TaggedExample
 from encodery.errors import UserError
@@ -13,15 +14,19 @@ from encodery.report.page import render_report
 from encodery.stages import error_page as pages
 from encodery.stages.error_page import check_place, error_page, folded, write_error_page
 from encodery.stages.evaluation import Evaluation, Labelled
+from encodery.tasks.answers import Answering
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.judging import Matrix
+from encodery.tasks.multiple_choice import MultipleChoice
 from encodery.tasks.problems import ManyLabels, Number, OneLabel, Problem
+from encodery.tasks.question_answering import Answers, QuestionAnswering
 from encodery.tasks.tags import iob2
 from encodery.tasks.task import Trainable
 from encodery.tasks.token_classification import EntityTags, TokenClassification
 from encodery.tasks.windows import Reading
 from tests.report.test_page import VOID, Page
 from tests.tasks.conftest import make_tokenizer
+from tests.tasks.questions import asked
 
 HOSTILE = "</style></p><script>alert(1)</script><img src=x onerror='a'>&amp;\""
 
@@ -133,6 +138,81 @@ def test_several_labels() -> None:
     assert page.all("li", "wrong") == ["a city✗ wrong · predicted good, expected nonebad0.200good0.700t:2"]
 
 
+def answerer(**rule: Any) -> QuestionAnswering:
+    return QuestionAnswering(make_tokenizer(), Answers(Answering(**rule)), Reading(max_seqlen=29))
+
+
+def answered(text: str, answer: str | None, best: str, score: float, none: float) -> dict[str, Any]:
+    start = None if answer is None else text.index(answer)
+    end = None if start is None else start + len(answer or "")
+    said = {"answer": answer, "start": start, "end": end, "score": score}
+    return said | {"best_answer": best, "no_answer": none}
+
+
+TEXT = "the river sees a happy farmer"
+ANSWERS = evaluation(
+    answerer(no_answer_threshold=-1.0),
+    [
+        answered(TEXT, "happy farmer", "happy farmer", 0.9, -3.0),
+        answered(TEXT, None, "the river", 0.5, -0.5),
+        answered(TEXT, "river", "river", 0.7, -2.0),
+        answered(TEXT, "farmer", "farmer", 0.8, -4.0),
+    ],
+    [
+        asked(TEXT, "happy farmer"),
+        asked(TEXT, "river", question="who sees"),
+        asked(TEXT, question="a city"),
+        asked(TEXT, "a happy farmer"),
+    ],
+)
+
+
+def test_answers_are_shown_in_their_text_under_the_question() -> None:
+    page = page_of(ANSWERS)
+    assert "question-answering: 4 examples of test.jsonl. 3 of them are not wholly right." in page.all("p")
+    assert page.all("h2") == ["Confusion", "Worst errors", "Thresholds", "Slices"]
+    assert page.all("caption")[1] == "Questions that have an answer or none, and what became of them"
+    end = "✗ wrongscore{}train.jsonl:7"
+    assert page.all("li", "wrong") == [
+        f"questiona cityexpected{TEXT}predictedthe riveranswer sees a happy farmer{end.format('0.700')}",
+        f"questionwho seesexpectedthe riveranswer sees a happy farmerpredicted{TEXT}{end.format('0.500')}",
+        "questionfarmer seesexpectedthe river sees a happy farmeranswerpredictedthe river sees a happy farmeranswer"
+        + end.format("0.800"),
+    ]
+    assert "An answer that has words of the right one counts by the share of F1 that it lacks." in page.all("p")
+    assert not any("An entity" in words for words in page.all("p"))
+
+
+def test_what_thresholds_would_have_given_is_drawn() -> None:
+    page = page_of(ANSWERS)
+    titles = [attributes["aria-label"] for attributes in page.attributes("svg")]
+    assert titles == ["Scores by threshold", "Precision over recall", "By label"]
+    caption = page.all("figcaption")[0]
+    assert caption.startswith("The threshold in use is -1. On these questions ")
+    assert caption.endswith(f"best one for F1: {ANSWERS.scores['best_f1']:.3f}.")
+    examples, predictions = [*ANSWERS.labelled.examples[:2]], [*ANSWERS.predictions[:2]]
+    assert "Thresholds" not in page_of(evaluation(answerer(), predictions, examples)).all("h2")
+
+
+def test_choices_with_their_worst_first() -> None:
+    task = MultipleChoice(make_tokenizer(), Reading(max_seqlen=29))
+    examples = [ChoiceExample("river", ("a", "city"), label, f"t:{label}") for label in (0, 1)]
+    predictions = [{"label": 1, "score": 0.6, "scores": [0.4, 0.6]}, {"label": 1, "score": 0.7, "scores": [0.3, 0.7]}]
+    page = page_of(evaluation(task, predictions, examples))
+    assert page.all("li", "wrong") == ["river✗ wrong · predicted 1: city, expected 0: a0: a0.4001: city0.600t:0"]
+    assert page.all("caption")[1] == "Choices by their place, from 0: the right one (rows) and the one chosen"
+
+
+def test_what_was_cut_is_said() -> None:
+    cut = [{**prediction, "truncated": True} for prediction in ANSWERS.predictions[:1]]
+    whole = evaluation(answerer(), [*cut, *ANSWERS.predictions[1:]], [*ANSWERS.labelled.examples])
+    (summary,) = [words for words in page_of(whole).all("p") if words.startswith("question-answering")]
+    assert summary == (
+        "question-answering: 4 examples of test.jsonl. Of 1 of them something is left out "
+        "(truncated). 3 of them are not wholly right."
+    )
+
+
 def test_a_perfect_model_has_no_errors_to_show() -> None:
     page = page_of(evaluation(tagger("LOC"), [found((0, 5, "LOC", 0.9))], [tagged("river", (0, 5, "LOC"))]))
     assert page.all("h2") == ["Confusion", "Slices"]
@@ -159,10 +239,17 @@ def hostile() -> list[Evaluation]:
     figures = {"model": 0.5, "against": 0.5, "difference": 0.0, "interval": [0.0, 0.0]}
     against = {"model": HOSTILE, "accuracy": {**figures, "p_bootstrap": 1.0, "p_randomization": 1.0}}
     plain = evaluation(task, predictions, examples)
-    return [entities, Evaluation(task, plain.labelled, predictions, plain.measurement, slices, against)]
+    return [entities, Evaluation(task, plain.labelled, predictions, plain.measurement, slices, against), questions()]
 
 
-@pytest.mark.parametrize("whole", hostile(), ids=["entities", "classes"])
+def questions() -> Evaluation:
+    """Hostile questions, texts and files."""
+    predictions = [answered(HOSTILE, HOSTILE[4:9], HOSTILE[4:9], 0.9, -1.0 * place) for place in range(7)]
+    examples = [asked(HOSTILE, *([HOSTILE] if place else []), question=HOSTILE) for place in range(7)]
+    return evaluation(answerer(), predictions, examples, [HOSTILE, *["b"] * 6])
+
+
+@pytest.mark.parametrize("whole", hostile(), ids=["entities", "classes", "questions"])
 def test_hostile_data_stay_text(whole: Evaluation) -> None:
     html = render_report(error_page(whole, HOSTILE))
     page = Page(html)  # fails on markup that does not nest

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import LABELS, sentence
+from tests.serve.test_predictor import with_info
 
 from .conftest import Write
 
@@ -40,6 +41,14 @@ def test_without_options_standard_error_is_silent(model_folder: Path, write: Wri
     code, out, err = encodery("evaluate", str(model_folder), "--data", str(file))
     assert (code, err) == (0, "")
     assert json.loads(out)["examples"] == 7
+
+
+def test_what_was_left_out_is_said(model_folder: Path, tmp_path: Path, write: Write, encodery: Command) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=7, on_overflow="truncate")
+    file = write("test.jsonl", [{"text": "river " * length, "label": LABELS[0]} for length in (5, 6, 11)])
+    code, out, err = encodery("evaluate", str(folder), "--data", str(file))
+    assert (code, json.loads(out)["truncated"]) == (0, 2)
+    assert err == "truncated: of 2 of 3 examples something is left out\n"
 
 
 def test_a_page_that_cannot_be_written_is_said_before_the_work(

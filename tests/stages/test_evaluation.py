@@ -11,6 +11,7 @@ from encodery.families.folder import load_folder, save_folder
 from encodery.serve.predictor import load
 from encodery.stages.evaluation import AVERAGE, evaluate
 from tests.serve.conftest import LABELS, sentence
+from tests.serve.test_predictor import with_info
 
 from .conftest import Write, save_model
 
@@ -44,6 +45,16 @@ def test_scores_of_a_labelled_file(model_folder: Path, write: Write, records: li
     low, high = scores["intervals"]["accuracy"]
     assert 0.3 < low < 8 / 11 < high <= 1.0
     assert json.loads(json.dumps(scores)) == scores
+
+
+@pytest.mark.parametrize(("on_overflow", "cut"), [("truncate", {"truncated": 2}), ("window", {})])
+def test_texts_that_are_cut_are_counted(
+    model_folder: Path, tmp_path: Path, write: Write, on_overflow: str, cut: dict[str, int]
+) -> None:
+    folder = with_info(model_folder, tmp_path, max_seqlen=7, on_overflow=on_overflow)
+    file = write("dev.jsonl", [{"text": "river " * length, "label": LABELS[0]} for length in (5, 6, 11)])
+    scores = evaluate(folder, [str(file)]).scores
+    assert {key: value for key, value in scores.items() if key == "truncated"} == cut
 
 
 def test_columns_under_other_names(model_folder: Path, tmp_path: Path) -> None:

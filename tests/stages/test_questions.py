@@ -13,10 +13,13 @@ from rich.console import Console
 import encodery
 from encodery.demo.labelled import question_records, topic_records
 from encodery.recipe import load_recipe
+from encodery.report.page import render_report
 from encodery.stages import open_run, run
+from encodery.stages.error_page import error_page
 from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 from encodery.tasks.question_answering import QuestionAnswering
+from tests.report.test_page import Page
 from tests.stages.test_report import Text
 
 RECIPE = """
@@ -117,13 +120,17 @@ def test_answers_from_the_file_to_the_folder(project: Path) -> None:
     predictions = model.predict(asked)
     said = lines_of(folder / "predictions.jsonl")
     assert [line["answer"] for line in said] == [prediction["answer"] for prediction in predictions]
+    evaluated = evaluate(folder, [str(project / "questions.jsonl")])
+    assert [(line["best_answer"], line["no_answer"]) for line in said] == [
+        (prediction["best_answer"], pytest.approx(prediction["no_answer"], abs=1e-4))
+        for prediction in evaluated.predictions
+    ]
     for record, prediction in zip(asked, predictions, strict=True):
         assert len(prediction["n_best"]) == 3
         if prediction["answer"] is not None:
             assert record["context"][prediction["start"] : prediction["end"]] == prediction["answer"]
-    assert evaluate(folder, [str(project / "questions.jsonl")]).scores["f1"] == pytest.approx(
-        info["metrics"]["test"]["f1"]
-    )
+    for figure in ("f1", "best_f1", "pr_f1_ap"):
+        assert evaluated.scores[figure] == pytest.approx(info["metrics"]["test"][figure])
 
 
 def test_the_threshold_is_tuned_on_dev_and_kept(project: Path) -> None:
@@ -134,6 +141,8 @@ def test_the_threshold_is_tuned_on_dev_and_kept(project: Path) -> None:
     assert {"HasAns_f1", "NoAns_f1"} <= test.keys()
     last = [line for line in lines_of(folder / "log.jsonl") if line["event"] == "eval"][-1]
     assert dev["f1"] >= last["f1"]  # with 0 as the threshold
+    assert test["best_f1"] == pytest.approx(test["f1"])
+    assert test["best_f1_thresh"] == pytest.approx(info["no_answer_threshold"])
     model = encodery.load(folder)
     assert isinstance(model.task, QuestionAnswering)
     assert model.task.rule.no_answer_threshold == info["no_answer_threshold"]
@@ -150,6 +159,13 @@ def test_choices_from_the_file_to_the_folder(project: Path) -> None:
     ]
     assert sum(right) / len(right) == pytest.approx(info["metrics"]["test"]["accuracy"])
     assert [line["choice"] for line in lines_of(folder / "predictions.jsonl")] == [p["choice"] for p in predictions]
+
+
+def test_the_page_of_errors_of_both(project: Path) -> None:
+    for name, file, drawn in (("answers", "questions.jsonl", True), ("choices", "choices.jsonl", False)):
+        page = Page(render_report(error_page(evaluate(folder_of(project, name), [str(project / file)]), name)))
+        assert page.all("h2")[0] == "Confusion"
+        assert ("Thresholds" in page.all("h2")) == drawn
 
 
 def test_transformers_opens_both(project: Path) -> None:

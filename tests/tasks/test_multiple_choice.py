@@ -17,6 +17,7 @@ from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.model.heads import Model
 from encodery.serve.predictor import Predictor
+from encodery.tasks.judging import Judging
 from encodery.tasks.languages import Languages
 from encodery.tasks.multiple_choice import MultipleChoice, MultipleChoiceConfig
 from encodery.tasks.task import Trainable
@@ -176,6 +177,29 @@ def test_scores_and_records(tokenizer: Tokenizer) -> None:
         "choices": ["a city", "happy and bright"],
         "true": 1,
     }
+
+
+def test_its_errors_can_be_shown(tokenizer: Tokenizer) -> None:
+    task = make_task(tokenizer)
+    assert isinstance(task, Judging)
+    said = [
+        {"label": 1, "scores": [0.25, 0.75]},
+        {"label": 2, "scores": [0.25, 0.125, 0.625]},
+        {"label": 2, "scores": [0.1, 0.2, 0.4, 0.3]},
+    ]
+    right, wrong, _ = (task.judge(*pair) for pair in zip(said, EXAMPLES, strict=True))
+    assert (right.error, right.predicted, right.true) == (0.0, "1: happy and bright", "1: happy and bright")
+    assert (wrong.error, wrong.predicted, wrong.true) == (0.75, "2: very very happy or broken", "0: the farmer")
+    assert wrong.scores == {"0: the farmer": 0.25, "1: a": 0.125, "2: very very happy or broken": 0.625}
+    (matrix,) = task.matrices(said, EXAMPLES)
+    assert matrix.rows == matrix.columns == ("0", "1", "2", "3")
+    assert matrix.counts == ((0, 0, 1, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 0))
+    assert (task.labels_of(EXAMPLES[0]), task.doubts(said, EXAMPLES), task.matrices([], [])) == ((), [], [])
+
+
+def test_equal_choices_are_told_apart(tokenizer: Tokenizer) -> None:
+    judged = make_task(tokenizer).judge({"label": 0, "scores": [0.6, 0.4]}, choice("river", "a", "a", label=1))
+    assert (judged.predicted, judged.true, judged.error) == ("0: a", "1: a", 0.6)
 
 
 def test_the_table_of_a_recipe(tokenizer: Tokenizer) -> None:

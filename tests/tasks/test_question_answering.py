@@ -18,6 +18,7 @@ from encodery.families.folder import ModelFolder, save_folder
 from encodery.model.heads import Model
 from encodery.serve.predictor import Predictor
 from encodery.tasks.answers import Answering
+from encodery.tasks.judging import Deciding, Judging
 from encodery.tasks.languages import Languages
 from encodery.tasks.question_answering import Answers, QuestionAnswering, QuestionAnsweringConfig
 from encodery.tasks.task import Trainable, Tunable
@@ -83,10 +84,21 @@ def test_an_answer_beyond_the_cut() -> None:
     assert targets_of(encoded) == [(0, 0)]
 
 
-def test_an_answer_that_the_tokenizer_does_not_see() -> None:
+def test_an_answer_that_the_tokenizer_does_not_see_cannot_be_learned() -> None:
+    encoded = make_task(make_tokenizer()).encode(asked("a river \u200b\u200b happy", "\u200b\u200b"))
     with pytest.raises(UserError) as error:
-        make_task(make_tokenizer()).encode(asked("a river \u200b\u200b happy", "\u200b\u200b"))
+        assert encoded.lessons
     assert str(error.value) == ("train.jsonl:7: no token stands for the answer '\\u200b\\u200b'; remove the record")
+
+
+def test_an_answer_that_the_tokenizer_does_not_see_counts_in_an_evaluation() -> None:
+    """As any other answer that is not found: 0 of 1, and the questions beside it are scored."""
+    examples = [asked("a river \u200b\u200b happy", "\u200b\u200b"), asked("river", "river")]
+    predictor = make_predictor(make_tokenizer(), 29, max_answer_tokens=1)
+    predictions = predictor.predict_examples(examples)
+    assert [prediction["answer"] for prediction in predictions][1] == "river"  # the only span there is
+    task = make_task(make_tokenizer())
+    assert task.score(predictions, examples) == {"exact_match": 0.5, "f1": 0.5}
 
 
 def test_loss_and_gradients_are_those_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -241,6 +253,56 @@ def test_the_threshold_is_tuned_on_dev(tokenizer: Tokenizer) -> None:
     assert f1_of(tuned) >= max(tried) > min(tried)
     assert tuned.info["no_answer_threshold"] == tuned.rule.no_answer_threshold
     assert tuned.tuned(lambda like, some: [], examples) is tuned
+
+
+MIXED = [asked("the river sees", "river"), asked("a happy farmer"), asked("a city", "city"), asked("a baker")]
+
+
+def test_where_the_truth_is_known_the_best_answer_is_said_whatever_the_threshold(tokenizer: Tokenizer) -> None:
+    folder = ModelFolder(FAMILIES["bert"], make_model(), tokenizer)
+    always, never = (
+        Predictor(folder, make_task(tokenizer, 29, no_answer_threshold=threshold)).predict_examples(MIXED)
+        for threshold in (999.0, -999.0)
+    )
+    for one, other in zip(always, never, strict=True):
+        assert other["answer"] is None
+        assert one["answer"] == one["best_answer"] == other["best_answer"]
+        assert one["no_answer"] == other["no_answer"] == pytest.approx(np.log(other["score"] / one["score"]))
+    (unknown,) = Predictor(folder, make_task(tokenizer, 29)).predict([{"question": "a", "context": "the river"}])
+    assert set(unknown) == {"answer", "start", "end", "score"}
+
+
+def test_scores_of_thresholds_are_those_of_the_best_answers(tokenizer: Tokenizer) -> None:
+    task = make_task(tokenizer, no_answer_threshold=-5.0)
+    found = [("river", -2.0), ("farmer", -1.0), ("city", 3.0), ("baker", 5.0)]
+    predictions = [{"answer": None, "best_answer": best, "no_answer": score} for best, score in found]
+    scores = task.score(predictions, MIXED)
+    assert (scores["f1"], scores["HasAns_f1"], scores["NoAns_f1"]) == (0.5, 0.0, 1.0)  # of what was said
+    assert (scores["best_f1"], scores["best_f1_thresh"]) == (0.75, -2.0)
+    assert (scores["best_exact"], scores["best_exact_thresh"]) == (0.75, -2.0)
+    assert scores["pr_f1_ap"] == pytest.approx(1 / 2 + (2 / 3) / 2)
+    by_threshold, _ = task.curves(predictions, MIXED)
+    assert by_threshold.levels == {"F1 now": 0.5}
+    assert max(by_threshold.lines["F1"][1]) == 0.75
+    answered = [{**prediction, "answer": "river"} for prediction in predictions[::2]]
+    assert set(task.score(answered, MIXED[::2])) == {"exact_match", "f1"}  # every question has an answer
+    assert task.curves(answered, MIXED[::2]) == []
+
+
+def test_its_errors_can_be_shown(tokenizer: Tokenizer) -> None:
+    task = make_task(tokenizer)
+    assert isinstance(task, Judging)
+    assert isinstance(task, Deciding)
+    assert [task.labels_of(example) for example in MIXED[:2]] == [("answer",), ("no answer",)]
+    assert task.labels_of(input_question("x:1", {"question": "a", "context": "river"})) == ()
+    said: list[dict[str, Any]] = [
+        {"answer": "the river", "start": 0, "end": 9, "score": 0.5},
+        {"answer": None, "start": None, "end": None, "score": 0.9},
+    ]
+    assert [task.judge(*pair).error for pair in zip(said, MIXED[:2], strict=True)] == [0.0, 0.0]
+    (matrix,) = task.matrices(said, MIXED[:2])
+    assert [row[0] for row in matrix.counts] == [1, 1]
+    assert task.doubts(said, MIXED[:2]) == []
 
 
 def test_a_threshold_that_is_given_stays(tokenizer: Tokenizer) -> None:

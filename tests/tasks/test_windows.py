@@ -85,7 +85,20 @@ def test_a_question_never_slides() -> None:
     encoded = read("river " * 9, "city " * 2, slide="text_pair")
     assert encoded.truncated
     (window,) = encoded.windows
-    assert list(window.sequence.token_type_ids or ()) == [0] * 6 + [1] * 3
+    assert list(window.sequence.token_type_ids or ()) == [0] * 8 + [1] * 3
+
+
+@given(st.integers(0, 23), st.integers(0, 23))
+def test_of_a_question_no_more_is_cut_than_must_be(question: int, context: int) -> None:
+    """Eight tokens of text: half of them are the question's, and what the context leaves free."""
+    encoded = read("river " * question, "city " * context, slide="text_pair")
+    kept = question if question + context <= 8 else min(question, max(4, 8 - context))
+    river = TOKENIZER.cut("river").ids[0]
+    for window in encoded.windows:
+        assert list(window.sequence.input_ids).count(river) == kept
+        assert len(window.sequence.input_ids) == min(11, 3 + kept + context)
+    assert encoded.truncated == (kept < question)
+    assert [i for window in encoded.windows for i in window.sequence.input_ids[window.own]] == encoded.cut.ids
 
 
 def test_neighbours_share_a_quarter_of_the_room() -> None:

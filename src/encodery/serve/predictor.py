@@ -1,5 +1,6 @@
 """Records in, predictions out: the one path that evaluation, the command line and (later) the server share."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -131,18 +132,28 @@ class Predictor:
             yield list(zip(indices, task.outputs(self.engine, batch), strict=True))
 
     def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
-        """A vector for each text, whatever the model's task.
+        """A vector for each text, whatever the model's task. An array cannot mark texts that were cut: where the
+        model's folder wants that, a warning says of how many.
 
         Raises:
             UserError: as `predict`, and for a record that is a pair.
         """
         task = self.embedding
+        cut = 0
 
         def row(prepared: Prepared, outputs: list[Any]) -> Float32[np.ndarray, " hidden"]:
+            nonlocal cut
+            cut += prepared.encoded.truncated
             vector: np.ndarray = task.vector(prepared.encoded, outputs).numpy()
             return vector
 
         rows = list(self._computed(task, to_examples(task, records), row))
+        if cut:
+            warnings.warn(
+                f"{cut} of {len(rows)} texts are cut at max_seqlen = {task.reading.max_seqlen}, for on_overflow is "
+                '"truncate" in encodery.json; "window" there reads all of them',
+                stacklevel=2,
+            )
         return np.stack(rows) if rows else np.empty((0, self.folder.model.config.hidden_size), np.float32)
 
     def _computed(

@@ -8,12 +8,14 @@ from typing import Any
 from encodery import __version__
 from encodery.data.tagged import Entity
 from encodery.errors import UserError
+from encodery.report.axes import ReferenceLine
 from encodery.report.bars import Bar, bar_chart
+from encodery.report.curves import Series, line_chart
 from encodery.report.marks import Mark, Marked, shortened, window_start
 from encodery.report.page import Chart, Example, Fact, RunReport, Section, Table, render_report
 from encodery.stages.evaluation import COMPARISON, Evaluation, comparison_rows
 from encodery.stages.slicing import LABEL, LANGUAGE, LENGTH, SOURCE, Slices, labels_of, languages_of, lengths_of
-from encodery.tasks.judging import Doubt, Judgement, Judging, Matrix
+from encodery.tasks.judging import Curve, Deciding, Doubt, Judgement, Judging, Matrix
 from encodery.tasks.metrics import rows_of
 
 WORST, DOUBTS, CONFUSIONS, LABELS, BARS = 24, 24, 12, 25, 30
@@ -45,16 +47,20 @@ def error_page(evaluation: Evaluation, name: str) -> RunReport:
     files = ", ".join(dict.fromkeys(evaluation.labelled.files))
     sections = [*_comparison(evaluation)]
     counted = ""
+    if cut := evaluation.scores.get("truncated"):
+        counted = f" Of {cut:,} of them something is left out (truncated)."
     if isinstance(task, Judging):
         judged = [task.judge(p, e) for p, e in zip(evaluation.predictions, examples, strict=True)]
         wrong = sum(one.error > 0 for one in judged)
-        counted = f" {wrong:,} of them are not wholly right."
+        counted += f" {wrong:,} of them are not wholly right."
         sources = [str(example.source) for example in examples]
         sections += [
             *_confusion(task.matrices(evaluation.predictions, examples)),
             *_worst(judged, sources),
             *_doubtful(task.doubts(evaluation.predictions, examples), judged, sources),
         ]
+    if isinstance(task, Deciding):
+        sections += _decided(task.curves(evaluation.predictions, examples))
     sections.append(_slices(evaluation))
     return RunReport(
         title=f"Errors of {name}",
@@ -136,11 +142,30 @@ def folded(matrix: Matrix) -> Matrix:
     return Matrix(caption, names, names if square else matrix.columns, counts, matrix.right, matrix.neutral)
 
 
+def _decided(curves: Sequence[Curve]) -> list[Section]:
+    charts = [
+        Chart(
+            line_chart(
+                [Series(name, *line) for name, line in curve.lines.items()],
+                curve.title,
+                curve.x_label,
+                curve.y_label,
+                [ReferenceLine(name, level) for name, level in curve.levels.items()],
+            ),
+            curve.caption,
+        )
+        for curve in curves
+    ]
+    return [Section("Thresholds", charts=charts)] if charts else []
+
+
 def _worst(judged: Sequence[Judgement], sources: Sequence[str]) -> list[Section]:
     rows = sorted((row for row in range(len(judged)) if judged[row].error > 0), key=lambda row: -judged[row].error)
     examples = [_example(judged[row], sources[row]) for row in rows[:WORST]]
     words = ["What the model was surest of and wrong about comes first; of numbers, what is furthest off."]
-    if any(one.found or one.given for one in judged):
+    if any(one.question for one in judged):
+        words.append("An answer that has words of the right one counts by the share of F1 that it lacks.")
+    elif any(one.found or one.given for one in judged):
         words.append("An entity that was missed counts one half: no probability says how sure the model was.")
     return [Section("Worst errors", words, examples=examples)] if examples else []
 
@@ -157,11 +182,12 @@ def _largest(scores: Mapping[str, float]) -> dict[str, float]:
     return {name: score for name, score in scores.items() if name in kept}
 
 
-def _readings(one: Judgement) -> tuple[Marked, Marked]:
-    """The text with the true entities, and with the predicted ones."""
+def _readings(one: Judgement) -> tuple[Marked, ...]:
+    """The text with the true entities, and with the predicted ones, under what was asked of it."""
     given, found = _marks(one.given, one.found), _marks(one.found, one.given)
     first = window_start([*given, *found])
-    return Marked("expected", one.text, given, first), Marked("predicted", one.text, found, first)
+    asked = [Marked("question", one.question, ())] if one.question else []
+    return *asked, Marked("expected", one.text, given, first), Marked("predicted", one.text, found, first)
 
 
 def _marks(entities: Sequence[Entity], others: Sequence[Entity]) -> list[Mark]:

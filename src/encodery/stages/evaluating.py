@@ -31,6 +31,10 @@ def run_evaluation(
         check_place(errors)
     evaluation = evaluate(model, data, fields, by, against)
     scores = evaluation.scores
+    if "truncated" in scores:
+        console.print(
+            f"truncated: of {scores['truncated']:,} of {scores['examples']:,} examples something is left out"
+        )
     if "languages" in scores:
         console.print(group_table("by language", scores["languages"], evaluation.task.headline))
     for name, slices in evaluation.slices.items():

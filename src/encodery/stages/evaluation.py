@@ -51,6 +51,7 @@ class Evaluation:
         against = {"against": self.against} if self.against else {}
         return {
             "examples": len(self.predictions),
+            **truncated(self.predictions),
             **self.task.score(self.predictions, self.labelled.examples),
             **trust(self.task.headline, self.measurement, self.labelled.examples),
             **slices,
@@ -85,6 +86,12 @@ def evaluate(
         {name: group.scores(measurement, task.headline) for name, group in groups.items()},
         _compared(predictor, measurement, labelled.examples, against) if against else {},
     )
+
+
+def truncated(predictions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """`truncated`: of how many examples something was left out; nothing where all are whole."""
+    count = sum(bool(prediction.get("truncated")) for prediction in predictions)
+    return {"truncated": count} if count else {}
 
 
 def trust(headline: Sequence[str], measurement: Measurement, examples: Sequence[Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from encodery import batch as packed
 from encodery.data.epochs import Epochs
 from encodery.data.splits import SPLITS, described, files_by_name
 from encodery.errors import UserError
@@ -22,7 +23,7 @@ from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
 from encodery.stages.engine import Metrics, Run
-from encodery.stages.evaluation import read_labelled, trust
+from encodery.stages.evaluation import read_labelled, truncated, trust
 from encodery.stages.group_table import group_table
 from encodery.stages.monolingual import directions_of, lesson_of_text, round_trips_of, text_of
 from encodery.stages.provenance import data_of, data_of_card, limits_of, run_command
@@ -126,6 +127,8 @@ def prepare(run: Run, name: str, seed: int) -> Job:
     for split in examples.keys() - {"train"}:
         for example in examples[split]:
             task.encode(example)  # a label that train lacks is found now, not after training
+    if table.best_metric == LOSS:
+        lessons_of(task, examples.get("dev", ()))  # so is an example of dev that has no loss
     if note := length_note(encoded, task.reading):
         run.note(note)
     if table.train is not None and not any(item.lessons for item in encoded):
@@ -188,13 +191,14 @@ def _tuned(job: Job, task: Tunable) -> Trainable:
 
 
 def evaluate_splits(job: Job, said: Predictions, metrics: dict[str, Any]) -> None:
-    """Add the scores of the test data, and of each split how far they can be trusted."""
+    """Add the scores of the test data, and of each split how far they can be trusted and how much was left out."""
     task, examples = job.task, job.examples
     if "test" in examples:
         said["test"] = job.predict("test")
         metrics["test"] = task.score(said["test"], examples["test"])
     for split, predictions in said.items():  # of dev the last ones: the trainer ends with the weights that it keeps
         metrics[split] |= trust(task.headline, task.measure(predictions, examples[split]), examples[split])
+        metrics[split] |= truncated(predictions)
         if "languages" in metrics[split]:
             table = group_table(f"{split}, by language", metrics[split]["languages"], task.headline)
             job.run.console.print(table)
@@ -261,10 +265,18 @@ def check_best_metric(table: FinetuneTable, headline: Sequence[str], name: str) 
         raise UserError(f"{name}.best_metric = {table.best_metric!r:.80}; one of {allowed} is allowed")
 
 
+def lessons_of(task: Trainable, examples: Sequence[Any]) -> list[packed.Sequence]:
+    """What could be learned from examples.
+
+    Raises:
+        UserError: one of them has nothing that could.
+    """
+    return [sequence for example in examples for sequence in task.encode(example).lessons]
+
+
 def dev_loss(task: Trainable, model: Model, examples: Sequence[Any]) -> dict[str, float]:
     """The task's loss over the dev data, for runs that are judged by it."""
-    sequences = [sequence for example in examples for sequence in task.encode(example).lessons]
-    batches = Epochs(sequences, DEV_BATCH_TOKENS, 1, 0)
+    batches = Epochs(lessons_of(task, examples), DEV_BATCH_TOKENS, 1, 0)
     return {LOSS: mean_metrics(task, model, map(batches, range(len(batches))))[LOSS]}
 
 

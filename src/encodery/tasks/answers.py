@@ -41,11 +41,11 @@ class Found:
 
     @property
     def no_answer(self) -> float:
-        """How much higher the logits of "no answer" are than those of the best span."""
-        if not self.spans:
-            return np.inf
+        """How much higher the logits of "no answer" are than those of the best span; without any span as high as such
+        a number can be."""
         tiny = np.finfo(np.float64).tiny
-        return float(np.log(max(self.none["score"], tiny)) - np.log(max(self.spans[0]["score"], tiny)))
+        best = self.spans[0]["score"] if self.spans else 0.0
+        return float(np.log(max(self.none["score"], tiny)) - np.log(max(best, tiny)))
 
 
 def find_answers(context: str, encoded: Encoded, outputs: Sequence[Logits], rule: Answering) -> Found:

@@ -18,6 +18,8 @@ class Judgement:
     """0 if it is right; else how wrong it is, or how sure the model was of what is wrong."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """Probabilities that say more about it."""
+    question: str = ""
+    """What was asked of the text."""
     found: tuple[Entity, ...] = ()
     given: tuple[Entity, ...] = ()
 
@@ -56,6 +58,20 @@ class Matrix:
         return column == self.neutral and (row == column or column not in self.rows)
 
 
+@dataclass(frozen=True)
+class Curve:
+    """What figures would be at every value of a number that decides."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    """By what it is of: where, and how much."""
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """Heights to compare with."""
+    caption: str = ""
+
+
 @runtime_checkable
 class Judging(Protocol):
     """A task whose errors can be shown; the predictions and examples are those of `Trainable.measure`."""
@@ -71,3 +87,11 @@ class Judging(Protocol):
 
     def doubts(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> list[Doubt]:
         """Labels that may be wrong, the most suspicious first."""
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A task that decides by a number, of which it can be said what others would have given."""
+
+    def curves(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[Any]) -> list[Curve]:
+        """None where there is nothing to decide."""

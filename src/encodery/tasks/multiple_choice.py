@@ -19,6 +19,8 @@ from encodery.data.choices import ChoiceExample, ChoiceFields, input_choice, rea
 from encodery.files.records import Record
 from encodery.model.forward import Forward
 from encodery.model.heads import Model
+from encodery.tasks.class_errors import confusion_matrix
+from encodery.tasks.judging import Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
 from encodery.tasks.metrics import Sums, scores
 from encodery.tasks.metrics.ratios import ratio
@@ -141,6 +143,30 @@ class MultipleChoice:
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> dict[str, Any]:
         """The figures of `measure`."""
         return dict(scores(self.measure(predictions, examples)))
+
+    def labels_of(self, example: ChoiceExample) -> tuple[str, ...]:
+        """None: a choice is a text of its example, not one of a set of labels."""
+        return ()
+
+    def judge(self, prediction: Mapping[str, Any], example: ChoiceExample) -> Judgement:
+        """The best choice beside the right one; its error is what the right one's probability lacks to 1."""
+        assert example.label is not None
+        names = [f"{place}: {choice}" for place, choice in enumerate(example.choices)]
+        scores = dict(zip(names, prediction["scores"], strict=True))
+        said, right = names[prediction["label"]], names[example.label]
+        return Judgement(example.text, said, right, 0.0 if said == right else 1.0 - scores[right], scores)
+
+    def matrices(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> list[Matrix]:
+        """Whether some places are chosen too often."""
+        places = [str(place) for place in range(max((len(example.choices) for example in examples), default=0))]
+        said = [prediction["label"] for prediction in predictions]
+        right = [example.label for example in examples if example.label is not None]
+        caption = "Choices by their place, from 0: the right one (rows) and the one chosen"
+        return [replace(confusion_matrix(said, right, places), caption=caption)] if examples else []
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[ChoiceExample]) -> list[Doubt]:
+        """None: places are no classes that could be confused for their meaning."""
+        return []
 
     def record(self, example: ChoiceExample) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""

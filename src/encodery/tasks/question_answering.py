@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from encodery import batch as packed
 from encodery.batch import Batch, LossOutput
 from encodery.data.questions import QuestionExample, QuestionFields, input_question, read_question
 from encodery.errors import UserError
@@ -24,16 +25,41 @@ from encodery.families.folder import ModelFolder
 from encodery.files.records import Record
 from encodery.model.forward import Forward
 from encodery.model.heads import Model
+from encodery.tasks.answer_errors import ANSWERED, NONE, answer_curves, answer_matrix, judge_answer
 from encodery.tasks.answers import Answering, find_answers
+from encodery.tasks.judging import Curve, Doubt, Judgement, Matrix
 from encodery.tasks.languages import Languages
-from encodery.tasks.metrics import AnswerRules, Measurement, answer_scores, best_threshold, compare_answers
+from encodery.tasks.metrics import (
+    Answered,
+    AnswerRules,
+    Measurement,
+    answer_measurement,
+    best_threshold,
+    compare_answers,
+    scores,
+    threshold_scores,
+)
 from encodery.tasks.metrics.answer_text import ARTICLES
-from encodery.tasks.metrics.answers import answer_measurement
 from encodery.tasks.spans import Logits
 from encodery.tasks.windows import MIN_SEQLEN, Encoded, Reading, Window, read_windows
 from encodery.text.tokenizer import Tokenizer
 
 Predict = Callable[["QuestionAnswering", Sequence[QuestionExample]], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class EncodedQuestion(Encoded):
+    """The windows of a question."""
+
+    unlearnable: str = ""
+    """Why it teaches nothing, if it does not."""
+
+    @property
+    def lessons(self) -> list[packed.Sequence]:
+        """Raises `UserError` if there are none: it can be answered, but not learned from."""
+        if self.unlearnable:
+            raise UserError(self.unlearnable)
+        return self.sequences
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,8 @@ class QuestionAnswering:
 
     Of a long text the best span of all windows, each span scored in the window in which its first token has most
     context; "no answer" has the least of the windows' scores. `score` is a probability over the best spans and "no
-    answer" (a softmax of the summed logits).
+    answer" (a softmax of the summed logits). Where it is known what is true, `best_answer` is the best span whatever
+    the threshold, and `no_answer` how much higher the logits of "no answer" are, which scores by threshold need.
     """
 
     name = "question-answering"
@@ -82,11 +109,11 @@ class QuestionAnswering:
         return {"task": self.name, **self.rule.model_dump(exclude_none=True), **self.reading.info}
 
     def encode(self, example: QuestionExample) -> Encoded:
-        """The question with the text in windows; each window has the tokens of the first answer as its target.
+        """The question with the text in windows; each window has the tokens of the first answer as its target. Where
+        no token stands for the answer, it is the `lessons` that raise an error: the question counts in an evaluation.
 
         Raises:
-            UserError: the language is not one of the model's, or no token stands for the answer; names the file and
-                line.
+            UserError: the language is not one of the model's; names the file and line.
         """
         encoded = read_windows(
             self.tokenizer,
@@ -100,11 +127,15 @@ class QuestionAnswering:
         if example.answers is None:
             return encoded
         answer = _tokens_of(example, encoded)
-        windows = (
+        windows = tuple(
             replace(window, sequence=replace(window.sequence, label=_target(window, answer)))
             for window in encoded.windows
         )
-        return replace(encoded, windows=tuple(windows))
+        unlearnable = ""
+        if example.answers and answer is None and not encoded.truncated:
+            text = example.answers[0].text
+            unlearnable = f"{example.source}: no token stands for the answer {text!r:.80}; remove the record"
+        return EncodedQuestion(windows, encoded.truncated, encoded.cut, unlearnable)
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Every window is scored."""
@@ -139,8 +170,11 @@ class QuestionAnswering:
     def decode(self, example: QuestionExample, encoded: Encoded, outputs: Sequence[Logits]) -> dict[str, Any]:
         """The best span, or that there is none."""
         found = find_answers(example.context, encoded, outputs, self.rule)
+        best = found.spans[0] if found.spans else found.none
         threshold = np.inf if self.rule.no_answer_threshold is None else self.rule.no_answer_threshold
-        prediction = found.spans[0] if found.spans and found.no_answer <= threshold else found.none
+        prediction = best if found.no_answer <= threshold else found.none
+        if example.answers is not None:
+            prediction = {**prediction, "best_answer": best["answer"], "no_answer": found.no_answer}
         if self.rule.n_best is None:
             return prediction
         ranked = sorted([*found.spans, found.none], key=lambda candidate: -candidate["score"])
@@ -150,24 +184,47 @@ class QuestionAnswering:
         """The same with the threshold that gives these examples the best F1, where it is still open."""
         if not self.learned.tunes:
             return self
-        predictions = predict(_Undecided(self.tokenizer, self.learned, self.reading, self.languages), examples)
-        answers = self._compared(predictions, examples)
-        scores = np.array([prediction["no_answer"] for prediction in predictions])
-        threshold, _ = best_threshold(answers.f1, scores, answers.has_answer, answers.answered)
+        answers, none = _undecided(predict(self, examples), examples)
+        threshold, _ = best_threshold(answers.f1, np.array(none), answers.has_answer, answers.answered)
         rule = self.rule.model_copy(update={"no_answer_threshold": threshold})
         return QuestionAnswering(self.tokenizer, Answers(rule), self.reading, self.languages)
 
-    def _compared(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Any:
-        return compare_answers(_said(predictions), _right(examples), _rules(examples))
-
     def measure(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Measurement:
-        """The figures of `score`, question by question."""
-        return answer_measurement(self._compared(predictions, examples))
+        """The figures of `score` that each question has a share in."""
+        return answer_measurement(_compared(predictions, examples))
 
     def score(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> dict[str, Any]:
         """`f1` and `exact_match` as SQuAD v1.1 counts them, or v2.0 where some question has no answer; by MLQA's
-        rules where an example says a language that these are for."""
-        return answer_scores(_said(predictions), _right(examples), _rules(examples))
+        rules where an example says a language that these are for. Where only some questions have an answer also what
+        the best threshold would have given (`best_f1` and `best_f1_thresh`, of `exact`, too) and the average
+        precision over all of them (`pr_f1_ap`, `pr_exact_ap`, `pr_oracle_ap`)."""
+        figures: dict[str, Any] = scores(self.measure(predictions, examples))
+        if _has_choice(predictions, examples):
+            figures |= threshold_scores(*_undecided(predictions, examples))
+        return figures
+
+    def curves(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> list[Curve]:
+        """What every threshold for "no answer" would have given, where only some questions have an answer."""
+        if not _has_choice(predictions, examples):
+            return []
+        said, threshold = _compared(predictions, examples), self.rule.no_answer_threshold
+        return answer_curves(*_undecided(predictions, examples), float(said.f1.mean()), threshold)
+
+    def labels_of(self, example: QuestionExample) -> tuple[str, ...]:
+        """Whether a question has an answer."""
+        return () if example.answers is None else (ANSWERED if example.answers else NONE,)
+
+    def judge(self, prediction: Mapping[str, Any], example: QuestionExample) -> Judgement:
+        """One answer beside the nearest right one."""
+        return judge_answer(prediction, example, *_rules([example]))
+
+    def matrices(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> list[Matrix]:
+        """What became of the questions that have an answer, and of those that have none."""
+        return [answer_matrix(_compared(predictions, examples))] if examples else []
+
+    def doubts(self, predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> list[Doubt]:
+        """None: a span is no class, and the rule for label noise is one for classes."""
+        return []
 
     def record(self, example: QuestionExample) -> dict[str, Any]:
         """The input and what is true, beside which a prediction is written down."""
@@ -182,12 +239,25 @@ def _padded(logits: Float[Tensor, "tokens 2"], batch: Batch) -> Float[Tensor, "w
     return pad_sequence(list(windows), batch_first=True, padding_value=-torch.inf)
 
 
-class _Undecided(QuestionAnswering):
-    """Says the best span and how much rather it would say that there is none."""
+def _undecided(
+    predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]
+) -> tuple[Answered, list[float]]:
+    """The best answers compared, and how much rather there would be none."""
+    best = [prediction["best_answer"] for prediction in predictions]
+    return (
+        compare_answers(best, _right(examples), _rules(examples)),
+        [prediction["no_answer"] for prediction in predictions],
+    )
 
-    def decode(self, example: QuestionExample, encoded: Encoded, outputs: Sequence[Logits]) -> dict[str, Any]:
-        found = find_answers(example.context, encoded, outputs, self.rule)
-        return {**(found.spans or [found.none])[0], "no_answer": found.no_answer}
+
+def _has_choice(predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> bool:
+    """Whether a threshold makes a difference, and what it decides on is known."""
+    kinds = {bool(example.answers) for example in examples}
+    return len(kinds) == 2 and all("no_answer" in prediction for prediction in predictions)
+
+
+def _compared(predictions: Sequence[Mapping[str, Any]], examples: Sequence[QuestionExample]) -> Answered:
+    return compare_answers(_said(predictions), _right(examples), _rules(examples))
 
 
 def _said(predictions: Sequence[Mapping[str, Any]]) -> list[str | None]:
@@ -204,17 +274,13 @@ def _rules(examples: Sequence[QuestionExample]) -> list[AnswerRules]:
 
 
 def _tokens_of(example: QuestionExample, encoded: Encoded) -> tuple[int, int] | None:
-    """First and last token of the first answer; None without one, or where it is in what was cut off."""
+    """First and last token of the first answer; None without one, or where no token stands for it."""
     if not example.answers:
         return None
-    start, end, text = example.answers[0]
+    start, end, _ = example.answers[0]
     starts, ends = np.array(encoded.offsets, np.int64).reshape(-1, 2).T
     inside = np.flatnonzero((starts < end) & (start < ends))
-    if len(inside):
-        return int(inside[0]), int(inside[-1])
-    if encoded.truncated:
-        return None
-    raise UserError(f"{example.source}: no token stands for the answer {text!r:.80}; remove the record")
+    return (int(inside[0]), int(inside[-1])) if len(inside) else None
 
 
 def _target(window: Window, answer: tuple[int, int] | None) -> tuple[int, int]:

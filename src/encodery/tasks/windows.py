@@ -168,7 +168,8 @@ def read_windows(
 ) -> Encoded:
     """A text or pair as windows of at most `reading.max_seqlen` tokens; `slide` says which text of a pair slides.
 
-    The one that is kept whole loses what goes beyond half of the room (`Encoded.truncated`).
+    The one that is kept whole loses what goes beyond half of the room and beyond what the other leaves free
+    (`Encoded.truncated`).
 
     Raises:
         UserError: the text is too long and `on_overflow` is "error", or there is no room for any; begins with
@@ -191,9 +192,9 @@ def read_windows(
         )
     keep = list(longest_first(lengths[0], total - lengths[0], budget))
     if total > budget and reading.on_overflow == "window":
-        keep = [min(length, budget // 2) for length in lengths]
+        keep = [min(length, max(budget // 2, budget - lengths[sliding])) for length in lengths]
         keep[sliding] = lengths[sliding]
-    room = budget - sum(keep[: len(cuts)]) + keep[sliding]
+    room = max(budget - sum(keep[: len(cuts)]) + keep[sliding], 1)  # an empty text beside a full one needs none
     stride = room // _SHARED if reading.stride is None else min(reading.stride, room // 2)
     spans = spread(keep[sliding], room, stride)
     kept = [cut.ids[:length] for cut, length in zip(cuts, keep, strict=False)]

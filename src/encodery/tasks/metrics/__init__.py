@@ -5,7 +5,14 @@ all fall out of that one shape.
 """
 
 from encodery.tasks.metrics.alignment import FATES, Pair, align
-from encodery.tasks.metrics.answers import Answered, AnswerRules, answer_measurement, answer_scores, compare_answers
+from encodery.tasks.metrics.answers import (
+    Answered,
+    AnswerRules,
+    answer_measurement,
+    answer_scores,
+    compare_answers,
+    threshold_scores,
+)
 from encodery.tasks.metrics.chunks import chunks
 from encodery.tasks.metrics.classification import (
     Confusion,
@@ -72,6 +79,7 @@ __all__ = [
     "slice_scores",
     "spread",
     "threshold_curve",
+    "threshold_scores",
     "translation_measurement",
     "translation_signature",
 ]

@@ -121,8 +121,12 @@ def answer_scores(
     """
     answers = compare_answers(predicted, right, rules)
     figures: dict[str, Any] = scores(answer_measurement(answers))
-    if no_answer_scores is None:
-        return figures
+    return figures if no_answer_scores is None else figures | threshold_scores(answers, no_answer_scores)
+
+
+def threshold_scores(answers: Answered, no_answer_scores: Sequence[float]) -> dict[str, float]:
+    """What `answer_scores` adds where each question has a score for "no answer"; `answers` are the best there are."""
+    figures: dict[str, float] = {}
     none = np.asarray(no_answer_scores, dtype=np.float64)
     for name, values in (("exact", answers.exact), ("f1", answers.f1)):
         threshold, score = best_threshold(values, none, answers.has_answer, answers.answered)
