@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.data.scripts import is_in_word, is_mark, is_unspaced, whole, word_spans
+from encodery.data.scripts import after_marks, is_in_word, is_mark, is_unspaced, whole, word_spans
 
 
 @pytest.mark.parametrize("text", ["東京", "ひらがな", "カタカナ", "กรุงเทพ", "ຫລວງ", "ភ្នំពេញ", "မြန်မာ"])
@@ -28,6 +28,10 @@ def test_no_word_goes_on_here(text: str) -> None:
 
 def test_marks() -> None:
     assert [is_mark(character) for character in "e\u0301ப்"] == [False, True, False, True]
+
+
+def test_where_marks_end() -> None:
+    assert [after_marks("e\u0301\u0323b\u0301", place) for place in range(6)] == [0, 3, 3, 3, 5, 5]
 
 
 @pytest.mark.parametrize(

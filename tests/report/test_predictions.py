@@ -196,6 +196,30 @@ def test_the_list_stays_a_list() -> None:
     assert "</div>" in Predictions()._repr_html_()
 
 
+def test_a_prediction_keeps_its_record() -> None:
+    """Wherever it is moved to, and whatever becomes of the others."""
+    texts = ["a", "b", "c", "d"]
+    predictions = Predictions(iter(texts), [{"label": 0.5 + place} for place in range(4)])
+    assert predictions.records == texts
+    predictions.reverse()
+    assert str(predictions) == "d\n  3.500\n\nc\n  2.500\n\nb\n  1.500\n\na\n  0.500"
+    predictions.pop(1)
+    assert predictions.records == ["d", "b", "a"]
+    copied = copy.copy(predictions)
+    predictions.sort(key=lambda prediction: prediction["label"])
+    assert predictions.records == ["a", "b", "d"]
+    assert copied.records == ["d", "b", "a"]
+    assert text_of(predictions._repr_html_()) == "a0.500b1.500d3.500"
+
+
+def test_a_prediction_from_elsewhere_is_shown_without_a_text() -> None:
+    predictions = predictions_of(CASES["label"], CASES["number"])
+    predictions[0] = {"label": 7.25}
+    predictions.append({"label": 9.75})
+    assert str(predictions) == "\n  7.250\n\nfine\n  3.250\n\n\n  9.750"
+    assert "9.750" in predictions._repr_html_()
+
+
 def printed(color: bool) -> str:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=color, color_system="truecolor" if color else None, width=40)

@@ -281,4 +281,6 @@ def test_what_predict_returns_can_do_more_than_a_list(model_folder: Path) -> Non
     assert type(plain) is list
     assert isinstance(shown, Predictions)
     assert TEXTS[1] in shown._repr_html_()
+    from_generator = encodery.load(model_folder).predict(text for text in TEXTS[:3])
+    assert (from_generator, str(from_generator)) == (plain, str(shown))
     assert load(model_folder, lambda records, _: [{"records": len(records)}]).predict(TEXTS) == [{"records": 53}]

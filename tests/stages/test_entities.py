@@ -114,7 +114,8 @@ def test_an_entity_at_the_end_of_a_long_text_is_found(records: list[dict[str, An
     model = encodery.load(folder)
     alone = next(r["text"] for r in records if len(model.predict([r["text"]])[0]["entities"]) == 1)
     (entity,) = model.predict([alone])[0]["entities"]
-    filler = "a b c . " * 500
+    filler = "a b c . " * 1_700
+    assert len(filler.split()) > 5_000
     (prediction,) = model.predict([filler + alone])
     last = max(prediction["entities"], key=lambda found: found["start"])
     assert last["start"] >= len(filler)

@@ -11,8 +11,10 @@ import pytest
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
+from encodery.model.heads import Model
 from encodery.stages.validation import data_sets, named_files, run_validation
-from tests.tasks.conftest import make_model, make_tokenizer
+from tests.stages.conftest import save_model
+from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
 
 Command = Callable[..., tuple[int, str, str]]
 GOOD = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(20)]
@@ -248,6 +250,45 @@ def test_a_recipe_knows_lengths_once_its_tokenizer_is_there(done: Path, encodery
     assert "lengths" not in out
     _, out, _ = encodery("validate", "train.jsonl", "--model", "runs/tiny/finetune/mood/3")
     assert " tokens where 32 are read at once: it is read in overlapping windows" in out
+
+
+def test_labels_that_a_model_does_not_know(files: Path, encodery: Command) -> None:
+    """The label set has changed since it was trained."""
+    save_model(files / "model", ("a", "b"))
+    assert encodery("validate", "train.jsonl", "dev.jsonl", "--model", "model")[0] == 0
+    save_model(files / "model", ("a", "c"))
+    code, out, _ = encodery("validate", "train.jsonl", "dev.jsonl", "--all", "--model", "model")
+    assert code == 1
+    assert "train.jsonl:2: error[L001]: label 'b' is not among the model's labels ('a', 'c')\n" in out
+    assert "dev.jsonl:2: error[L001]: label 'b' is not among the model's labels ('a', 'c')\n" in out
+    assert "11 errors, 0 warnings, 0 notes in 22 records" in out
+
+
+def test_entities_that_a_model_does_not_know(files: Path, encodery: Command) -> None:
+    folder = ModelFolder(FAMILIES["bert"], Model(CONFIG, ("token",), 3), make_tokenizer(), ("O", "B-PER", "I-PER"))
+    (files / "model").mkdir()
+    save_folder(files / "model", folder)
+    sentences = [f"x O\nw{number} B-{('PER', 'LOC')[number % 2]}\n\n" for number in range(20)]
+    (files / "train.conll").write_text("".join(sentences))
+    code, out, _ = encodery("validate", "train.conll", "--model", "model")
+    assert code == 1
+    assert "train.conll:5: error[L001]: label 'LOC' is not among the model's labels ('PER')\n" in out
+    # texts with labels are another task's
+    code, out, _ = encodery("validate", "train.jsonl", "--model", "model")
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "labels are not compared with the model's: its task is token-classification, the records are for "
+        "text-classification",
+    )
+
+
+def test_a_model_of_quantities_knows_all_numbers(files: Path, encodery: Command) -> None:
+    save_model(files / "model", ("LABEL_0",))
+    write(files / "train.jsonl", [{"text": record["text"], "label": place} for place, record in enumerate(GOOD)])
+    assert encodery("validate", "train.jsonl", "--model", "model")[:2] == (
+        0,
+        "0 errors, 0 warnings, 0 notes in 20 records (train 20)\n",
+    )
 
 
 def test_tables_with_the_same_data_are_one(project: Path) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,8 +14,11 @@ from encodery.data.examples import Example
 from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.tasks.classification import TextClassification, TextClassificationConfig
+from encodery.tasks.problems import OneLabel
+from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
-from tests.tasks.conftest import LABELS
+from tests.tasks.company import in_company, random_model
+from tests.tasks.conftest import LABELS, WORDS, make_tokenizer
 
 TEXTS = (
     ("the river", None, "good"),
@@ -129,6 +134,19 @@ def test_predictions_are_probabilities_of_every_label(task: TextClassification) 
         assert prediction["scores"] == pytest.approx(dict(zip(LABELS, torch.softmax(row, -1).tolist(), strict=True)))
         assert sum(prediction["scores"].values()) == pytest.approx(1.0)
         assert prediction["score"] == prediction["scores"][prediction["label"]] == max(prediction["scores"].values())
+
+
+SOME = st.lists(st.sampled_from(WORDS), max_size=41).map(" ".join)
+
+
+@given(st.lists(st.tuples(SOME, st.none() | SOME), min_size=1, max_size=7))
+def test_predictions_do_not_depend_on_their_company(pairs: list[tuple[str, str | None]]) -> None:
+    task = TextClassification(make_tokenizer(), OneLabel(LABELS), Reading(max_seqlen=11))
+    records = [{"text": text, "text_pair": pair} for text, pair in pairs]
+    for one, reverse, alone in in_company(random_model("sequence", 3), task, records):
+        assert one["label"] == reverse["label"] == alone["label"]
+        assert one["scores"] == pytest.approx(reverse["scores"], abs=1e-5)
+        assert one["scores"] == pytest.approx(alone["scores"], abs=1e-5)
 
 
 def test_a_tie_goes_to_the_first_label(task: TextClassification) -> None:

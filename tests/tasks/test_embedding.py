@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import encodery
 from encodery.batch import pack
@@ -22,7 +24,8 @@ from encodery.tasks.pooling import Pooling, read_pooling, write_pooling
 from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
 from tests.corpus.conftest import shared_data
-from tests.tasks.conftest import CONFIG, make_model
+from tests.tasks.company import in_company, random_model
+from tests.tasks.conftest import CONFIG, WORDS, make_model, make_tokenizer
 from tests.text.scripts import HARD, SENTENCES
 
 __all__ = ["shared_data"]
@@ -155,6 +158,16 @@ def test_a_long_text_is_the_mean_of_its_windows(tokenizer: Tokenizer) -> None:
     rows = [torch.tensor([3.0, 0.0]), torch.tensor([0.0, 2.0])]
     mean = torch.tensor([7 * 3.0, 6 * 2.0])
     torch.testing.assert_close(task.vector(encoded, rows), mean / mean.norm())
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=41), min_size=1, max_size=7), st.booleans())
+def test_vectors_do_not_depend_on_their_company(drawn: list[list[str]], normalize: bool) -> None:
+    task = FeatureExtraction(make_tokenizer(), Pooling(normalize=normalize), Reading(max_seqlen=11))
+    texts = [" ".join(words) for words in drawn]
+    for predictions in in_company(random_model("mlm"), task, texts):
+        one, *others = (prediction["embedding"] for prediction in predictions)
+        for other in others:
+            assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_a_pair_has_no_vector() -> None:

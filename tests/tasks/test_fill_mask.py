@@ -2,15 +2,20 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from encodery.batch import pack
 from encodery.data.examples import Example
 from encodery.errors import UserError
-from encodery.model.heads import Model
+from encodery.families import FAMILIES
+from encodery.families.folder import ModelFolder
+from encodery.serve.predictor import Predictor
 from encodery.tasks.fill_mask import FillMask
-from encodery.tasks.windows import Reading
+from encodery.tasks.windows import Overflow, Reading
 from encodery.text.tokenizer import Tokenizer
-from tests.tasks.conftest import CONFIG
+from tests.tasks.company import in_company, random_model
+from tests.tasks.conftest import WORDS, make_tokenizer
 
 TEXTS = ("the [MASK] sees", "[MASK]", "a river and the [MASK]", "happy [MASK] or dull")
 
@@ -26,14 +31,11 @@ def task(tokenizer: Tokenizer) -> FillMask:
 
 @torch.no_grad()
 def test_the_likeliest_words_come_first(task: FillMask, tokenizer: Tokenizer) -> None:
-    model = Model(CONFIG, ("mlm",))
-    generator = torch.Generator().manual_seed(3)
-    for parameter in model.parameters():
-        parameter.normal_(0.0, 0.5, generator=generator)
+    model = random_model("mlm")
     examples = [example(text) for text in TEXTS]
     encoded = [task.encode(one) for one in examples]
     batch = pack([item.windows[0].sequence for item in encoded])
-    outputs = task.outputs(model.eval(), batch)
+    outputs = task.outputs(model, batch)
     predictions = [task.decode(*given[:2], [given[2]]) for given in zip(examples, encoded, outputs, strict=True)]
     logits = model.logits("mlm", batch)[batch.input_ids == tokenizer.mask_token_id]
     for text, prediction, row in zip(TEXTS, predictions, torch.softmax(logits, -1), strict=True):
@@ -64,6 +66,30 @@ def test_texts_without_a_place(task: FillMask, text: str, pair: str | None, expe
     with pytest.raises(UserError) as error:
         task.encode(example(text, pair))
     assert str(error.value) == f"in.jsonl:7: {expected}"
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(WORDS), max_size=41), st.integers(0, 41)), min_size=1, max_size=7))
+def test_predictions_do_not_depend_on_their_company(drawn: list[tuple[list[str], int]]) -> None:
+    task = FillMask(make_tokenizer(), Reading(max_seqlen=11))
+    records = [" ".join([*words[:place], "[MASK]", *words[place:]]) for words, place in drawn]
+    for one, *others in in_company(random_model("mlm"), task, records):
+        for other in others:
+            for found, same in zip(one["predictions"], other["predictions"], strict=True):
+                assert found["score"] == pytest.approx(same["score"], abs=1e-5)
+                assert (found["token_id"], found["sequence"]) == (same["token_id"], same["sequence"])
+
+
+@pytest.mark.parametrize(("overflow", "words"), [("window", 62), ("truncate", 9)])
+def test_the_sequence_is_all_that_was_read(tokenizer: Tokenizer, overflow: Overflow, words: int) -> None:
+    """Of a long text in windows the whole; of one that was cut off what is left, and the prediction says so."""
+    task = FillMask(tokenizer, Reading(max_seqlen=11, on_overflow=overflow))
+    text = "river the [MASK] " + "a city sees " * 19 + "dull the"
+    predictor = Predictor(ModelFolder(FAMILIES["bert"], random_model("mlm"), tokenizer), task)
+    (prediction,) = predictor.predict([text])
+    assert prediction.get("truncated", False) == (overflow == "truncate")
+    for found in prediction["predictions"]:
+        expected = text.replace("[MASK]", "" if found["token_id"] in tokenizer.special_ids else found["token"])
+        assert found["sequence"].split() == expected.split()[: words - (found["token_id"] in tokenizer.special_ids)]
 
 
 @pytest.mark.parametrize("before", [0, 8, 9, 23, 60])

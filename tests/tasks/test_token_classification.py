@@ -1,5 +1,6 @@
 """Token classification: spans of characters in, tags of tokens inside, spans of characters out."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encodery.batch import pack
+from encodery.data.scripts import is_in_word, is_mark
 from encodery.data.tagged import Entity, TaggedExample, TaggedFields, input_tagged, read_tagged
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -28,8 +30,9 @@ from encodery.tasks.token_classification import (
 from encodery.tasks.windows import Encoded, Reading
 from encodery.text.tokenizer import Tokenizer, parse_spec, train_tokenizer
 from encodery.text.wordpiece import BERT_SPECIAL_TOKENS, WordPiece, build_backend
-from tests.tasks.conftest import CONFIG, make_tokenizer
-from tests.text.scripts import SENTENCES
+from tests.tasks.company import in_company, random_model
+from tests.tasks.conftest import CONFIG, WORDS, make_tokenizer
+from tests.text.scripts import SENTENCES, TEXTS
 
 LABELS = ("LOC", "PER")
 KINDS: dict[str, dict[str, object]] = {
@@ -44,6 +47,13 @@ def make_task(
 ) -> TokenClassification:
     learned = EntityTags(iob2(LABELS), boundaries)
     return TokenClassification(tokenizer, learned, Reading(max_seqlen=max_seqlen))
+
+
+def make_tokenizer_of(*tokens: str, accents: bool = False) -> Tokenizer:
+    """These are all that it knows; marks are taken from letters unless `accents` is set."""
+    special_tokens = list(BERT_SPECIAL_TOKENS.values())
+    backend = build_backend([*special_tokens, *tokens], special_tokens, True, not accents, True)
+    return Tokenizer(WordPiece(backend, BERT_SPECIAL_TOKENS))
 
 
 def tagged(text: str, *entities: tuple[int, int, str]) -> TaggedExample:
@@ -133,6 +143,65 @@ def _unknown(tokenizer: Tokenizer, text: str) -> bool:
     return not tokenizer.cut(text).ids
 
 
+@given(TEXTS, st.sampled_from(["words", "characters"]), st.integers(0, 999))
+def test_entities_of_any_text_are_parts_of_it(
+    trained: Tokenizer, text: str, boundaries: Boundaries, seed: int
+) -> None:
+    """Whatever the model says: exact, visible, one after the other, and between words where that is asked for."""
+    task = make_task(trained, boundaries, max_seqlen=29)
+    example = TaggedExample(text, None, None, "x:1")
+    encoded = task.encode(example)
+    rng = np.random.default_rng(seed)
+    outputs = [rng.normal(size=(len(s.input_ids), 5)).astype(np.float32) for s in encoded.sequences]
+    entities = task.decode(example, encoded, outputs)["entities"]
+    for entity in entities:
+        assert entity["text"] == text[entity["start"] : entity["end"]] == entity["text"].strip() != ""
+        edges = (entity["start"], entity["end"])
+        assert boundaries == "characters" or not any(_parts_a_word(text, place) for place in edges)
+    assert all(first["end"] <= second["start"] for first, second in pairwise(entities))
+
+
+def _parts_a_word(text: str, place: int) -> bool:
+    """Marks that no letter goes before are of no word."""
+    letter = place
+    while letter and is_mark(text[letter - 1]):
+        letter -= 1
+    return is_in_word(text, place) and (letter == place or is_in_word(text, letter))
+
+
+@pytest.mark.parametrize("boundaries", ["words", "characters"])
+@pytest.mark.parametrize(("base", "mark"), [("ก", "\u0e34"), ("e", "\u0301")], ids=["Thai", "Latin"])
+def test_a_mark_is_in_the_entity_of_its_letter(boundaries: Boundaries, base: str, mark: str) -> None:
+    """The model takes a letter for one entity, and the mark that is written onto it for another."""
+    task = make_task(make_tokenizer_of(base, f"##{mark}", accents=True), boundaries)
+    example = TaggedExample(base + mark, None, None, "x:1")
+    encoded = task.encode(example)
+    assert encoded.offsets == [(0, 1), (1, 2)]
+    (logits,) = certain(task, encoded, [1, 3])
+    logits[1] *= 2
+    assert spans(task.decode(example, encoded, [logits])) == [(0, 2, "LOC")]
+
+
+def test_a_mark_that_no_token_holds_is_inside_a_word() -> None:
+    task = make_task(make_tokenizer_of("cafe", "##s"), "words")
+    example = TaggedExample("cafe\u0301s", None, None, "x:1")
+    encoded = task.encode(example)
+    assert encoded.offsets == [(0, 4), (5, 6)]
+    (logits,) = certain(task, encoded, [1, 0])
+    logits[1] *= 2
+    assert spans(task.decode(example, encoded, [logits])) == [(0, 6, "LOC")]
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=41), min_size=1, max_size=7))
+def test_predictions_do_not_depend_on_their_company(texts: list[list[str]]) -> None:
+    task = make_task(make_tokenizer())
+    for one, reverse, alone in in_company(random_model("token", 5), task, [" ".join(words) for words in texts]):
+        assert spans(one) == spans(reverse) == spans(alone)
+        scores = [[entity["score"] for entity in found["entities"]] for found in (one, reverse, alone)]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+        assert scores[0] == pytest.approx(scores[2], abs=1e-5)
+
+
 def test_words_given_get_tags() -> None:
     task = make_task(make_tokenizer())
     example = input_tagged("record 1", {"tokens": ["the", "river", "sees", "a-farmer"]})
@@ -146,9 +215,7 @@ def test_words_given_get_tags() -> None:
 @pytest.mark.parametrize(("boundaries", "end"), [("characters", 3), ("words", 7)])
 def test_where_words_end_entities_end(boundaries: Boundaries, end: int) -> None:
     """Of seven letters, each a token, the model takes three for an entity, and is less sure of the others."""
-    special_tokens = list(BERT_SPECIAL_TOKENS.values())
-    backend = build_backend([*special_tokens, *"abcd", *(f"##{c}" for c in "abcd")], special_tokens, True, None, True)
-    task = make_task(Tokenizer(WordPiece(backend, BERT_SPECIAL_TOKENS)), boundaries)
+    task = make_task(make_tokenizer_of(*"abcd", *(f"##{c}" for c in "abcd")), boundaries)
     example = TaggedExample("abcdabc a", None, None, "x:1")
     encoded = task.encode(example)
     (logits,) = certain(task, encoded, [1, 2, 2, 0, 0, 0, 0, 0])

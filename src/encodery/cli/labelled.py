@@ -13,7 +13,7 @@ def validate(
     field: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the files: text=sentence")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="a model folder: are texts longer than it reads?")] = None,
+    model: Annotated[Path | None, typer.Option(help="a model folder: are texts too long, labels new to it?")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="write corrected copies (NAME.fixed.jsonl)")] = False,
     to: Annotated[Path | None, typer.Option(help="the folder for the copies; beside the files, if not given")] = None,
     json: Annotated[bool, typer.Option("--json", help="every finding as a JSON line")] = False,

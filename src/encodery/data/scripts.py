@@ -51,12 +51,17 @@ def is_mark(character: str) -> bool:
     return unicodedata.category(character)[0] == "M"
 
 
+def after_marks(text: str, place: int) -> int:
+    """Where the marks end that are written onto the character before `place`."""
+    while place < len(text) and is_mark(text[place]):
+        place += 1
+    return place
+
+
 def whole(text: str, start: int, end: int) -> tuple[int, int]:
     """The span with the marks that are written onto its last character (normalisation takes them from tokens), and
     without white space at its ends; empty if there is nothing else."""
-    while end < len(text) and is_mark(text[end]):
-        end += 1
-    inner = text[start:end]
+    inner = text[start : after_marks(text, end)]
     start += len(inner) - len(inner.lstrip())
     return start, start + len(inner.strip())
 

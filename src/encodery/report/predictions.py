@@ -3,7 +3,7 @@
 Every text and label is escaped; the HTML has no script and loads nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from encodery.report.elements import clean, element, wrapped
@@ -12,6 +12,7 @@ from encodery.report.shown import Bar, Colors, Shown, Span, pieces, show
 if TYPE_CHECKING:
     from rich.text import Text
 
+AnyRecord = str | Mapping[str, Any]
 SHOWN = 20
 """How many predictions a notebook shows; the list has all."""
 _STYLE = """
@@ -35,17 +36,29 @@ _STYLE = """
 
 
 class Predictions(list[dict[str, Any]]):
-    """What `predict` returns: a list as any other, beside the records it is about."""
+    """What `predict` returns: a list as any other, that knows which record each prediction is about.
 
-    def __init__(
-        self, records: Sequence[str | Mapping[str, Any]] = (), predictions: Iterable[dict[str, Any]] = ()
-    ) -> None:
+    It may be sorted and cut: a prediction keeps its record. One that was not predicted here is shown without.
+    """
+
+    def __init__(self, records: Iterable[AnyRecord] = (), predictions: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(predictions)
-        self.records = records
+        # the predictions are held, too: while they are there, no other one gets their `id`
+        self._pairs = {
+            id(prediction): (prediction, record) for record, prediction in zip(records, self, strict=False)
+        }
+
+    @property
+    def records(self) -> list[AnyRecord]:
+        """The record of each prediction; "" where it is not known."""
+        return [self._pairs[id(prediction)][1] if id(prediction) in self._pairs else "" for prediction in self]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.records, [*self])
 
     def shown(self) -> Iterator[Shown]:
         """What there is to see of each."""
-        return (show(record, prediction) for record, prediction in zip(self.records, self, strict=False))
+        return map(show, self.records, self)
 
     def _repr_html_(self) -> str:
         """For notebooks: the first `SHOWN`, and how many more there are."""

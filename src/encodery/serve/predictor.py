@@ -89,7 +89,7 @@ class Predictor:
         self.embedding = embedding or FeatureExtraction(folder.tokenizer, Pooling(), task.reading)
         self.results = results
 
-    def predict(self, records: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def predict(self, records: Iterable[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One prediction per record; a record is a mapping with the keys of the task, or a text alone.
 
         A text that is longer than the model reads at once is read in windows; where some of it was left out, the
@@ -99,8 +99,10 @@ class Predictor:
             UserError: a record without text, with a key that no record has or in a language that the model does not
                 know; names its number.
         """
-        predictions = self.predict_examples(to_examples(self.task, records))
-        return predictions if self.results is None else self.results(records, predictions)
+        if self.results is None:
+            return self.predict_examples(to_examples(self.task, records))
+        records = [*records]  # a generator gives them once, and the results want them, too
+        return self.results(records, self.predict_examples(to_examples(self.task, records)))
 
     def predict_examples(self, examples: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction per example."""
@@ -131,7 +133,7 @@ class Predictor:
             batch = pack([sequences[index] for index in indices])
             yield list(zip(indices, task.outputs(self.engine, batch), strict=True))
 
-    def embed(self, records: Sequence[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
+    def embed(self, records: Iterable[str | Mapping[str, Any]]) -> Float32[np.ndarray, "records hidden"]:
         """A vector for each text, whatever the model's task. An array cannot mark texts that were cut: where the
         model's folder wants that, a warning says of how many.
 

@@ -17,12 +17,16 @@ from encodery.data.validation.printing import Report
 from encodery.data.validation.repairs import repair
 from encodery.data.validation.rows import KINDS, LANGUAGES
 from encodery.data.validation.survey import Length, Options, Pairs, Survey
-from encodery.data.validation.validating import Split, findings_of, judged_rows, survey_of
+from encodery.data.validation.validating import Split, common_kind, findings_of, judged_rows, survey_of
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder, read_folder
 from encodery.recipe import BASES, SCRATCH, FinetuneTable, load_recipe
 from encodery.serve.predictor import load
 from encodery.stages.engine import Run, base_folder, open_run
+from encodery.tasks.classification import TextClassification
+from encodery.tasks.problems import Number
+from encodery.tasks.task import Task
+from encodery.tasks.token_classification import TokenClassification
 from encodery.tasks.translation import Translation
 from encodery.tasks.windows import Reading
 from encodery.text.tokenizer import Tokenizer
@@ -121,8 +125,8 @@ def data_sets(inputs: Sequence[str], fields: Sequence[str], model: Path | None) 
         return list(_of_recipe(Path(inputs[0])))
     files = named_files(inputs)
     options = Options(columns=_columns(fields))
-    remark = "" if model else "lengths are not checked: name a model with --model"
-    return [DataSet("", files, _of_model(options, model) if model else options, remark)]
+    data = DataSet("", files, options, "lengths are not checked: name a model with --model")
+    return [_of_model(data, model) if model else data]
 
 
 def named_files(inputs: Sequence[str]) -> dict[str, Path]:
@@ -145,12 +149,29 @@ def named_files(inputs: Sequence[str]) -> dict[str, Path]:
     return {name: files[name] for name in sorted(files, key=lambda name: name != SPLITS[0])}
 
 
-def _of_model(options: Options, model: Path) -> Options:
-    """With what a model reads, and translates."""
+def _of_model(data: DataSet, model: Path) -> DataSet:
+    """With what a model reads, tells apart and translates."""
     predictor = load(model)
-    directions = predictor.task.directions.pairs if isinstance(predictor.task, Translation) else ()
-    length = length_by(predictor.folder.tokenizer, predictor.task.reading)
-    return replace(options, length=length, pairs=Pairs(directions=directions, languages=_named(predictor.folder)))
+    task = predictor.task
+    directions = task.directions.pairs if isinstance(task, Translation) else ()
+    pairs = Pairs(directions=directions, languages=_named(predictor.folder))
+    options = replace(data.options, length=length_by(predictor.folder.tokenizer, task.reading), pairs=pairs)
+    kind = common_kind(data.splits, options.columns)
+    if task.name != kind:  # the labels of another task would be false alarms
+        other = f"labels are not compared with the model's: its task is {task.name}, the records are for {kind}"
+        return replace(data, options=options, remark=other if _labels_of(task) else "")
+    numbers = isinstance(task, TextClassification) and isinstance(task.problem, Number)
+    options = replace(options, labels=_labels_of(task), labels_by="the model's labels", numbers=numbers)
+    return replace(data, options=options, remark="")
+
+
+def _labels_of(task: Task) -> tuple[str, ...] | None:
+    """What a task tells apart; None where it is no classes."""
+    if isinstance(task, TokenClassification):
+        return task.tags.labels
+    if isinstance(task, TextClassification) and not isinstance(task.problem, Number):
+        return task.problem.labels
+    return None
 
 
 def _named(folder: ModelFolder) -> tuple[str, ...] | None:

@@ -64,9 +64,9 @@ class FillMask:
     def decode(
         self, example: Example, encoded: Encoded, outputs: Sequence[tuple[list[int], list[float]]]
     ) -> dict[str, Any]:
-        """The text that the model read with each of the words in place, special tokens left out."""
+        """The text with each of the words in place, special tokens left out, up to where it was cut off."""
         (window,), ((best, scores),) = encoded.windows, outputs
-        ids = [*window.sequence.input_ids]
+        ids = encoded.cut.ids[: window.stop if encoded.truncated else None]
         place = ids.index(self.tokenizer.mask_token_id)
         return {
             "predictions": [

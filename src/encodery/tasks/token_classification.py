@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from encodery.batch import IGNORE_INDEX, Batch, LossOutput
-from encodery.data.scripts import is_in_word, whole
+from encodery.data.scripts import after_marks, is_in_word, whole
 from encodery.data.tagged import Entity, Span, TaggedExample, TaggedFields, input_tagged, read_tagged, tags_of
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder
@@ -168,15 +168,17 @@ class TokenClassification:
         return {"entities": entities, "tags": tags_of(example.words, spans)}
 
     def _glued(self, example: TaggedExample, offsets: Sequence[Span]) -> Bool[np.ndarray, " tokens"]:
-        """Tokens that are in an entity if the token before them is: of one word, or of one character."""
+        """Tokens that are in an entity if the token before them is: of one word, or of one character, whose marks
+        `whole` gives to an entity that ends in it."""
         starts, ends = np.array(offsets, np.int64).reshape(-1, 2).T
         glued = np.zeros(len(offsets), bool)
-        glued[1:] = starts[1:] < ends[:-1]
+        reached = np.array([after_marks(example.text, end) for end in ends[:-1].tolist()], np.int64)
+        glued[1:] = starts[1:] < reached
         if example.words is not None:
             word = np.searchsorted([end for _, end in example.words], starts, "right")
             glued[1:] |= word[1:] == word[:-1]
         elif self.boundaries == "words":
-            touching = 1 + np.flatnonzero(starts[1:] == ends[:-1])
+            touching = 1 + np.flatnonzero(starts[1:] == reached)
             glued[touching] |= np.array(
                 [is_in_word(example.text, place) for place in starts[touching].tolist()], bool
             )

@@ -1,10 +1,12 @@
 """Files of columns: every layout in use, and each broken line told by its number."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
-from encodery.data.formats import FormatOptions
+from encodery.data.formats import FormatOptions, read_labelled
+from encodery.data.formats.source import WordSource
 
 from .conftest import Write, fails, lines, records
 
@@ -51,6 +53,15 @@ def test_two_columns(write: Write, name: str, separator: str, end: str, start: s
         {"tokens": ["is", "big"], "tags": ["O", "O"]},
     ]
     assert lines(path) == [1, 5]
+
+
+def test_every_word_has_its_line(write: Write) -> None:
+    path = write("a.conll", "\nis O\nbig O\n# but\nNew B-LOC\n\nso O\n")
+    sources = [source for source, _ in read_labelled(path)]
+    assert sources == [f"{path}:2", f"{path}:7"]
+    assert isinstance(sources[0], WordSource)
+    for source in (sources[0], copy.deepcopy(sources[0])):
+        assert [source.of_word(index) for index in range(3)] == [f"{path}:{line}" for line in (2, 3, 5)]
 
 
 def test_wikiann_counts_from_zero(write: Write) -> None:

@@ -33,6 +33,8 @@ class Planted:
     split: str
     index: int
     also: tuple[str, ...] = ()
+    word: int = 0
+    """Of a record of words the one that has the fault."""
 
 
 @dataclass
@@ -72,6 +74,28 @@ def entities(script: str) -> Sets:
 def words(script: str) -> Sets:
     """Token classification with words and tags."""
     return {split: [_tagged(record) for record in records] for split, records in entities(script).items()}
+
+
+def choices(script: str) -> Sets:
+    """Multiple choice: which of all topics is a text about?"""
+    sets = topics(script)
+    names = sorted({record["label"] for records in sets.values() for record in records})
+    table = SCRIPTS[script][1]
+    shown = [name.translate(table) for name in names]
+    return {
+        split: [{**record, "choices": [*shown], "label": names.index(record["label"])} for record in records]
+        for split, records in sets.items()
+    }
+
+
+def one_class(script: str) -> Sets:
+    """A train set with a single label."""
+    return {"train": [{**record, "label": "sports"} for record in topics(script)["train"]]}
+
+
+def no_entity(script: str) -> Sets:
+    """A train set in which nothing is labelled."""
+    return {"train": [{**record, "entities": []} for record in entities(script)["train"]]}
 
 
 def questions(script: str) -> Sets:
@@ -148,6 +172,16 @@ def change(
     return plant
 
 
+def change_word(code: str, split: str, edit: Callable[[Record], int], fits: Any = lambda record: True) -> Fault:
+    """A fault that edits one word of a record, or its tag; `edit` says which."""
+
+    def plant(place: Field) -> Planted:
+        index = place.pick(split, fits)
+        return Planted(code, split, index, word=edit(place.sets[split][index]))
+
+    return plant
+
+
 def copy(code: str, source: str, to: str, edit: Callable[[Record], Any], *also: str) -> Fault:
     """A fault that takes the place of a record of `to` with an edited copy of an earlier record of `source`."""
 
@@ -217,9 +251,60 @@ def continued(record: Record) -> bool:
     return any(tag.startswith("I-") for tag in record["tags"])
 
 
-def orphan(record: Record) -> None:
+def orphan(record: Record) -> int:
     index = next(i for i, tag in enumerate(record["tags"]) if tag.startswith("I-"))
     record["tags"][index - 1] = "O"
+    return index
+
+
+def single(record: Record) -> int | None:
+    """Where an entity of one word is."""
+    tags = [*record["tags"], "O"]
+    found = (i for i, (tag, after) in enumerate(pairwise(tags)) if tag.startswith("B-") and after[:1] != "I")
+    return next(found, None)
+
+
+def has_single(record: Record) -> bool:
+    return single(record) is not None
+
+
+def retag(label: Callable[[str], str]) -> Callable[[Record], int]:
+    """Calls an entity of one word something else."""
+
+    def edit(record: Record) -> int:
+        index = single(record)
+        assert index is not None
+        record["tags"][index] = f"B-{label(record['tags'][index][2:])}"
+        return index
+
+    return edit
+
+
+def last_word(text: str) -> Callable[[Record], int]:
+    """Writes something in the place of the last word, which is in no entity."""
+
+    def edit(record: Record) -> int:
+        record["tokens"][-1] = text
+        return len(record["tokens"]) - 1
+
+    return edit
+
+
+def ends_outside(record: Record) -> bool:
+    return len(record["tags"]) > 2 and record["tags"][-1] == "O"
+
+
+def blank_choice(record: Record) -> None:
+    """A wrong one."""
+    record["choices"][record["label"] - 1] = " "
+
+
+def right_choice_twice(record: Record) -> None:
+    record["choices"][record["label"] - 1] = record["choices"][record["label"]]
+
+
+def other_choice(record: Record) -> None:
+    record["label"] = (record["label"] + 1) % len(record["choices"])
 
 
 def over_40(record: Record) -> bool:
@@ -301,6 +386,36 @@ WORD_FAULTS: tuple[Fault, ...] = (
     change("B004", "dev", lambda r: r["tokens"].__setitem__(1, " ")),
     change("R003", "train", lambda r: r.update(tokens=[], tags=[])),
 )
+COLUMN_FAULTS: tuple[Fault, ...] = (
+    change_word("B001", "train", orphan, fits=continued),
+    change_word("B001", "dev", orphan, fits=continued),
+    change_word("B004", "train", last_word("\u00a0"), fits=ends_outside),
+    change_word("L001", "dev", retag(lambda label: "ANIMAL"), fits=has_single),
+    change_word("L003", "train", retag(str.lower), fits=has_single),
+    change_word("T001", "train", last_word("x\ufffd"), fits=ends_outside),
+    change_word("T002", "dev", last_word("fÃ¼r"), fits=ends_outside),
+    change_word("T003", "train", last_word("x\x07"), fits=ends_outside),
+    change_word("T004", "dev", last_word("x\u200b"), fits=ends_outside),
+    copy("D001", "train", "train", lambda r: None),
+    copy("D003", "train", "dev", lambda r: None),
+)
+CHOICE_FAULTS: tuple[Fault, ...] = (
+    change("R001", "train", lambda r: r.pop("choices")),
+    change("R002", "dev", lambda r: r.update(choices="wet")),
+    change("R003", "train", lambda r: r.update(text="")),
+    change("R005", "train", lambda r: r.update(id="train-3")),
+    change("M001", "train", lambda r: r.update(label=len(r["choices"]))),
+    change("M001", "dev", lambda r: r.update(label="sports")),
+    change("M001", "train", lambda r: r.update(label=None)),
+    change("M002", "train", lambda r: r.update(choices=r["choices"][:1], label=0)),
+    change("M002", "dev", blank_choice),
+    change("M003", "train", right_choice_twice),
+    change("T001", "dev", insert("\ufffd")),
+    change("T006", "train", lambda r: r.update(text=" ".join([r["text"], "und so weiter"] * 100))),
+    copy("D001", "train", "train", lambda r: None),
+    copy("D003", "train", "dev", lambda r: None),
+    copy("D005", "train", "train", other_choice),
+)
 QUESTION_FAULTS: tuple[Fault, ...] = (
     change("R001", "train", lambda r: r.pop("context")),
     change("R002", "dev", lambda r: r.update(answers="Berlin")),
@@ -348,6 +463,8 @@ TASKS: Mapping[str, tuple[Callable[[str], Sets], tuple[Fault, ...]]] = {
     "topics": (topics, TEXT_FAULTS),
     "entities": (entities, SPAN_FAULTS),
     "words": (words, WORD_FAULTS),
+    "columns": (words, COLUMN_FAULTS),
+    "choices": (choices, CHOICE_FAULTS),
     "questions": (questions, QUESTION_FAULTS),
     "pairs": (pairs, PAIR_FAULTS),
 }

@@ -1,10 +1,14 @@
 """Tags: the scheme is told by what nearly all of them are, and what does not fit it is found."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encodery.data.formats import read_labelled
 from encodery.data.validation.schemes import SchemeCounts, orphans, unknown_tags
+from encodery.data.validation.validating import Split, validate
 from tests.data.validation.records import Record, find, marked, told
 
 
@@ -55,6 +59,16 @@ def test_what_is_found(good: list[Record], tags: str, code: str, message: str, p
     assert told(findings, code) == [f"train:31: {message}"]
     assert [marked(f) for f in findings if f.code == code] == [place]
     assert {f.source for f in findings} == {"train:31"}
+
+
+def test_a_word_with_a_line_of_its_own_is_found_there(tmp_path: Path) -> None:
+    path = tmp_path / "train.conll"
+    path.write_text("a\tB-PER\nb\tI-PER\nc\tO\nd\tI-PER\n\n# e\nf\tO\n# g\n\u00a0\tB-PER\nh\tI-LOC\n")
+    findings = validate([Split("train", lambda: read_labelled(path))])
+    found = {f.code: f.source for f in findings}
+    assert found["B004"] == f"{path}:9"
+    findings = validate([Split("train", lambda: read_labelled(path))])
+    assert [f.source for f in findings if f.code == "B001"] == [f"{path}:4", f"{path}:10"]
 
 
 def test_lengths_and_blanks() -> None:

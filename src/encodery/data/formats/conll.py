@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from encodery.data.formats.options import FormatOptions
+from encodery.data.formats.source import WordSource
 from encodery.data.formats.tags import SchemeEvidence, TagScheme, split_tag, to_iob2
 from encodery.errors import UserError
 from encodery.files.records import Record
@@ -57,7 +58,8 @@ class Sentence:
 
 
 def read_columns(path: Path, indexed: bool, options: FormatOptions) -> Iterator[tuple[str, Record]]:
-    """Sentences as `{"tokens", "tags"}`, tags in IOB2, each with the line of its first word.
+    """Sentences as `{"tokens", "tags"}`, tags in IOB2, each with the line of its first word; that is a `WordSource`,
+    which knows those of the others.
 
     Also kept, where the file has them: `columns` (the cells of every other column, but the index), `comments`
     (lines that are no words, each with the number of words before it), `docstart` (the line that opens a document).
@@ -70,7 +72,8 @@ def read_columns(path: Path, indexed: bool, options: FormatOptions) -> Iterator[
         return
     scheme = options.tag_scheme or _scheme(path, layout)
     for sentence in _sentences(path, layout):
-        yield f"{path}:{sentence.lines[0]}", _record(sentence, layout, scheme)
+        source = WordSource(f"{path}:{sentence.lines[0]}", sentence.lines)
+        yield source, _record(sentence, layout, scheme)
 
 
 def cells(line: str, tabs: bool) -> list[str]:

@@ -39,7 +39,7 @@ class Check:
                 code=self.code,
                 severity=self.severity,
                 split=row.split,
-                source=row.source,
+                source=row.source_of(found.place),
                 message=found.message,
                 fix=found.fix or self.fix,
                 text=row.text,

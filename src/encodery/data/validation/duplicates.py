@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from encodery.data.validation.check import Found, check
+from encodery.data.validation.choices import CHOICES
 from encodery.data.validation.labels import LABELLED
 from encodery.data.validation.rows import Row, label_key, text_key
 from encodery.data.validation.survey import Earlier, Survey
@@ -90,7 +91,7 @@ def nearly_leaked(row: Row, survey: Survey) -> Iterator[Found]:
     what="the same text with different labels in a split",
     why="at most one of the two can be right, and no model can learn both",
     fix="decide for one label, or leave the text out",
-    kinds=LABELLED,
+    kinds=(*LABELLED, *CHOICES),
 )
 def conflicting(row: Row, survey: Survey) -> Iterator[Found]:
     earlier = survey.same_text(row) if survey.classes else None

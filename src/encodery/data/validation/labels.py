@@ -41,7 +41,7 @@ def _first_in_train(row: Row, survey: Survey) -> Iterator[str]:
 @check(
     "L001",
     "error",
-    what="a label that train has not (or that `task.labels` does not list)",
+    what="a label that train has not (or that `task.labels` does not list, or the model given does not know)",
     why="the model has no output for it: evaluation stops here",
     fix="correct the label, or give train examples of it",
     kinds=LABELLED,
@@ -52,7 +52,7 @@ def unseen_label(row: Row, survey: Survey) -> Iterator[Found]:
         if label not in known:
             usual = survey.usual_spelling(label)
             fix = f"write {usual!r:.80}, as train does" if usual in known else ""
-            among = "task.labels" if survey.options.labels else "the labels of train"
+            among = survey.options.labels_by if survey.options.labels else "the labels of train"
             shown = ", ".join(map(repr, sorted(known)))
             yield Found(f"label {label!r:.80} is not among {among} ({shown:.120})", place_of(row, label), fix)
 
@@ -106,7 +106,8 @@ def imbalance(row: Row, survey: Survey) -> Iterator[Found]:
         if ratio > survey.options.max_imbalance and survey.usual_spelling(label) == label:
             yield Found(
                 f"label {label!r:.80} is in {counts[label].records:,} records of train, {most!r:.80} in "
-                f"{counts[most].records:,}: {ratio:.0f} times as many"
+                f"{counts[most].records:,}: {ratio:.0f} times as many",
+                place_of(row, label),
             )
 
 
@@ -123,7 +124,8 @@ def few_examples(row: Row, survey: Survey) -> Iterator[Found]:
     for label in _first_in_train(row, survey):
         count = survey.count(TRAIN, label)
         if count < least and survey.usual_spelling(label) == label:
-            yield Found(f"label {label!r:.80} has {count} of the {least} examples that it needs at least in train")
+            message = f"label {label!r:.80} has {count} of the {least} examples that it needs at least in train"
+            yield Found(message, place_of(row, label))
 
 
 @check(

@@ -4,11 +4,14 @@ What is not well formed is left out of these views and told by the checks of `sh
 look at types.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Literal, get_args
 
+from encodery.data.formats.source import WordSource
 from encodery.data.formats.tags import split_tag
 from encodery.data.translations import direction
 from encodery.data.validation.finding import Place
@@ -145,6 +148,17 @@ class Row:
         entries = label if isinstance(label, list) else [label]
         names = (str(entry) for entry in entries if isinstance(entry, str | int) and not isinstance(entry, bool))
         return tuple(name for name in names if name.strip())
+
+    def source_of(self, place: Place | None) -> str:
+        """`file:line` of a place in `text`: that of the word there, if every word has a line of its own."""
+        if (
+            place is None
+            or not isinstance(self.source, WordSource)
+            or len(self.source.lines) != len(self.tokens or ())
+        ):
+            return self.source
+        starts = [0, *accumulate(len(token) + 1 for token in self.tokens or ())]
+        return self.source.of_word(min(bisect_right(starts, place.start), len(self.source.lines)) - 1)
 
     def token(self, index: int) -> Place:
         """Where a token stands in `text`."""

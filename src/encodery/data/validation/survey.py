@@ -53,6 +53,8 @@ class Options:
     columns: Columns = field(default_factory=Columns)
     labels: tuple[str, ...] | None = None
     """All labels that may occur; those of train, if not given."""
+    labels_by: str = "task.labels"
+    """What says so."""
     numbers: bool = False
     """Labels are quantities and no names of classes."""
     length: Length | None = None
@@ -141,7 +143,7 @@ class Survey:
         """The second pass, before the row is checked."""
         if row.number in self._wanted:
             shown = repr(row.record.get("label")) if row.kind == "text-classification" else ""
-            self.earlier[row.number] = Earlier(row.source, row.split, row.part, hash(label_key(row)), shown)
+            self.earlier[row.number] = Earlier(str(row.source), row.split, row.part, hash(label_key(row)), shown)
 
     def same_text(self, row: Row) -> Earlier | None:
         """An earlier record with exactly this text."""
