@@ -1,7 +1,7 @@
 """Labelled sets in another language: what is translated, what stays, what is refused."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ class Shouting(Predictor):
         self.task = make_task()
         self.calls: list[int] = []
 
-    def predict(self, records: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        self.calls.append(len(records))
+    def predict(self, records: Iterable[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
         given = [record for record in records if isinstance(record, Mapping)]
+        self.calls.append(len(given))
         way = [f"{record['source_language']}-{record['target_language']}" for record in given]
         return [{"translation": f"{record['text'].upper()} {into}"} for record, into in zip(given, way, strict=True)]
 
