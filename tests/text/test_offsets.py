@@ -53,9 +53,11 @@ def check_wordpiece(tokenizer: Tokenizer, text: str) -> list[int]:
     normalize: Callable[[str], str] = kind.backend.normalizer.normalize_str
     ids, offsets = kind.encode(text, None)
     covered = check_order(text, offsets)
+    last = 0
     for index, (start, end) in zip(ids, offsets, strict=True):
         token = tokenizer.id_to_token(index)
-        assert start < end
+        assert last - 1 <= start < end  # tokens share a character that became several, and no more
+        last = end
         if index == tokenizer.unk_token_id:
             assert kind.encode(text[start:end], None)[0] == [index]
         elif index in tokenizer.special_ids:
