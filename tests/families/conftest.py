@@ -160,7 +160,9 @@ def their_inputs(config: EncoderConfig, batch: Batch) -> dict[str, Tensor]:
 
 
 def their_outputs(model: Any, case: Case, batch: Batch) -> dict[str, Tensor]:
-    """Hidden states or logits by head, a row for each token or sequence, padding taken away."""
+    """Hidden states or logits by head, a row for each token or sequence, padding taken away; the model computes in
+    float64 from here on."""
+    model.double()
     inputs = their_inputs(case.config, batch)
     mask = inputs["attention_mask"].bool()
     if "choice" in case.heads:  # two questions of two choices
@@ -200,10 +202,12 @@ def without_padding(beam: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def assert_same_outputs(found: dict[str, Tensor], expected: dict[str, Tensor], atol: float = 1e-5) -> None:
+    """Ours, of any precision, and what float64 gives; no error is allowed to grow with the numbers."""
     assert set(found) == set(expected)
     for name, tensor in found.items():
         assert tensor.shape == expected[name].shape
-        torch.testing.assert_close(tensor, expected[name], atol=atol, rtol=1e-5, msg=name)
+        assert expected[name].dtype == torch.float64
+        torch.testing.assert_close(tensor.double(), expected[name], atol=atol, rtol=0.0, msg=name)
 
 
 def edit_config(folder: Path, **changes: Any) -> None:

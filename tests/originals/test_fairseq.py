@@ -12,12 +12,15 @@ import sentencepiece
 import torch
 from tokenizers import pre_tokenizers
 from transformers import (
+    AutoModelForMaskedLM,
     AutoTokenizer,
     RobertaConfig,
     RobertaForMaskedLM,
     RobertaForSequenceClassification,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
+    XLMRobertaXLConfig,
+    XLMRobertaXLForMaskedLM,
 )
 
 from encodery.batch import Sequence, pack
@@ -58,6 +61,8 @@ IN_LAYERS = {
     "intermediate.dense": "fc1",
     "output.dense": "fc2",
     "output.LayerNorm": "final_layer_norm",
+    "attention.self_attn_layer_norm": "self_attn_layer_norm",  # these two in XLM-R XL
+    "LayerNorm": "final_layer_norm",
 }
 
 
@@ -79,6 +84,8 @@ def original_state(model: torch.nn.Module, side: str = "decoder", joined: bool =
                     state |= {f"{target}.{p[0]}_proj.{kind}": part for p, part in zip(PARTS, parts, strict=True)}
             else:
                 state[f"{root}.layers.{number}.{IN_LAYERS[module]}.{kind}"] = value
+        elif name.startswith("roberta.encoder.LayerNorm."):
+            state[f"{root}.layer_norm.{name.rsplit('.', 1)[1]}"] = value
         elif name.startswith("roberta.embeddings."):
             module, kind = name.removeprefix("roberta.embeddings.").rsplit(".", 1)
             if module in IN_EMBEDDINGS:
@@ -99,10 +106,27 @@ IN_EMBEDDINGS = {
 }
 
 
-def write_release(folder: Path, state: dict[str, Any], **options: Any) -> Path:
+def early(options: Any) -> dict[str, Any]:
+    """The options as releases up to 0.9 wrote them."""
+    return {"args": options}
+
+
+def late(options: Any) -> dict[str, Any]:
+    """The same of later ones: a table for each subject, plain values in it but for what had options of its own."""
+    subjects = {"_name": None, "common": {"fp16": True, "seed": 1}, "task": Namespace(task="masked_lm"), "bpe": None}
+    optimizer = {"optimizer_name": "MemoryEfficientFP16Optimizer", "num_updates": 7}
+    extra = {"train_iterator": {"epoch": 3}, "val_loss": 1.5}
+    told = {"cfg": {**subjects, "model": options}, "optimizer_history": [optimizer], "extra_state": extra}
+    return {"args": None, **told, "criterion": None, "task_state": {}}
+
+
+Layout = Callable[[Any], dict[str, Any]]
+
+
+def write_release(folder: Path, state: dict[str, Any], layout: Layout = early, **options: Any) -> Path:
     """A release of RoBERTa: the dictionary counts GPT-2's ids in another order and fills up with made-up words."""
     folder.mkdir(exist_ok=True)
-    torch.save({"args": Namespace(**ARGS | options), "model": state}, folder / "model.pt")
+    torch.save({**layout(Namespace(**ARGS | options)), "model": state}, folder / "model.pt")
     entries = [str(index) for index in reversed(range(len(GPT2)))] + ["madeupword0000"]
     (folder / "dict.txt").write_text("".join(f"{entry} {7}\n" for entry in entries))
     (folder / "encoder.json").write_text(json.dumps(GPT2))
@@ -124,12 +148,15 @@ def random_roberta(kind: Callable[..., Any] = RobertaForMaskedLM, **options: Any
     return model
 
 
-@pytest.mark.parametrize(("side", "joined"), [("decoder", True), ("encoder", False)])
-def test_roberta_gives_the_same_logits(tmp_path: Path, side: str, joined: bool) -> None:
+@pytest.mark.parametrize(
+    ("side", "joined", "layout"),
+    [("decoder", True, early), ("encoder", False, late), ("encoder", False, lambda args: late(vars(args)))],
+)
+def test_roberta_gives_the_same_logits(tmp_path: Path, side: str, joined: bool, layout: Layout) -> None:
     theirs = random_roberta()
     state = original_state(theirs, side, joined)
     state[f"{side}.sentence_encoder.version"] = torch.tensor([3.0])
-    original = READERS["roberta"](write_release(tmp_path / "roberta", state))
+    original = READERS["roberta"](write_release(tmp_path / "roberta", state, layout))
     assert original is not None
     folder = to_folder(original)
     folder.model.eval()
@@ -166,7 +193,8 @@ def test_a_fine_tuned_roberta_brings_its_classifier(tmp_path: Path) -> None:
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
 
 
-def test_xlm_r_gives_the_same_logits_and_ids(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def sentencepiece_model() -> bytes:
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([TEXT, "a sea of the sea", "the théâtre"] * 5),
@@ -175,27 +203,112 @@ def test_xlm_r_gives_the_same_logits_and_ids(tmp_path: Path) -> None:
         hard_vocab_limit=False,
         minloglevel=2,
     )
-    pieces = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
-    torch.manual_seed(5)
-    theirs = XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=pieces.vocab_size() + 2, **SIZES)).eval()
-    with torch.no_grad():
-        theirs.roberta.embeddings.token_type_embeddings.weight.zero_()
-    folder = write_release(tmp_path / "xlmr", original_state(theirs))
-    # the dictionary leaves out the three pieces that fairseq has of its own
+    return trained.getvalue()
+
+
+def write_xlm_r(folder: Path, state: dict[str, Any], sentencepiece_model: bytes, layout: Layout = early) -> Path:
+    """A release of XLM-R: the dictionary leaves out the three pieces that fairseq has of its own."""
+    write_release(folder, state, layout)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model)
     entries = [pieces.id_to_piece(index) for index in range(3, pieces.vocab_size())]
     (folder / "dict.txt").write_text("".join(f"{entry} 1\n" for entry in entries))
-    (folder / "sentencepiece.bpe.model").write_bytes(trained.getvalue())
-    original = READERS["xlm-roberta"](folder / "model.pt")
+    (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model)
+    return folder
+
+
+def random_xlm_r(family: str, rows: int) -> Any:
+    """With weights that half precision holds exactly."""
+    model_kind, config_kind = XLM_RS[family]
+    torch.manual_seed(5)
+    model = model_kind(config_kind(vocab_size=rows, **SIZES)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(parameter.normal_(0, 0.3).half())
+            if "token_type" in name:
+                parameter.zero_()
+    return model
+
+
+XLM_RS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "xlm-roberta": (XLMRobertaForMaskedLM, XLMRobertaConfig),
+    "xlm-roberta-xl": (XLMRobertaXLForMaskedLM, XLMRobertaXLConfig),
+}
+
+
+def rows_of(family: str, sentencepiece_model: bytes) -> int:
+    """As many as there are tokens; in XLM-R XL filled up to a multiple of eight, by as many as that if it is one."""
+    tokens = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model).vocab_size() + 2
+    return tokens if family == "xlm-roberta" else tokens // 8 * 8 + 8
+
+
+@pytest.mark.parametrize(("family", "layout"), [("xlm-roberta", early), ("xlm-roberta-xl", late)])
+def test_xlm_r_gives_the_same_logits_and_ids(
+    tmp_path: Path, sentencepiece_model: bytes, family: str, layout: Layout
+) -> None:
+    theirs = random_xlm_r(family, rows_of(family, sentencepiece_model))
+    state = {name: value.half() for name, value in original_state(theirs, "encoder", joined=False).items()}
+    folder = write_xlm_r(tmp_path / "xlmr", state, sentencepiece_model, layout)
+    original = READERS[family](folder / "model.pt")
     assert original is not None
     imported = to_folder(original)
     imported.model.eval()
     ids = imported.tokenizer.encode("the sea").input_ids
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model)
     shifted = [index + 1 if index else 3 for index in pieces.encode("the sea")]
     assert ids == [0, *shifted, 2]
     with torch.no_grad():
         expected = theirs(torch.tensor([ids])).logits[0]
         ours = imported.model.logits("mlm", pack([Sequence(ids)]))
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
+    save_folder(tmp_path, imported)
+    again = AutoModelForMaskedLM.from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in theirs.state_dict().items())
+
+
+def test_a_vocabulary_of_another_xlm_r_xl(tmp_path: Path, sentencepiece_model: bytes) -> None:
+    rows = rows_of("xlm-roberta-xl", sentencepiece_model)
+    state = original_state(random_xlm_r("xlm-roberta-xl", rows), "encoder")
+    folder = write_xlm_r(tmp_path / "xl", state, sentencepiece_model)
+    lines = (folder / "dict.txt").read_text().splitlines(keepends=True)
+    (folder / "dict.txt").write_text("".join(lines[:-1]))
+    original = READERS["xlm-roberta-xl"](folder)
+    assert original is not None
+    with pytest.raises(UserError, match=rf"tokens, but vocab_size is {rows}; the two belong to different models"):
+        to_folder(original)
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "message"),
+    [
+        (
+            "xlm-roberta-xl",
+            "xlm-roberta",
+            "its norms stand before attention and feed-forward, those of xlm-roberta behind them; "
+            "XLM-R XL and XXL are xlm-roberta-xl",
+        ),
+        (
+            "xlm-roberta",
+            "xlm-roberta-xl",
+            "its norms stand behind attention and feed-forward, those of xlm-roberta-xl before them; "
+            "XLM-R base and large are xlm-roberta",
+        ),
+    ],
+)
+def test_norms_at_another_place(
+    tmp_path: Path, sentencepiece_model: bytes, stored: str, asked: str, message: str
+) -> None:
+    state = original_state(random_xlm_r(stored, rows_of(stored, sentencepiece_model)), "encoder")
+    with pytest.raises(UserError, match=message):
+        READERS[asked](write_xlm_r(tmp_path / "r", state, sentencepiece_model))
+
+
+def test_an_output_table_of_its_own_is_refused(tmp_path: Path) -> None:
+    state = original_state(random_roberta())
+    state["decoder.lm_head.weight"] = state["decoder.lm_head.weight"] + 1e-3
+    with pytest.raises(
+        UserError, match=r"differ; a model trained with untie_weights_roberta = True is not supported"
+    ):
+        READERS["roberta"](write_release(tmp_path / "r", state))
 
 
 class Malicious:
@@ -231,10 +344,15 @@ def test_every_cut_of_a_file_is_a_message(tmp_path: Path) -> None:
             READERS["roberta"](whole)
 
 
+NO_OPTIONS = r"not a checkpoint of fairseq, which holds `model`, and `args` or `cfg\.model`"
+
+
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        ({"model": {}}, "not a checkpoint of fairseq, which holds `args` and `model`"),
+        ({"model": {}}, NO_OPTIONS),
+        ({"args": None, "cfg": {"model": None, "task": {}}, "model": {}}, NO_OPTIONS),
+        ({"args": None, "cfg": None, "model": {}}, NO_OPTIONS),
         ([1], "holds a list, but a checkpoint is a table"),
         ({"args": Namespace(dropout=0.1), "model": {}}, "not a RoBERTa of fairseq: no encoder_embed_dim"),
     ],

@@ -1,6 +1,7 @@
 """Predictions on hard text are those of `transformers`, in every family, for every kind of label."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import torch
 import transformers
 
 import encodery
+from encodery.data.scripts import is_in_word, whole
 from encodery.families import FAMILIES
 from encodery.families.family import Family
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.families.stated import ProblemType
 from encodery.model.heads import Model
+from encodery.tasks.answers import CANDIDATES
+from encodery.text.encoding import Encoding
 from encodery.text.tokenizer import Tokenizer, parse_spec, train_tokenizer
 from tests.families.conftest import tiny
 from tests.text.scripts import HARD, SENTENCES
@@ -139,13 +143,20 @@ def test_a_folder_that_transformers_wrote(
     assert_same(found_scores(tmp_path, TEXTS), expected, TEXTS)
 
 
-def pretrained(family: Family, tokenizer: Tokenizer, heads: tuple[str, ...], path: Path, num_labels: int = 0) -> Path:
+def pretrained(
+    family: Family,
+    tokenizer: Tokenizer,
+    heads: tuple[str, ...],
+    path: Path,
+    num_labels: int = 0,
+    labels: tuple[str, ...] = (),
+) -> Path:
     """A folder without a task of its own, random weights."""
     ids = {"vocab_size": tokenizer.vocab_size, "pad_token_id": tokenizer.pad_token_id}
     offset = tokenizer.pad_token_id + 1 if "position_offset" in family.follows else 0
     model = family.model(tiny(family, **ids, max_position_embeddings=POSITIONS + offset), heads, num_labels)
     draw_weights(model)
-    save_folder(path, ModelFolder(family, model, tokenizer, info=CUT))
+    save_folder(path, ModelFolder(family, model, tokenizer, labels, CUT))
     return path
 
 
@@ -193,52 +204,135 @@ def test_long_texts_say_that_they_are_cut(ours: Path) -> None:
     assert ("truncated" in whole, cut["truncated"]) == (False, True)
 
 
-ASKED = [{"question": text[:5], "context": text[7:23].strip()} for text in SENTENCES]
+def their_logits(peer: Any, tokenizer: Any, *texts: str, of_choices: bool = False) -> tuple[list[int], Any]:
+    """What the model of `transformers` says, in float64, of ids that its tokenizer gives; and these."""
+    inputs = tokenizer(*texts, truncation=True, max_length=POSITIONS, return_tensors="pt")
+    ids = inputs["input_ids"][0].tolist()
+    if of_choices:
+        inputs = {name: value[None] for name, value in inputs.items()}
+    with torch.no_grad():
+        return ids, peer.double()(**inputs)
+
+
+TAGS = ("B-new", "O", "I-new", "I-old")
+
+
+def words_of(text: str, offsets: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Tokens that are in one entity or in none: those of one character, and of one word."""
+    words: list[list[int]] = []
+    for token, (start, _) in enumerate(offsets):
+        last = offsets[token - 1][1] if token else -1
+        if start < last or (start == last and is_in_word(text, start)):
+            words[-1].append(token)
+        else:
+            words.append([token])
+    return words
+
+
+def likeliest_tags(chances: list[dict[str, float]]) -> list[str]:
+    """Of the tokens of a word."""
+    more = len(chances) - 1
+    spelled = [["O"] * (more + 1), ["B-new"] + ["I-new"] * more, ["I-new"] * (more + 1), ["I-old"] * (more + 1)]
+
+    def chance(tags: list[str]) -> float:
+        return sum(math.log(of[tag]) for of, tag in zip(chances, tags, strict=True))
+
+    return max(spelled, key=chance)
+
+
+def entities_of(
+    text: str, chances: list[dict[str, float]], offsets: Sequence[tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """What the likeliest tags spell; in a model of unknown making an I- may begin an entity."""
+    tags: list[str] = []
+    for word in words_of(text, offsets):
+        tags += likeliest_tags([chances[token] for token in word])
+    runs: list[list[int]] = []
+    for token, tag in enumerate(tags):
+        if tag[0] == "I" and token and tags[token - 1][2:] == tag[2:]:
+            runs[-1].append(token)
+        elif tag != "O":
+            runs.append([token])
+    entities = []
+    for run in runs:
+        start, end = whole(text, offsets[run[0]][0], max(offsets[token][1] for token in run))
+        score = sum(chances[token][tags[token]] for token in run) / len(run)
+        entity = {"start": start, "end": end, "label": tags[run[0]][2:], "text": text[start:end], "score": score}
+        entities += [entity] if start < end else []
+    return entities
+
+
+def test_entities(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """The likeliest tags by the logits of `transformers`, looked for in every word."""
+    folder = pretrained(family, tokenizer, ("token",), tmp_path, len(TAGS), TAGS)
+    peer, their_tokenizer = peer_of(folder, family, "AutoModelForTokenClassification")
+    labels = []
+    for text, prediction in zip(TEXTS, encodery.load(folder).predict(TEXTS), strict=True):
+        ids, said = their_logits(peer, their_tokenizer, text)
+        encoding = tokenizer.encode(text, None, POSITIONS)
+        assert encoding.input_ids == ids
+        rows = torch.softmax(said.logits[0, 1:-1], -1).tolist()
+        chances = [dict(zip(TAGS, row, strict=True)) for row in rows]
+        expected = entities_of(text, chances, encoding.offsets[1:-1])
+        scores = [entity.pop("score") for entity in prediction["entities"]]
+        assert scores == pytest.approx([entity.pop("score") for entity in expected], abs=1e-5)
+        assert prediction["entities"] == expected
+        labels += [entity["label"] for entity in expected]
+    assert set(labels) == {"new", "old"}
+    assert len(labels) > 2 * len(TEXTS)  # no constant passes
+
+
+def answers_of(
+    context: str, starts: list[float], ends: list[float], encoding: Encoding
+) -> tuple[dict[tuple[int, int], float], float]:
+    """The best spans of the context and "no answer" with their probabilities."""
+    inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
+    spans = [(-starts[a] - ends[b], a, b) for a in inside for b in inside if a <= b < a + 30]
+    places: dict[tuple[int, int], float] = {}
+    for score, first, last in sorted(spans)[:CANDIDATES]:
+        offsets = encoding.offsets[first : last + 1]
+        start, end = whole(context, offsets[0][0], max(end for _, end in offsets))
+        if start < end:
+            places.setdefault((start, end), -score)
+    scores = torch.tensor([starts[0] + ends[0], *places.values()], dtype=torch.float64)
+    none, *shares = torch.softmax(scores, -1).tolist()
+    return dict(zip(places, shares, strict=True)), none
 
 
 def test_answers(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """The best span by the logits of `transformers`, looked for in a loop; each text is one window."""
     predictor = encodery.load(pretrained(family, tokenizer, ("span",), tmp_path))
-    peer, _ = peer_of(tmp_path, family, "AutoModelForQuestionAnswering")
+    peer, their_tokenizer = peer_of(tmp_path, family, "AutoModelForQuestionAnswering")
+    records = [{"question": question, "context": context} for question, context in PAIRS]
     answers = set()
-    for record, prediction in zip(ASKED, predictor.predict(ASKED), strict=True):
+    for record, prediction in zip(records, predictor.predict(records), strict=True):
+        ids, said = their_logits(peer, their_tokenizer, record["question"], record["context"])
         encoding = tokenizer.encode(record["question"], record["context"], POSITIONS)
-        if encoding.truncated:
-            continue
-        inputs = {"input_ids": torch.tensor([encoding.input_ids])}
-        if predictor.folder.model.config.type_vocab_size:
-            inputs["token_type_ids"] = torch.tensor([encoding.token_type_ids])
-        with torch.no_grad():
-            said = peer(**inputs)
-        starts, ends = said.start_logits[0].tolist(), said.end_logits[0].tolist()
-        inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
-        spans = [(starts[a] + ends[b], a, b) for a in inside for b in inside if a <= b < a + 30]
-        _, first, last = max(spans)
-        assert prediction["start"] == encoding.offsets[first][0]
-        assert prediction["end"] >= encoding.offsets[last][1]
-        assert prediction["answer"] == record["context"][prediction["start"] : prediction["end"]]
+        assert encoding.input_ids == ids
+        shares, none = answers_of(
+            record["context"], said.start_logits[0].tolist(), said.end_logits[0].tolist(), encoding
+        )
+        start, end, best = prediction["start"], prediction["end"], max(shares.values(), default=none)
+        assert prediction["answer"] == (record["context"][start:end] if shares else None)
+        assert prediction["score"] == pytest.approx(best, abs=1e-5)
+        # of equal ones any: padding that is spelled out has the same vector at every place
+        assert shares.get((start, end), none) == pytest.approx(best, abs=1e-5)
         answers.add(prediction["answer"])
-    assert len(answers) > 7
+    assert len(answers) > len(records) // 2  # no constant passes
 
 
 def test_choices(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """Each choice with the probability that `transformers` gives it."""
     predictor = encodery.load(pretrained(family, tokenizer, ("choice",), tmp_path, 2))
-    peer, _ = peer_of(tmp_path, family, "AutoModelForMultipleChoice")
+    peer, their_tokenizer = peer_of(tmp_path, family, "AutoModelForMultipleChoice")
+    groups = [PAIRS[start : start + 3] for start in range(0, len(PAIRS) - 2, 3)]
     records: list[dict[str, Any]] = [
-        {"text": text, "choices": [*SENTENCES[place % 3 : place % 3 + 3]]} for place, text in enumerate(TEXTS)
+        {"text": group[0][0], "choices": [second for _, second in group]} for group in groups
     ]
     found = predictor.predict(records)
     for record, prediction in zip(records, found, strict=True):
-        logits = []
-        for choice in record["choices"]:
-            encoding = tokenizer.encode(record["text"], choice, POSITIONS)
-            ids = torch.tensor([[encoding.input_ids]])
-            inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-            if predictor.folder.model.config.type_vocab_size:
-                inputs["token_type_ids"] = torch.tensor([[encoding.token_type_ids]])
-            with torch.no_grad():
-                logits.append(peer(**inputs).logits[0, 0].item())
-        expected = torch.softmax(torch.tensor(logits), -1).tolist()
+        pairs = [(record["text"], choice) for choice in record["choices"]]
+        said = [their_logits(peer, their_tokenizer, *pair, of_choices=True)[1] for pair in pairs]
+        expected = torch.softmax(torch.cat([one.logits[0] for one in said]), -1).tolist()
         assert prediction["scores"] == pytest.approx(expected, abs=1e-5)
     assert len({prediction["label"] for prediction in found}) == 3

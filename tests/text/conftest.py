@@ -9,8 +9,9 @@ from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.moses_bpe import MosesBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.text.unigram import UnigramSpec
+from encodery.text.wordpiece import WordPieceSpec
 from tests.corpus.conftest import shared_data
-from tests.text.scripts import SENTENCES
+from tests.text.scripts import CHARACTERS, SENTENCES
 
 __all__ = ["shared_data"]
 
@@ -18,6 +19,23 @@ __all__ = ["shared_data"]
 @pytest.fixture(scope="session")
 def byte_bpe() -> Tokenizer:
     return train_tokenizer(ByteBpeSpec(vocab_size=541), SENTENCES)
+
+
+def train_wordpiece(lowercase: bool) -> Tokenizer:
+    """With the letters of all texts, alone and inside words: a word with any other is unknown as a whole."""
+    words = ["".join(CHARACTERS[start : start + 53]) for start in range(0, len(CHARACTERS), 53)]
+    spec = WordPieceSpec(vocab_size=6607, limit_alphabet=5003, min_frequency=1, lowercase=lowercase)
+    return train_tokenizer(spec, [*SENTENCES, *CHARACTERS, *words])
+
+
+@pytest.fixture(scope="session")
+def wordpiece() -> Tokenizer:
+    return train_wordpiece(lowercase=True)
+
+
+@pytest.fixture(scope="session")
+def cased_wordpiece() -> Tokenizer:
+    return train_wordpiece(lowercase=False)
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,8 @@ HARD = (
         "http://a.b",
     ),
 )
+CHARACTERS = (*HARD, *"".join(SENTENCES), *map(chr, range(1, 0xD7FF, 17)))
+"""What random strings are drawn from: some of nearly all scripts."""
 SCRIPTS = st.lists(st.sampled_from(HARD) | st.sampled_from("".join(SENTENCES)) | st.sampled_from(SENTENCES)).map(
     "".join
 )

@@ -16,7 +16,8 @@ from encodery.text.moses import Moses
 from encodery.text.pieces import PIECE_CHARS
 from encodery.text.tokenizer import Tokenizer
 from encodery.text.unigram import Unigram
-from tests.text.scripts import HARD, SENTENCES, TEXTS
+from encodery.text.wordpiece import WordPiece
+from tests.text.scripts import CHARACTERS, SENTENCES, TEXTS
 
 KINDS = ["byte_bpe", "unigram"]
 ENGLISH = Moses("en", True)
@@ -43,6 +44,28 @@ def check_unigram(tokenizer: Tokenizer, text: str) -> list[int]:
         # a mark behind white space goes with it: the library's compiled normaliser changes clusters as a whole
         lost = not normalize(character).strip() or not normalize(text[max(position - 1, 0) : position + 1]).strip()
         assert position in covered or lost, f"{character!r} at {position} has no token"
+    return ids
+
+
+def check_wordpiece(tokenizer: Tokenizer, text: str) -> list[int]:
+    kind = tokenizer.kind
+    assert isinstance(kind, WordPiece)
+    normalize: Callable[[str], str] = kind.backend.normalizer.normalize_str
+    ids, offsets = kind.encode(text, None)
+    covered = check_order(text, offsets)
+    last = 0
+    for index, (start, end) in zip(ids, offsets, strict=True):
+        token = tokenizer.id_to_token(index)
+        assert last - 1 <= start < end  # tokens share a character that became several, and no more
+        last = end
+        if index == tokenizer.unk_token_id:
+            assert kind.encode(text[start:end], None)[0] == [index]
+        elif index in tokenizer.special_ids:
+            assert text[start:end] == token
+        else:
+            assert token.removeprefix("##") in normalize(text[start:end])
+    for position, character in enumerate(text):
+        assert position in covered or not normalize(character).strip(), f"{character!r} at {position} has no token"
     return ids
 
 
@@ -97,6 +120,15 @@ def test_unigram(unigram: Tokenizer, text: str) -> None:
 
 @settings(max_examples=400)
 @given(TEXTS)
+@example("[MASK]e\u0301[UNK] [SEP]x\u0301\u0327y \u0301 [PAD")
+@example("İﬁ 漢字a\u0303\u200bb 각\u1112\u1161\u11ab" + "x" * 101)
+def test_wordpiece(wordpiece: Tokenizer, cased_wordpiece: Tokenizer, text: str) -> None:
+    check_wordpiece(wordpiece, text)
+    check_wordpiece(cased_wordpiece, text)
+
+
+@settings(max_examples=400)
+@given(TEXTS)
 @example("👩🏽a\u0303")
 @example("<mask>a <mask> ﬁ")
 def test_byte_bpe(byte_bpe: Tokenizer, text: str) -> None:
@@ -111,17 +143,26 @@ def test_moses_bpe(moses_bpe: Tokenizer, text: str) -> None:
     check_moses_bpe(moses_bpe, text)
 
 
-CHECKS = {"unigram": check_unigram, "byte_bpe": check_byte_bpe, "moses_bpe": check_moses_bpe}
+CHECKS = {
+    "wordpiece": check_wordpiece,
+    "cased_wordpiece": check_wordpiece,
+    "unigram": check_unigram,
+    "byte_bpe": check_byte_bpe,
+    "moses_bpe": check_moses_bpe,
+}
 
 
 @pytest.mark.parametrize("kind", CHECKS)
 def test_ten_thousand_random_strings(kind: str, request: pytest.FixtureRequest) -> None:
     tokenizer: Tokenizer = request.getfixturevalue(kind)
     draw = random.Random(11)
-    characters = [*HARD, *"".join(SENTENCES), *map(chr, range(1, 0xD7FF, 17))]
-    texts = ["".join(draw.choices(characters, k=draw.randrange(13))) for _ in range(10_000)]
+    texts = ["".join(draw.choices(CHARACTERS, k=draw.randrange(13))) for _ in range(10_000)]
+    tokens: list[int] = []
     for text, ids in zip(texts, tokenizer.encode_batch(texts), strict=True):
         assert CHECKS[kind](tokenizer, text) == ids.tolist()
+        tokens += ids.tolist()
+    if CHECKS[kind] is check_wordpiece:  # an unknown word hides where its letters are
+        assert tokens.count(tokenizer.unk_token_id) < len(tokens) / 7
 
 
 @pytest.mark.parametrize("kind", KINDS)

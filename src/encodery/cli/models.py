@@ -152,7 +152,12 @@ def export(
 
 def import_(
     file: Annotated[Path, typer.Argument(help="the checkpoint's file or folder", show_default=False)],
-    family: Annotated[str, typer.Option(help="whose original it is: bert, roberta, xlm-roberta", show_default=False)],
+    family: Annotated[
+        str,
+        typer.Option(
+            help="whose original it is: bert, roberta, xlm, xlm-roberta, xlm-roberta-xl", show_default=False
+        ),
+    ],
     to: Annotated[Path, typer.Option(help="the model folder to write", show_default=False)],
 ) -> None:
     """An original checkpoint, as its authors published it, as a model folder."""

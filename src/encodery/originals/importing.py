@@ -15,6 +15,9 @@ READERS: Mapping[str, Callable[[Path], Original | None]] = {
     "roberta": partial(fairseq.find, family="roberta", read_vocabulary=fairseq.byte_bpe),
     "xlm": xlm.find,
     "xlm-roberta": partial(fairseq.find, family="xlm-roberta", read_vocabulary=fairseq.unigram),
+    "xlm-roberta-xl": partial(
+        fairseq.find, family="xlm-roberta-xl", read_vocabulary=fairseq.unigram, may_spare_rows=True
+    ),
 }
 """Family → what finds its original checkpoint at a path."""
 

@@ -26,6 +26,11 @@ class TensorSource:
     read: Callable[[], Tensor]
 
 
+def in_memory(value: Tensor) -> TensorSource:
+    """A weight that is there, of any precision; in fp32 it is wanted one by one."""
+    return TensorSource(tuple(value.shape), lambda: value.float().contiguous())
+
+
 @dataclass(frozen=True)
 class Original:
     """An original checkpoint in today's names."""
@@ -39,6 +44,8 @@ class Original:
     """Under Hugging Face's names and in its orientation."""
     tokenizer_files: Mapping[str, str | bytes | Mapping[str, Any]]
     """Classic vocabulary files by name: text, bytes, or a table to be written as JSON."""
+    spare_rows: int = 0
+    """Rows of the table of words, behind those of the vocabulary, that no token has."""
 
 
 def to_folder(original: Original) -> ModelFolder:
@@ -57,7 +64,7 @@ def to_folder(original: Original) -> ModelFolder:
         model = family.model(config, heads, num_labels, pooler)
     plan = assign(family, model, shapes, original.source, complete=True)
     tokenizer = _tokenizer(original)
-    if tokenizer.vocab_size != config.vocab_size:
+    if tokenizer.vocab_size + original.spare_rows != config.vocab_size:
         raise UserError(
             f"{original.source}: the vocabulary has {tokenizer.vocab_size} tokens, but vocab_size is "
             f"{config.vocab_size}; the two belong to different models"

@@ -5,7 +5,6 @@ beside it the codes of fastBPE (`codes_xnli_15`).
 import re
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from encodery.errors import UserError
-from encodery.originals.original import Original, TensorSource
+from encodery.originals.original import Original, TensorSource, in_memory
 from encodery.originals.pickled import read_pickle
 from encodery.text.end_of_word_bpe import END_OF_WORD
 from encodery.text.moses import without_case_and_accents
@@ -86,7 +85,7 @@ def _tensors(weights: Mapping[Any, Any], file: Path) -> Iterator[tuple[str, Tens
         )
     for name, value in named.items():
         theirs = name if name.startswith("pred_layer.") else f"transformer.{name}"
-        yield theirs, TensorSource(tuple(value.shape), partial(value.float().contiguous))
+        yield theirs, in_memory(value)
 
 
 def _config(settings: Mapping[str, Any], tensors: Mapping[str, TensorSource], file: Path) -> dict[str, Any]:
