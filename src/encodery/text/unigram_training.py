@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate, chain, pairwise
 
 from encodery.errors import UserError
@@ -14,6 +14,8 @@ ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
 _MOST_BYTES = 96_000_000
 """Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
+_MOST_WORDS = 2_000_000
+"""Different ones: each takes 150 bytes and its letters while words are counted."""
 _MARK_BYTES = 4
 """Of what the trainer sets around a word."""
 _THREADS = 8
@@ -41,7 +43,7 @@ def train_model(
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(f"{word}\t{count}" for word, count in words),
+            sentence_iterator=(line[:-1].decode() for line in io.BytesIO(words)),
             model_writer=written,
             model_type="unigram",
             input_format="tsv",
@@ -57,20 +59,45 @@ def train_model(
     return written.getvalue()
 
 
-def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> Sequence[tuple[str, int]]:
-    """The words of the lines drawn and how often they occur. The trainer cuts at spaces itself, but would hold every
-    line before. Of a language without spaces, a line is a word.
+def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> bytes:
+    """The words of the lines drawn and how often they occur, a line for each. The trainer cuts at spaces itself, but
+    would hold every line before. Of a language without spaces, a line is a word.
+
+    In one block: the memory of what they were found in is free when the trainer begins.
     """
     lines = lines_of(texts, weights)
-    counts: Counter[str] = Counter()
     if weights is EVEN:
-        for line in draw((line for line, _ in lines), most_lines):
-            counts.update(line.split())
+        even = draw((line for line, _ in lines), most_lines)
+        counts = counted(lambda step: ((line, 1) for line in even[::step]), _MOST_WORDS)
     else:
-        for line, count in draw_weighted(lines, most_lines):
+        drawn = draw_weighted(lines, most_lines)
+        counts = counted(lambda step: drawn[::step], _MOST_WORDS)
+    written = io.BytesIO()
+    written.writelines(
+        f"{word}\t{count}\n".encode("utf-8", "replace") for word, count in thinned(counts, _MOST_BYTES)
+    )
+    return written.getvalue()
+
+
+def counted(lines: Callable[[int], Iterable[tuple[str, int]]], most: int) -> Counter[str]:
+    """How often words occur in lines, each of which counts so many times.
+
+    Args:
+        lines: all of them, every second, every fourth ...
+        most: different words; if there are more, half of the lines are left out until there are not. To drop the
+            rarest would leave nothing of languages without spaces.
+    """
+    step = 1
+    while True:
+        counts: Counter[str] = Counter()
+        for line, times in lines(step):
             for word in line.split():
-                counts[word] += count
-    return thinned(counts, _MOST_BYTES)
+                counts[word] += times
+            if len(counts) > most:
+                break
+        else:
+            return counts
+        step *= 2
 
 
 def thinned(counts: Mapping[str, int], most_bytes: int) -> list[tuple[str, int]]:
