@@ -47,7 +47,15 @@ def test_lines_without_spaces_are_not_lost_where_words_are_too_many(
     texts = [sentence.replace(" ", "") + str(number) for number in range(17) for sentence in SENTENCES]
     monkeypatch.setattr(unigram_training, "_MOST_WORDS", 67)
     words = unigram_training._words(texts, weights, 1009)  # type: ignore[arg-type]
-    assert words.count(b"\n") == 64
+    assert len(list(unigram_training._taken(words))) == 64
+    assert not words
+
+
+def test_words_are_handed_over_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unigram_training, "_WORDS_IN_BLOCK", 3)
+    words = unigram_training._words(["a b\u2028c a\x85d", "e\tf g"], EVEN, 101)
+    assert [block.count(b"\n") for block in words] == [2, 2, 0]
+    assert list(unigram_training._taken(words)) == ["a\t2", "b\t1", "c\t1", "d\t1", "e\t1", "f\t1", "g\t1"]
 
 
 def test_less_text_than_is_bounded_gives_the_same_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:

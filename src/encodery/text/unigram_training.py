@@ -1,9 +1,10 @@
 """A unigram model trained by `sentencepiece`, and what its complaints mean."""
 
+import ctypes
 import io
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain, pairwise
 
 from encodery.errors import UserError
@@ -16,6 +17,7 @@ _MOST_BYTES = 96_000_000
 """Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
 _MOST_WORDS = 2_000_000
 """Different ones: each takes 150 bytes and its letters while words are counted."""
+_WORDS_IN_BLOCK = 10_000
 _MARK_BYTES = 4
 """Of what the trainer sets around a word."""
 _THREADS = 8
@@ -38,12 +40,13 @@ def train_model(
             "try: pip install 'encodery[unigram]'"
         ) from None
     words = _words(texts, weights, most_lines)
+    _return_freed_memory()
     if not words:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(line[:-1].decode() for line in io.BytesIO(words)),
+            sentence_iterator=_taken(words),
             model_writer=written,
             model_type="unigram",
             input_format="tsv",
@@ -59,11 +62,11 @@ def train_model(
     return written.getvalue()
 
 
-def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> bytes:
+def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> deque[bytes]:
     """The words of the lines drawn and how often they occur, a line for each. The trainer cuts at spaces itself, but
     would hold every line before. Of a language without spaces, a line is a word.
 
-    In one block: the memory of what they were found in is free when the trainer begins.
+    In blocks, so that nothing of what they were found in is held while the trainer works.
     """
     lines = lines_of(texts, weights)
     if weights is EVEN:
@@ -72,11 +75,25 @@ def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> b
     else:
         drawn = draw_weighted(lines, most_lines)
         counts = counted(lambda step: drawn[::step], _MOST_WORDS)
-    written = io.BytesIO()
-    written.writelines(
-        f"{word}\t{count}\n".encode("utf-8", "replace") for word, count in thinned(counts, _MOST_BYTES)
+    words = thinned(counts, _MOST_BYTES)
+    blocks = (words[start : start + _WORDS_IN_BLOCK] for start in range(0, len(words), _WORDS_IN_BLOCK))
+    return deque(
+        "\n".join(f"{word}\t{count}" for word, count in block).encode("utf-8", "replace") for block in blocks
     )
-    return written.getvalue()
+
+
+def _taken(blocks: deque[bytes]) -> Iterator[str]:
+    """The lines of the blocks, each of which is gone when its lines are read."""
+    while blocks:
+        yield from blocks.popleft().decode().split("\n")
+
+
+def _return_freed_memory() -> None:
+    """Where lines were, glibc keeps holes, too small for the trainer's blocks: a quarter of what is allowed."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return  # another C library
 
 
 def counted(lines: Callable[[int], Iterable[tuple[str, int]]], most: int) -> Counter[str]:
