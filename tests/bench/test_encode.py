@@ -34,13 +34,17 @@ def names(*wanted: str) -> list[str]:
 
 
 def test_everything_is_selected_unless_told() -> None:
-    assert len(names()) == len(set(names())) == 14
+    assert len(names()) == len(set(names())) == 17
 
 
 @pytest.mark.parametrize(
     ("wanted", "selected"),
     [
         (("byte-bpe/batch-t",), ["byte-bpe/batch-tokenizers"]),
+        (
+            ("moses",),
+            ["moses-bpe/batch-transformers", "moses-bpe/batch-warm-transformers", "moses-bpe/one-transformers"],
+        ),
         (("unigram/batch-warm",), ["unigram/batch-warm-tokenizers", "unigram/batch-warm-sentencepiece"]),
         (("unigram/one-tr", "wordpiece/one-to"), ["wordpiece/one-tokenizers", "unigram/one-transformers"]),
     ],
@@ -66,6 +70,8 @@ def test_targets_and_peers() -> None:
     assert cases["unigram/one-transformers"].target_ours == 25.0
     assert cases["unigram/one-transformers"].peer_name == "transformers __call__"
     assert cases["wordpiece/one-tokenizers"].peer_name == "tokenizers encode"
+    assert cases["moses-bpe/one-transformers"].target_ours == 25.0
+    assert cases["moses-bpe/batch-transformers"].peer_name == "transformers __call__"
 
 
 def test_a_result_is_the_median() -> None:
@@ -131,6 +137,11 @@ def test_as_much_of_a_file_as_is_wanted(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("rivers\n" * 3001, encoding="utf-8")
     assert len(encode.read_lines(path, megabytes=0.012)) == 2000
+
+
+def test_as_many_lines_as_make_so_many_megabytes() -> None:
+    assert encode.first_lines(iter(["rivers", "é" * 3, "x"]), megabytes=9e-6) == ["rivers", "é" * 3]
+    assert encode.first_lines(["rivers"], megabytes=1.0) == ["rivers"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from encodery.bench.prose import make_lines
 LINES = make_lines(0.3)
 
 
-@pytest.fixture(scope="module", params=["wordpiece", "byte-bpe", "unigram"])
+@pytest.fixture(scope="module", params=["wordpiece", "byte-bpe", "unigram", "moses-bpe"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode, "_VOCAB_SIZE", 997)
@@ -46,16 +46,18 @@ def test_all_texts_are_encoded_in_calls() -> None:
 
 
 def test_peers_run(trained: Trained) -> None:
-    block = encoders.with_tokenizers(trained, LINES[:17]).run(1)
+    library = encoders.with_transformers if trained.folder.name == "moses-bpe" else encoders.with_tokenizers
+    block = library(trained, LINES[:17]).run(1)
     assert block.tokens == encoders.num_bytes(LINES[:17]) == sum(len(line.encode()) for line in LINES[:17])
     assert encoders.one_text(encoders.transformers_of(trained), "a").run(2).tokens == 200
     if trained.folder.name == "unigram":
         assert encoders.with_sentencepiece(trained, LINES[:17]).run(1).tokens == block.tokens
 
 
-def test_every_case_is_measured_on_equal_ids(trained: Trained) -> None:
+def test_every_case_is_measured_on_equal_ids(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "_MOSES_MEGABYTES", 0.03)
     cases = [case for case in encode.all_cases() if case.kind == trained.folder.name]
-    assert len(cases) in (4, 6)
+    assert len(cases) in (3, 4, 6)
     for case in cases:
         if case.work == "one":
             ours, peer, facts = encode._one(case, trained, LINES[0][:120])
@@ -63,5 +65,6 @@ def test_every_case_is_measured_on_equal_ids(trained: Trained) -> None:
         else:
             ours, peer, facts = encode._batch(case, trained, LINES)
             assert facts["different_words"] > 1000
+            assert facts["megabytes"] == pytest.approx(0.03 if case.peer == "transformers" else 0.3, rel=0.1)
             assert facts.get("texts_with_equal_ids", 1.0) == 1.0
         assert ours.amount == peer.amount

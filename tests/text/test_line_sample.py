@@ -1,5 +1,6 @@
 """Lines for a trainer: drawn evenly, or by weight with counts that make up for what was left out."""
 
+import sys
 from collections import Counter
 
 import pytest
@@ -47,6 +48,38 @@ def test_counts_make_up_for_lines_that_were_left_out(most: int) -> None:
         number[line.split()[0]] += 1
     assert mass["small"] / mass["big"] == pytest.approx(499 * 5.5 / (5003 * 0.5), rel=0.04)
     assert number["small"] / most > 0.25  # a tenth of the lines, more than half of the weight
+
+
+LONG = [f"{number:07} " * 101 for number in range(5003)]
+ONE = sys.getsizeof(LONG[0])
+
+
+def test_lines_of_so_much_memory_are_drawn_from_the_whole_text() -> None:
+    drawn = draw(iter(LONG), 4001, most_bytes=1009 * ONE)
+    assert drawn == draw(iter(LONG), 4001, most_bytes=1009 * ONE)
+    assert len(set(drawn)) == 757  # of the 1,010 that were one too many
+    assert abs(sum(int(line[:7]) for line in drawn) / 757 - 2501) < 150
+    assert draw(iter(LONG), 10_007, most_bytes=5003 * ONE) == LONG
+
+
+def test_memory_is_bounded_where_lines_grow_longer() -> None:
+    lines = ["x" * (1 + number) for number in range(3001)]
+    for drawn in (
+        draw(lines, 101, 150_001),
+        [line for line, _ in draw_weighted([(line, 1.0) for line in lines], 101, 150_001)],
+    ):
+        assert 50_000 < sum(map(sys.getsizeof, drawn)) <= 150_001
+
+
+def test_counts_make_up_for_lines_that_memory_left_out() -> None:
+    lines = [(line, 0.5) for line in LONG] + [("small " * 101, 5.5)] * 499
+    drawn = draw_weighted(iter(lines), 10_007, most_bytes=1009 * ONE)
+    assert 750 < len(drawn) <= 1100
+    mass: Counter[bool] = Counter()
+    for line, count in drawn:
+        mass[line.startswith("small")] += count
+    assert mass[True] / mass[False] == pytest.approx(499 * 5.5 / (5003 * 0.5), rel=0.04)
+    assert draw_weighted(lines, 10_007) == draw_weighted(lines, 10_007, most_bytes=5502 * ONE)
 
 
 def test_no_lines() -> None:

@@ -214,17 +214,20 @@ def test_the_real_programs(language: str, package: str, udhr: dict[str, str]) ->
         (
             "zh",
             "rjieba",
-            'language = "zh": words are set apart by rjieba, which is not installed; try: pip install rjieba',
+            'language = "zh": words are set apart by rjieba, which is not installed; '
+            "try: pip install 'encodery[xlm-zh]'",
         ),
         (
             "th",
             "pythainlp.tokenize",
-            'language = "th": words are set apart by PyThaiNLP, which is not installed; try: pip install pythainlp',
+            'language = "th": words are set apart by PyThaiNLP, which is not installed; '
+            "try: pip install 'encodery[xlm-th]'",
         ),
         (
             "ja",
             "Mykytea",
-            'language = "ja": words are set apart by KyTea, which is not installed; try: pip install kytea',
+            'language = "ja": words are set apart by KyTea, which is not installed; '
+            "try: pip install 'encodery[xlm-ja]'",
         ),
     ],
 )
@@ -242,5 +245,6 @@ def test_kytea_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         Moses("ja", True)
     assert str(caught.value) == (
-        f'language = "ja": KyTea needs a model at {model}; install KyTea with the prefix ~/local'
+        f'language = "ja": KyTea needs a model at {model}, which its Python package has not; '
+        "build KyTea with the prefix ~/local, or copy a model.bin there"
     )

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tokenizers
+
 from encodery.bench.machine import OthersWatch
 from encodery.bench.rounds import Block
 from encodery.cores import usable_cores
 from encodery.text.library import LibraryKind
+from encodery.text.moses_bpe import MosesBpe
 from encodery.text.tokenizer import Tokenizer
 
 TEXTS_AT_ONCE = 1024
@@ -48,14 +51,20 @@ class Trained:
     """A tokenizer, its folder and the backend that the peers run."""
 
     tokenizer: Tokenizer
-    kind: LibraryKind
+    kind: LibraryKind | MosesBpe
     folder: Path
 
     @classmethod
     def load(cls, folder: Path) -> "Trained":
         tokenizer = Tokenizer.load(folder)
-        assert isinstance(tokenizer.kind, LibraryKind)
+        assert isinstance(tokenizer.kind, LibraryKind | MosesBpe)
         return cls(tokenizer, tokenizer.kind, folder)
+
+    @property
+    def backend(self) -> tokenizers.Tokenizer:
+        """The library's tokenizer; it has none of XLM's kind."""
+        assert isinstance(self.kind, LibraryKind)
+        return self.kind.backend
 
 
 def in_calls(texts: Sequence[str]) -> list[list[str]]:
@@ -75,7 +84,7 @@ def ours(trained: Trained, texts: Sequence[str], cold: bool) -> Encoder:
 
 def with_tokenizers(trained: Trained, texts: Sequence[str]) -> Encoder:
     """The fastest batch call of the library, on all cores; its ids stay inside."""
-    calls, backend = in_calls(texts), trained.kind.backend
+    calls, backend = in_calls(texts), trained.backend
     return Encoder(
         lambda: [backend.encode_batch_fast(call, add_special_tokens=False) for call in calls], num_bytes(texts)
     )
@@ -99,6 +108,12 @@ def transformers_of(trained: Trained) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(trained.folder)
+
+
+def with_transformers(trained: Trained, texts: Sequence[str]) -> Encoder:
+    """The batch call of `transformers`; lists of ids."""
+    calls, tokenizer = in_calls(texts), transformers_of(trained)
+    return Encoder(lambda: [tokenizer(call, add_special_tokens=False) for call in calls], num_bytes(texts))
 
 
 def one_text(encode: Callable[[str], object], text: str) -> Encoder:

@@ -47,6 +47,13 @@ class EndOfWordBpe:
         encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)
         return {self._symbols[index] for index in set(encoding.ids)} - {_UNKNOWN}
 
+    def encode_ids(self, words: Sequence[str]) -> list[int]:
+        """The ids of words one after another."""
+        if any(" " in word for word in words):
+            return self.encode(words)[0]
+        encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)
+        return [self._ids[index] for index in encoding.ids]
+
     def encode(self, words: Sequence[str]) -> tuple[list[int], list[Place]]:
         """The ids of words one after another, and where each is from."""
         encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)

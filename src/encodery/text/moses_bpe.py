@@ -8,6 +8,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,7 @@ from encodery.text.layout import FIRST, SECOND, plain_layout
 from encodery.text.library import enough
 from encodery.text.moses import Moses
 from encodery.text.moses_bpe_revision import Revised, enlarged, found_tokens, joined_from_the_left, trimmed
+from encodery.text.moses_memory import MosesMemory
 from encodery.text.pieces import cut
 from encodery.text.revision import NewToken, Revision
 from encodery.text.stored import by_id, write_lines
@@ -43,6 +46,7 @@ _OPENING = ("<s>", "</s>", "<pad>", "<unk>", *RESERVED)
 """The ids 0 to 13, as XLM has them."""
 LANGUAGE = r"[a-z][a-z_-]{1,15}"
 """A code as XLM has them: `en`, `zh_classical`."""
+_TEXTS_AT_ONCE = 1024
 
 
 class MosesBpeSpec(BalancedSpec):
@@ -127,14 +131,46 @@ class MosesBpe:
         """The ids of `encode` alone."""
         ids: list[int] = []
         for _, piece, special in self._pieces(text):
-            ids += [special] if special is not None else self._bpe.encode(self._moses.words(piece))[0]
+            ids += [special] if special is not None else self._ids([piece])[0]
             if limit is not None and len(ids) > limit:
                 break
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[Int32[np.ndarray, " tokens"]]:
-        """The ids of each text."""
-        return [np.array(self.encode_ids(text, None), dtype=np.int32) for text in texts]
+        """The ids of each text; new words are learned many at once."""
+        groups = (texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE))
+        return [np.array(ids, dtype=np.int32) for group in groups for ids in self._ids_of_texts(group)]
+
+    def _ids_of_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        parts = [[(piece, special) for _, piece, special in self._pieces(text)] for text in texts]
+        plain = iter(self._ids([piece for text in parts for piece, special in text if special is None]))
+        runs = [[next(plain) if special is None else [special] for _, special in text] for text in parts]
+        return [list(chain.from_iterable(text)) for text in runs]
+
+    def _ids(self, pieces: Sequence[str]) -> list[list[int]]:
+        """The ids of pieces without special tokens, from memory where it can tell them."""
+        found = self._memory.of(pieces) if self._memory else [None] * len(pieces)
+        pairs = zip(pieces, found, strict=True)
+        return [self._bpe.encode_ids(self._moses.words(piece)) if ids is None else ids for piece, ids in pairs]
+
+    @cached_property
+    def _memory(self) -> MosesMemory[int] | None:
+        """What is known of words, where Moses sets them apart."""
+        return None if self._moses.is_segmented else MosesMemory(self._moses, self._ids_of_words)
+
+    def _ids_of_words(self, groups: list[list[str]]) -> list[list[int]]:
+        ids, places = self._bpe.encode(list(chain.from_iterable(groups)))
+        lengths = Counter(word for word, _, _ in places)
+        ends = accumulate(map(len, groups))
+        rest = iter(ids)
+        return [
+            list(islice(rest, sum(lengths[word] for word in range(end - len(words), end))))
+            for words, end in zip(groups, ends, strict=True)
+        ]
+
+    def forget(self) -> None:
+        """Drop what is remembered of words: its memory is given back, the next texts take as long as the first."""
+        vars(self).pop("_memory", None)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, special tokens left out; what normalisation removed does not come back."""
@@ -237,9 +273,11 @@ def _without_white_space(text: str, span: Span) -> Span:
 def count_words(texts: Iterable[str], moses: Moses, weights: Iterable[float] = EVEN) -> Counter[str]:
     """How often each word occurs, line by line; past a million the rarest are dropped."""
     counts = WordCounts(MAX_COUNTED_WORDS)
+    memory: MosesMemory[str] | None = None if moses.is_segmented else MosesMemory(moses, list)
     for text, weight in zip(texts, weights, strict=False):  # EVEN has no end
-        for line in text.splitlines():
-            for _, piece in cut(line, moses.boundary):
-                counts.add(" ".join(moses.words(piece)).split(), weight)
+        pieces = [piece for line in text.splitlines() for _, piece in cut(line, moses.boundary)]
+        found = memory.of(pieces) if memory else [None] * len(pieces)
+        for piece, words in zip(pieces, found, strict=True):
+            counts.add(" ".join(moses.words(piece)).split() if words is None else words, weight)
         counts.prune()
     return counts.total()

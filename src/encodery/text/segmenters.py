@@ -27,7 +27,7 @@ def _chinese() -> Split:
     try:
         import rjieba
     except ImportError:
-        raise _missing("zh", "rjieba", "pip install rjieba") from None
+        raise _missing("zh", "rjieba") from None
     return lambda text: list(rjieba.cut(text))
 
 
@@ -35,7 +35,7 @@ def _thai() -> Split:
     try:
         from pythainlp.tokenize import word_tokenize
     except ImportError:
-        raise _missing("th", "PyThaiNLP", "pip install pythainlp") from None
+        raise _missing("th", "PyThaiNLP") from None
     return lambda text: list(word_tokenize(text))
 
 
@@ -43,10 +43,13 @@ def _japanese() -> Split:
     try:
         import Mykytea
     except ImportError:
-        raise _missing("ja", "KyTea", "pip install kytea") from None
+        raise _missing("ja", "KyTea") from None
     model = kytea_model()
     if not model.is_file():
-        raise UserError(f'language = "ja": KyTea needs a model at {model}; install KyTea with the prefix ~/local')
+        raise UserError(
+            f'language = "ja": KyTea needs a model at {model}, which its Python package has not; '
+            "build KyTea with the prefix ~/local, or copy a model.bin there"
+        )
     kytea = Mykytea.Mykytea(f"-model {model}")
     return lambda text: list(kytea.getWS(text))
 
@@ -56,9 +59,10 @@ def kytea_model() -> Path:
     return Path.home() / "local/share/kytea/model.bin"
 
 
-def _missing(language: str, name: str, command: str) -> UserError:
+def _missing(language: str, name: str) -> UserError:
     return UserError(
-        f'language = "{language}": words are set apart by {name}, which is not installed; try: {command}'
+        f'language = "{language}": words are set apart by {name}, which is not installed; '
+        f"try: pip install 'encodery[xlm-{language}]'"
     )
 
 

@@ -1,9 +1,10 @@
 """A unigram model trained by `sentencepiece`, and what its complaints mean."""
 
+import ctypes
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain, pairwise
 
 from encodery.errors import UserError
@@ -14,6 +15,9 @@ ADDED = 2
 """So many tokens of a vocabulary are ours and not in the SentencePiece model: `<pad>` and `<mask>`."""
 _MOST_BYTES = 96_000_000
 """Of all words as often as they occur: the trainer lays them out so at first, and takes 13 times that."""
+_MOST_WORDS = 2_000_000
+"""Different ones: each takes 150 bytes and its letters while words are counted."""
+_WORDS_IN_BLOCK = 10_000
 _MARK_BYTES = 4
 """Of what the trainer sets around a word."""
 _THREADS = 8
@@ -36,12 +40,13 @@ def train_model(
             "try: pip install 'encodery[unigram]'"
         ) from None
     words = _words(texts, weights, most_lines)
+    _return_freed_memory()
     if not words:
         raise UserError("there is no text to train the vocabulary on; add text to the corpus")
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(f"{word}\t{count}" for word, count in words),
+            sentence_iterator=_taken(words),
             model_writer=written,
             model_type="unigram",
             input_format="tsv",
@@ -57,20 +62,59 @@ def train_model(
     return written.getvalue()
 
 
-def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> Sequence[tuple[str, int]]:
-    """The words of the lines drawn and how often they occur. The trainer cuts at spaces itself, but would hold every
-    line before. Of a language without spaces, a line is a word.
+def _words(texts: Iterable[str], weights: Iterable[float], most_lines: int) -> deque[bytes]:
+    """The words of the lines drawn and how often they occur, a line for each. The trainer cuts at spaces itself, but
+    would hold every line before. Of a language without spaces, a line is a word.
+
+    In blocks, so that nothing of what they were found in is held while the trainer works.
     """
     lines = lines_of(texts, weights)
-    counts: Counter[str] = Counter()
     if weights is EVEN:
-        for line in draw((line for line, _ in lines), most_lines):
-            counts.update(line.split())
+        even = draw((line for line, _ in lines), most_lines)
+        counts = counted(lambda step: ((line, 1) for line in even[::step]), _MOST_WORDS)
     else:
-        for line, count in draw_weighted(lines, most_lines):
+        drawn = draw_weighted(lines, most_lines)
+        counts = counted(lambda step: drawn[::step], _MOST_WORDS)
+    words = thinned(counts, _MOST_BYTES)
+    blocks = (words[start : start + _WORDS_IN_BLOCK] for start in range(0, len(words), _WORDS_IN_BLOCK))
+    return deque(
+        "\n".join(f"{word}\t{count}" for word, count in block).encode("utf-8", "replace") for block in blocks
+    )
+
+
+def _taken(blocks: deque[bytes]) -> Iterator[str]:
+    """The lines of the blocks, each of which is gone when its lines are read."""
+    while blocks:
+        yield from blocks.popleft().decode().split("\n")
+
+
+def _return_freed_memory() -> None:
+    """Where lines were, glibc keeps holes, too small for the trainer's blocks: a quarter of what is allowed."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return  # another C library
+
+
+def counted(lines: Callable[[int], Iterable[tuple[str, int]]], most: int) -> Counter[str]:
+    """How often words occur in lines, each of which counts so many times.
+
+    Args:
+        lines: all of them, every second, every fourth ...
+        most: different words; if there are more, half of the lines are left out until there are not. To drop the
+            rarest would leave nothing of languages without spaces.
+    """
+    step = 1
+    while True:
+        counts: Counter[str] = Counter()
+        for line, times in lines(step):
             for word in line.split():
-                counts[word] += count
-    return thinned(counts, _MOST_BYTES)
+                counts[word] += times
+            if len(counts) > most:
+                break
+        else:
+            return counts
+        step *= 2
 
 
 def thinned(counts: Mapping[str, int], most_bytes: int) -> list[tuple[str, int]]:
