@@ -11,9 +11,11 @@ from tests.forking import ROOT, Forked
 
 FAULTS = """
 import resource, sys
+from contextlib import ExitStack
 import numpy as np
 from encodery.train.allocator import keep_freed_memory
-if sys.argv[1] == "keep" and not keep_freed_memory():
+stack = ExitStack()
+if sys.argv[1] == "keep" and not stack.enter_context(keep_freed_memory()):
     sys.exit("unsupported")
 def touch():
     np.ones(8 << 20, np.uint8)
@@ -26,9 +28,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 HOLES = """
 import sys
+from contextlib import ExitStack
 import numpy as np
 from encodery.train.allocator import FreedMemory, keep_freed_memory, resident_bytes
-if not keep_freed_memory():
+stack = ExitStack()
+if not stack.enter_context(keep_freed_memory()):
     sys.exit("unsupported")
 freed = FreedMemory()
 assert not freed.return_excess()
@@ -43,9 +47,11 @@ assert not freed.return_excess()
 
 STEPS = """
 import sys
+from contextlib import ExitStack
 import numpy as np
 from encodery.train.allocator import FreedMemory, keep_freed_memory
-if not keep_freed_memory():
+stack = ExitStack()
+if not stack.enter_context(keep_freed_memory()):
     sys.exit("unsupported")
 freed = FreedMemory()
 for _ in range(5):
@@ -80,6 +86,34 @@ def faults(mode: str) -> int:
 def test_freed_blocks_are_taken_again_without_page_faults() -> None:
     pages = 5 * (8 << 20) // resource.getpagesize()
     assert faults("keep") < pages / 100
+
+
+AFTERWARDS = """
+import sys
+import numpy as np
+from encodery.train.allocator import keep_freed_memory, resident_bytes
+def grown():
+    before = resident_bytes()
+    blocks = [np.ones(17 << 20, np.uint8) for _ in range(13)]
+    del blocks
+    return resident_bytes() - before
+with keep_freed_memory() as kept:
+    if not kept:
+        sys.exit("unsupported")
+    start = resident_bytes()
+    print(grown())
+print(resident_bytes() - start, grown())
+"""
+
+
+def test_afterwards_memory_goes_back_to_the_system() -> None:
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, check=False)
+    if "unsupported" in done.stderr:
+        pytest.skip("this C library has no mallopt")
+    assert done.returncode == 0, done.stderr
+    within, after, again = map(int, done.stdout.split())
+    assert within > 200 << 20
+    assert max(after, again) < 100 << 20
 
 
 SHAPES = """

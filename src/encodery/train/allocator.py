@@ -6,24 +6,37 @@ A training step frees and takes the same large blocks again and again.
 import ctypes
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_BLOCK = 1 << 30
+_SETTLED_THRESHOLD = 32 << 20
+"""The most to which glibc raises its own threshold when large blocks are freed; trimming starts at twice as much."""
 KERNELS = 256
 SLACK_BYTES = 128 << 20
 """Growth that is never worth a return: every page given back costs a fault when it is taken again."""
 
 
-def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to reuse blocks of up to 1 GiB in place of returning them to the system.
+@contextmanager
+def keep_freed_memory() -> Iterator[bool]:
+    """Let glibc's allocator reuse blocks of up to 1 GiB in place of returning them to the system.
 
-    Tens of thousands of page faults a step become none. False where the C library has no such setting.
+    Tens of thousands of page faults a step become none. Afterwards what is unused goes back, and the thresholds are
+    those that glibc comes to by itself: other work in the same process would pile holes up. Gives False where the C
+    library has no such setting.
     """
-    mallopt = _function("mallopt")
-    if mallopt is None:
-        return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    mallopt, trim = _function("mallopt"), _function("malloc_trim")
+    if mallopt is None or trim is None:
+        yield False
+        return
+    try:
+        yield bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    finally:
+        mallopt(_M_MMAP_THRESHOLD, _SETTLED_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _SETTLED_THRESHOLD)
+        trim(0)
 
 
 def bound_kernel_caches() -> None:

@@ -8,6 +8,7 @@ same bits (on the same machine and number of threads).
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,6 @@ class Trainer:
         """
         config = self.config
         if self.device.type == "cpu":
-            keep_freed_memory()
             bound_kernel_caches()
             # still fp32 throughout, but by the kernels of oneDNN, which are faster than those of "highest"
             torch.set_float32_matmul_precision("medium")
@@ -113,6 +113,7 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             stop_signals() as stop,  # first: from here on a signal is answered by saving
+            keep_freed_memory() if self.device.type == "cpu" else nullcontext(),
             deterministic_kernels(config.deterministic),
             TrainLog(self.folder / LOG) if self.ranks.is_first else NoLog() as log,
             self._resumed(log) as progress,
