@@ -13,7 +13,8 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @example(sys.float_info.max)
-@given(FINITE)
+@example(sys.float_info.min)
+@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
 def test_a_value_lies_within_the_edges_of_its_bin(value: float) -> None:
     low, high = bin_edges(bin_of(value))
     assert low <= value <= high
@@ -21,6 +22,13 @@ def test_a_value_lies_within_the_edges_of_its_bin(value: float) -> None:
         assert value < high
     if value < 0:
         assert low < value
+
+
+@given(st.floats(0, sys.float_info.min))
+def test_a_subnormal_value_is_no_further_than_the_edges(value: float) -> None:
+    for signed in (value, -value):
+        low, high = bin_edges(bin_of(signed))
+        assert low <= signed <= high
 
 
 @given(FINITE, FINITE)

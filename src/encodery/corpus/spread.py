@@ -32,7 +32,10 @@ def bin_of(value: float | int) -> int:
 
 
 def bin_edges(index: int) -> tuple[float, float]:
-    """Where a bin begins and ends: [low, high) above zero, (low, high] below."""
+    """Where a bin begins and ends: [low, high) above zero, (low, high] below.
+
+    Subnormal numbers (below 2.3e-308) stand further apart than their bins are wide: both edges may be the same there.
+    """
     if index < 0:
         low, high = bin_edges(-index)
         return -high, -low
