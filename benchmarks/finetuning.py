@@ -1,13 +1,15 @@
 """Fine-tuning beside `transformers`: the same checkpoint, data, epochs, learning rate, seeds; scores and wall time.
 
 python benchmarks/finetuning.py RECIPE NAME [--seeds 1 2 3] [--precision bf16|fp32] [--epochs N] [--only ours|peer]
+        [--read-by-peer]
 
 `[finetune.NAME]` is run as it stands, in a folder of its own, and scored on its test file. The peer is the Trainer
 of `transformers` as its example scripts set it up (`run_glue.py`, `run_ner.py`, `run_qa.py`: padding to the longest
 text of a batch, tags on the first piece of a word, long contexts in windows), with batches of as many texts as ours
 hold on average: as many steps for both. The two take turns, seed by seed. The time is that of everything: files
 read, encoded, trained, test file scored, and the processor's beside it, which other work disturbs less. A JSON line
-for each run, then one with the means and the ratios of the times.
+for each run, then one with the means and the ratios of the times. `--read-by-peer` tells training from decoding: the
+model that ours trained, opened by `transformers` and scored as the peer is.
 """
 
 import argparse
@@ -40,6 +42,7 @@ SCORES = {
 LONGEST_ANSWER, BEST = 30, 20
 """As `run_qa.py` has them: tokens of an answer, and ends that are looked at."""
 Line = dict[str, Any]
+Scoring = Callable[[np.ndarray], Line]
 
 
 def main() -> None:
@@ -58,6 +61,8 @@ def main() -> None:
                     "cpu_seconds": time.process_time() - computed,
                 }
                 lines.append({"side": side, "seed": seed, **scores, **spent})
+                if side == "ours" and arguments.read_by_peer:
+                    lines[-1]["read_by_peer"] = read_by_peer(arguments, seed, Path(folder))
             print(json.dumps(lines[-1]), flush=True)
     if arguments.only is None:
         print(json.dumps(summary(lines)))
@@ -71,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--epochs", type=int, help="in the place of the recipe's")
     parser.add_argument("--only", choices=("ours", "peer"))
+    parser.add_argument("--read-by-peer", action="store_true", help="score our model by the peer's script as well")
     return parser.parse_args()
 
 
@@ -81,7 +87,7 @@ def summary(lines: Sequence[Line]) -> Line:
         f"{side}_{key}": statistics.mean(line[key] for line in found)
         for side, found in sides.items()
         for key in found[0]
-        if key not in ("side", "seed", "steps")
+        if key not in ("side", "seed", "steps", "read_by_peer")
     }
     ratios = {f"ratio_{unit}": means[f"peer_{unit}"] / means[f"ours_{unit}"] for unit in ("seconds", "cpu_seconds")}
     return {**means, **ratios}
@@ -113,13 +119,7 @@ def changed(arguments: argparse.Namespace) -> list[str]:
 
 def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     """The Trainer over the same files."""
-    recipe = load_recipe(arguments.recipe, changed(arguments))
-    table = recipe.finetune[arguments.name]
-    base = arguments.recipe.parent
-    model_path = resolve(table.source, base)
-    train, test = (read_split(table, base, split) for split in ("train", "test"))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
-    rows, model, collator, score = PEERS[table.task.type](table, train, test, model_path, tokenizer)
+    table, rows, model, collator, score = prepared(arguments)
     batch_size = max(1, round(table.tokens_per_step / statistics.mean(len(row["input_ids"]) for row in rows[0])))
     options = transformers.TrainingArguments(
         str(work),
@@ -143,9 +143,33 @@ def peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
     return {**score(trainer.predict(rows[1]).predictions), "steps": trainer.state.global_step}
 
 
+def prepared(
+    arguments: argparse.Namespace, folder: Path | None = None
+) -> tuple[FinetuneTable, Any, Any, Any, Scoring]:
+    """Rows, model, collator and scoring of the peer, over the recipe's checkpoint or a folder of ours."""
+    table = load_recipe(arguments.recipe, changed(arguments)).finetune[arguments.name]
+    base = arguments.recipe.parent
+    model_path = folder or resolve(table.source, base)
+    train, test = (read_split(table, base, split) for split in ("train", "test"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
+    return table, *PEERS[table.task.type](table, train, test, model_path, tokenizer)
+
+
+def read_by_peer(arguments: argparse.Namespace, seed: int, work: Path) -> Line:
+    """The score of the model that ours has just trained, as the peer's script decodes it."""
+    name = arguments.name
+    (folder,) = work.glob(f"**/finetune/{name}/{seed}")
+    _, rows, model, collator, score = prepared(arguments, folder)
+    options = transformers.TrainingArguments(
+        str(work / "peer"), per_device_eval_batch_size=64, use_cpu=True, report_to=[], disable_tqdm=True
+    )
+    trainer = transformers.Trainer(model, options, data_collator=collator)
+    return score(trainer.predict(rows[1]).predictions)
+
+
 def labelled(
     table: FinetuneTable, train: Sequence[Example], test: Sequence[Example], model_path: Path, tokenizer: Any
-) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+) -> tuple[Any, Any, Any, Scoring]:
     """Rows, model, collator and scoring of a classification or regression."""
     numbers = table.task.problem_type == "regression"  # type: ignore[union-attr]
     names = [] if numbers else sorted({str(example.label) for example in train})
@@ -177,7 +201,7 @@ def tagged(
     test: Sequence[TaggedExample],
     model_path: Path,
     tokenizer: Any,
-) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+) -> tuple[Any, Any, Any, Scoring]:
     """The same of entities in words: the first piece of a word has its tag, the others none."""
     labels = sorted({entity.label for example in train for entity in example.entities or ()})
     names = ["O", *(f"{kind}-{label}" for label in labels for kind in "BI")]
@@ -214,7 +238,7 @@ def asked(
     test: Sequence[QuestionExample],
     model_path: Path,
     tokenizer: Any,
-) -> tuple[Any, Any, Any, Callable[[np.ndarray], Line]]:
+) -> tuple[Any, Any, Any, Scoring]:
     """The same of questions: each window of a context is a row, the answer of a question the best of its windows."""
 
     def windows(examples: Sequence[QuestionExample]) -> Any:
