@@ -372,3 +372,14 @@ def test_what_a_person_reads_of_the_time(tmp_path: Path) -> None:
     assert "train: 5s\nevaluation at step 1/5  loss 1.0000\n" in text
     assert "step 5/5" in text
     assert str(UNBOUNDED) not in text
+
+
+def test_a_run_without_anything_to_measure_by_speaks_of_no_evaluation(tmp_path: Path) -> None:
+    console = Console(record=True, width=200)
+    trainer = make(tmp_path, total_steps=5, log_every=3, evaluate_every=2)
+    trainer.console = console
+    trainer.evaluate = dict
+    trainer.fit()
+    assert "step 5/5" in (text := console.export_text())
+    assert "evaluation" not in text
+    assert "eval" not in {record["event"] for record in read_log(tmp_path / "log.jsonl")}

@@ -251,9 +251,12 @@ class Trainer:
             return dict(self.evaluate())
 
     def _evaluate(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
-        """Measure the weights of this step, and remember them if they are the best so far and to be kept."""
+        """Measure the weights of this step, and remember them if they are the best so far and to be kept. Where there
+        is nothing to measure by, nothing is said."""
         self.parallel.complete()
         step, metrics = self.state.step, self.ranks.first(self.measure)
+        if not metrics:
+            return metrics
         log.write("eval", step, **metrics)
         progress.evaluation(step, metrics, self._expected_steps)
         if self.config.selects:
