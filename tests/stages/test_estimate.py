@@ -11,6 +11,7 @@ from encodery.recipe import load_recipe
 from encodery.stages import open_run, plan
 from encodery.stages.estimate import (
     BYTES_PER_PARAMETER,
+    PROCESS_BYTES,
     distill_cost,
     flops_per_token,
     measured_flops,
@@ -50,7 +51,7 @@ def test_a_student_pays_for_its_teacher(done: Path) -> None:
     assert cost.tokens == 7 * 256
     each = flops_per_token(student, 32, 1.0) + flops_per_token(teacher, 32, 1.0) / 3
     assert cost.flops == pytest.approx(cost.tokens * each)
-    assert cost.memory_bytes == memory_bytes(student, 256) + 4 * num_parameters(teacher)
+    assert cost.memory_bytes == PROCESS_BYTES + memory_bytes(student, 256) + 4 * num_parameters(teacher)
     masked = distill_cost(opened_student(done, "distill.steps=7", "distill.objective.scored=masked"))
     assert masked.flops < cost.flops
     assert masked.memory_bytes == cost.memory_bytes - 2 * num_parameters(teacher)
@@ -101,3 +102,17 @@ def test_causal_lm_scores_every_token(project: Path) -> None:
     assert causal.flops - plain.flops == pytest.approx(0.85 * vocabulary)
     assert both.flops - plain.flops == pytest.approx(0.85 * vocabulary * 3 / 12)  # of 12 steps
     assert causal.memory_bytes == both.memory_bytes > plain.memory_bytes
+
+
+def test_a_narrow_screen_cuts_no_name_and_no_figure(project: Path) -> None:
+    """As in a pipe, where a console has 80 columns."""
+    run = opened(project)
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(plan_table(run, plan(run, stages_of(run))))
+    text = capture.get()
+    assert "…" not in text
+    names = [stage.name for stage in stages_of(run)]
+    assert [line.split()[0] for line in text.splitlines() if " run " in line] == names
+    cost = pretrain_cost(run)
+    assert f"pretrain: {cost.tokens:,} tokens, {cost.flops:.1e} FLOPs, about 0.9 GB, about" in text

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from encodery.families.folder import read_sizes
@@ -23,6 +25,8 @@ UTILIZATION = 0.35
 """Share of the measured matrix product speed that a training step reaches; see benchmarks/results."""
 BYTES_PER_PARAMETER = 16
 """Weights, gradients and the two moments of AdamW, four bytes each."""
+PROCESS_BYTES = 900_000_000
+"""The interpreter, PyTorch, and freed memory that training keeps: 0.8 to 1.0 GB on models from 1.5 to 7 million weights."""
 MASKED_SHARE = 0.15
 """Of the tokens, those that masked and translation LM score; causal LM scores all."""
 UNKNOWN_VOCABULARY = 30_522
@@ -31,7 +35,7 @@ UNKNOWN_VOCABULARY = 30_522
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one training stage; `flops` for the whole stage, forward and backward."""
+    """Of one training stage; `flops` for the whole stage, forward and backward; memory of the process, on a CPU."""
 
     tokens: int
     flops: float
@@ -52,7 +56,7 @@ def pretrain_cost(run: Run) -> Cost:
     ]
     micro = min(max(part.tokens_per_step for part in table.stretches), table.micro_batch_tokens)
     memory = memory_bytes(config, micro, again, 1.0 if causal else MASKED_SHARE)
-    return Cost(table.total_tokens, sum(tokens * flops for tokens, flops in each), memory)
+    return Cost(table.total_tokens, sum(tokens * flops for tokens, flops in each), PROCESS_BYTES + memory)
 
 
 def _pretrained_config(run: Run, table: PretrainTable) -> EncoderConfig:
@@ -79,7 +83,8 @@ def distill_cost(run: Run) -> Cost:
     flops = tokens * (own + flops_per_token(teacher, table.max_seqlen, scored) / 3)
     micro = min(table.tokens_per_step, table.micro_batch_tokens)
     asked = num_parameters(teacher) * (2 if table.teacher_precision == "bf16" else 4)
-    return Cost(tokens, flops, memory_bytes(student, micro, table.activation_checkpointing) + asked)
+    own_bytes = memory_bytes(student, micro, table.activation_checkpointing)
+    return Cost(tokens, flops, PROCESS_BYTES + own_bytes + asked)
 
 
 def _teacher(run: Run, table: DistillTable) -> EncoderConfig:
@@ -129,22 +134,28 @@ def measured_flops(precision: str) -> float:
     return 2 * 1024**3 / best
 
 
-def plan_table(run: Run, planned: Sequence[Planned]) -> Table:
-    """The plan as a person reads it."""
-    table = Table(
-        "stage", "state", "why", "tokens", "FLOPs", "memory", "time", title=f"{run.folder}", title_justify="left"
-    )
+def plan_table(run: Run, planned: Sequence[Planned]) -> Group:
+    """The plan as a person reads it, on 80 columns too: what runs and why; then what it will cost."""
+    table = Table(title=f"{run.folder}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("stage", "state"):
+        table.add_column(name, no_wrap=True, overflow="fold")  # a name that is cut names nothing
+    table.add_column("why")
     for item in planned:
-        cost = [""] * 4
-        recipe = run.recipe
-        costed = {PRETRAIN: (recipe.pretrain, pretrain_cost), DISTILL: (recipe.distill, distill_cost)}
-        trained, cost_of = costed.get(item.stage.name, (None, None))
-        if trained and cost_of and item.state != "fresh":
-            estimate = cost_of(run)
-            seconds = estimate.flops / (UTILIZATION * measured_flops(trained.precision))
-            memory = f"{estimate.memory_bytes / 1e9:.1f} GB"
-            cost = [f"{estimate.tokens:,}", f"{estimate.flops:.1e}", memory, f"about {format_duration(seconds)}"]
-            if trained.time and not (estimate.tokens and seconds < trained.time):
-                cost = ["", "", memory, format_duration(trained.time)]
-        table.add_row(item.stage.name, item.state, item.reason, *cost)
-    return table
+        table.add_row(item.stage.name, item.state, item.reason)
+    return Group(table, *filter(None, (_stated_cost(run, item) for item in planned)))
+
+
+def _stated_cost(run: Run, item: Planned) -> str:
+    """Tokens, operations, memory and time of a stage that pretrains or distils and is to run; nothing of any other."""
+    recipe = run.recipe
+    costed = {PRETRAIN: (recipe.pretrain, pretrain_cost), DISTILL: (recipe.distill, distill_cost)}
+    trained, cost_of = costed.get(item.stage.name, (None, None))
+    if not trained or not cost_of or item.state == "fresh":
+        return ""
+    estimate = cost_of(run)
+    seconds = estimate.flops / (UTILIZATION * measured_flops(trained.precision))
+    memory = f"about {estimate.memory_bytes / 1e9:.1f} GB"
+    if trained.time and not (estimate.tokens and seconds < trained.time):
+        return f"{item.stage.name}: {memory}, {format_duration(trained.time)}"
+    work = f"{estimate.tokens:,} tokens, {estimate.flops:.1e} FLOPs"
+    return f"{item.stage.name}: {work}, {memory}, about {format_duration(seconds)} on this machine as it is now"
