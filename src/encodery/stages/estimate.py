@@ -26,7 +26,7 @@ UTILIZATION = 0.35
 BYTES_PER_PARAMETER = 16
 """Weights, gradients and the two moments of AdamW, four bytes each."""
 PROCESS_BYTES = 900_000_000
-"""The interpreter, PyTorch, and freed memory that training keeps: 0.8 to 1.0 GB on models from 1.5 to 7 million weights."""
+"""The interpreter, PyTorch, freed memory that training keeps: 0.8 to 1 GB with 1.5 to 7 million weights."""
 MASKED_SHARE = 0.15
 """Of the tokens, those that masked and translation LM score; causal LM scores all."""
 UNKNOWN_VOCABULARY = 30_522
@@ -146,7 +146,7 @@ def plan_table(run: Run, planned: Sequence[Planned]) -> Group:
 
 
 def _stated_cost(run: Run, item: Planned) -> str:
-    """Tokens, operations, memory and time of a stage that pretrains or distils and is to run; nothing of any other."""
+    """Tokens, operations, memory and time of a stage that pretrains or distils and is to run; none of others."""
     recipe = run.recipe
     costed = {PRETRAIN: (recipe.pretrain, pretrain_cost), DISTILL: (recipe.distill, distill_cost)}
     trained, cost_of = costed.get(item.stage.name, (None, None))
