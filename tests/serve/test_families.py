@@ -13,6 +13,7 @@ import transformers
 
 import encodery
 from encodery.data.scripts import is_in_word, whole
+from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.family import Family
 from encodery.families.folder import ModelFolder, save_folder
@@ -340,3 +341,19 @@ def test_choices(family: Family, tokenizer: Tokenizer, tmp_path: Path) -> None:
         expected = torch.softmax(torch.cat([one.logits[0] for one in said]), -1).tolist()
         assert prediction["scores"] == pytest.approx(expected, abs=1e-5)
     assert len({prediction["label"] for prediction in found}) == 3
+
+
+def test_whether_a_text_follows(tokenizer: Tokenizer, family: Family, tmp_path: Path) -> None:
+    """BERT's pretrained head alone; the first logit is that of a text that follows."""
+    if "nsp" not in family.heads:
+        pytest.skip("pretrained without next sentence prediction")
+    predictor = encodery.load(pretrained(family, tokenizer, ("nsp",), tmp_path))
+    peer, their_tokenizer = peer_of(tmp_path, family, "AutoModelForNextSentencePrediction")
+    found = predictor.predict([{"text": text, "text_pair": pair} for text, pair in PAIRS])
+    for pair, prediction in zip(PAIRS, found, strict=True):
+        expected = torch.softmax(their_logits(peer, their_tokenizer, *pair)[1].logits[0], -1).tolist()
+        assert list(prediction["scores"]) == ["next", "random"]
+        assert list(prediction["scores"].values()) == pytest.approx(expected, abs=1e-5)
+    assert len({round(prediction["score"], 4) for prediction in found}) > len(PAIRS) // 2  # no constant passes
+    with pytest.raises(UserError, match=r"record 1: no 'text_pair': this model says whether one text follows"):
+        predictor.predict(["alone"])

@@ -17,12 +17,12 @@ from encodery.batch import Sequence, pack
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, load_folder, save_folder
-from encodery.model.heads import Model
 from encodery.report.predictions import Predictions
 from encodery.serve.grouping import group_by_length
 from encodery.serve.predictor import Predictor, load, to_example
+from tests.families.conftest import tiny
 from tests.serve.conftest import LABELS, sentence
-from tests.tasks.conftest import CONFIG, make_model, make_tokenizer
+from tests.tasks.conftest import make_model, make_tokenizer
 
 TEXTS = [sentence(number) for number in range(53)]
 
@@ -165,12 +165,16 @@ def test_an_example_knows_where_it_is_from(predictor: Predictor) -> None:
 
 
 def test_a_model_that_knows_no_task(tmp_path: Path) -> None:
-    save_folder(tmp_path, ModelFolder(FAMILIES["bert"], Model(CONFIG, ("nsp",)), make_tokenizer()))
+    """XLM's head for answers by beam search: it is read and written alone."""
+    family, tokenizer = FAMILIES["xlm"], make_tokenizer()
+    config = tiny(family, vocab_size=tokenizer.vocab_size, pad_token_id=tokenizer.pad_token_id)
+    save_folder(tmp_path, ModelFolder(family, family.model(config, ("beam",)), tokenizer))
     with pytest.raises(UserError) as error:
         load(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: there is no task here yet for a model with the head nsp; those for sequence and token "
-        "classification, question answering by spans, multiple choice, masked LM and plain features can predict"
+        f"{tmp_path}: there is no task here yet for a model with the head beam; those for sequence and token "
+        "classification, question answering by spans, multiple choice, masked LM, next sentence prediction and plain "
+        "features can predict"
     )
 
 

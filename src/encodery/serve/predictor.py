@@ -29,6 +29,7 @@ from encodery.tasks.embedding import FeatureExtraction
 from encodery.tasks.fill_mask import FillMask
 from encodery.tasks.languages import Languages
 from encodery.tasks.multiple_choice import MultipleChoice
+from encodery.tasks.next_sentence import NextSentence
 from encodery.tasks.pooling import Pooling, read_pooling
 from encodery.tasks.problems import make_problem
 from encodery.tasks.question_answering import QuestionAnswering, read_answering
@@ -181,8 +182,9 @@ class Predictor:
 
 
 def load(path: str | Path, results: Results | None = None, threads: int | None = None) -> Predictor:
-    """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, else
-    embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported for.
+    """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, next
+    sentence, else embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported
+    for.
 
     Raises:
         UserError: the folder is missing, damaged, or holds a model whose head has no task here.
@@ -234,11 +236,13 @@ def _task(folder: ModelFolder, path: Path, reading: Reading, languages: Language
         return MultipleChoice(tokenizer, reading, languages)
     if "mlm" in heads:
         return FillMask(tokenizer, reading, languages)
+    if "nsp" in heads:
+        return NextSentence(tokenizer, reading, languages)
     if heads:
         raise UserError(
             f"{path}: there is no task here yet for a model with the head {', '.join(sorted(heads))}; those for "
-            "sequence and token classification, question answering by spans, multiple choice, masked LM and plain "
-            "features can predict"
+            "sequence and token classification, question answering by spans, multiple choice, masked LM, next "
+            "sentence prediction and plain features can predict"
         )
     return None
 

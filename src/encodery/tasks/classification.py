@@ -85,7 +85,7 @@ class TextClassification:
 
     def forward(self, model: Forward, batch: Batch) -> Float[Tensor, "sequences labels"]:
         """Logits of each sequence."""
-        return model.logits("sequence", batch).float()
+        return model.logits(self.heads[0], batch).float()
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         """The problem's loss summed over the sequences."""
