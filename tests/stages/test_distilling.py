@@ -19,13 +19,14 @@ from encodery.families.folder import load_folder
 from encodery.objectives.distill import Teacher
 from encodery.recipe import load_recipe
 from encodery.stages import Run, open_run, report_pretraining, run
-from encodery.stages.graph import stages_of
+from encodery.stages.graph import selected, stages_of
 from encodery.stages.report_pretraining import distill_results
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.train.continuing import trained_weights
 from encodery.train.log import read_log
 from encodery.train.trainer import Trainer
+from tests.stages.splitting import lose_a_shard
 from tests.stages.test_run import complete
 
 DISTILL = (
@@ -145,6 +146,19 @@ def test_killed_and_continued_the_same_bits(done: Path, width: int, monkeypatch:
     assert again.keys() == whole.keys()
     assert not any("projection" in name for name in whole)
     assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
+
+
+def test_a_shard_that_vanished_stops_or_is_counted(done: Path) -> None:
+    opened = opened_student(done)
+    run(opened, selected(stages_of(opened), ["distill_shards"]))
+    name = lose_a_shard(opened.artifact("distill_shards") / "train")
+    with pytest.raises(UserError, match=rf"distill_shards/train/{name}: missing, though shards.json lists it"):
+        teach(done)
+    folder = teach(done, "distill.on_missing_shard=skip")
+    left_out = metrics_of(folder)["skipped_shards"]
+    assert {split: entry["count"] for split, entry in left_out.items()} == {"train": 1}
+    events = [record for record in read_log(folder / "log.jsonl") if record["event"] == "shards"]
+    assert [event["skipped_shards"] for event in events] == [left_out]
 
 
 def test_a_trimmed_vocabulary(done: Path) -> None:

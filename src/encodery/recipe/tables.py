@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -24,10 +24,11 @@ from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe.monolingual import MonolingualTable, check_monolingual
+from encodery.recipe.reading_table import ReadingTable
 from encodery.recipe.teaching import DISTILL, TaughtTable
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
-from encodery.train.config import UNBOUNDED, TrainerConfig
+from encodery.train.config import UNBOUNDED
 from encodery.train.space import with_values
 
 PROBE = "probe"
@@ -87,31 +88,25 @@ class CorpusTable(Config):
         return (*self.inputs, *self.valid_inputs, *self.probe_inputs)
 
 
-class PretrainTable(TrainerConfig):
+class PretrainTable(ReadingTable):
     """`[pretrain]`: the objective, how long, and how."""
 
     objective: ObjectiveConfig = ObjectiveConfig()
     source: str | None = Field(default=None, alias="from", exclude_if=lambda source: source is None)
     """A model folder to continue from, with its tokenizer, in place of fresh weights; `package:NAME/FOLDER` looks in
     an installed Python package."""
-    max_seqlen: int = Field(default=128, ge=8)
     seqlen_warmup: SeqlenWarmup | None = None
     """Short sequences first: a fresh model learns its first grammar from them several times as fast."""
-    tokens_per_step: PositiveInt = 8192
     phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
     """Longer sequences or larger batches from a share of the steps on."""
     steps: PositiveInt | None = None
     """How many; where `time` is given, at most so many."""
-    valid_max_tokens: PositiveInt = 100_000
-    """The validation loss is taken over at most this many tokens, which languages share evenly."""
     alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
     """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
     `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
     shuffle: BlockShuffle | None = Field(default=None, exclude_if=lambda table: table is None)
     """Read in random blocks, some at a time, so that a step's text comes from few shards; None mixes the whole
     corpus."""
-    on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
-    """`skip` goes on without token shards that are missing or truncated, and counts them."""
 
     @property
     def total_steps(self) -> int:

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from encodery.families.model_table import ModelTable
 from encodery.objectives.distill import DistillConfig
+from encodery.recipe.reading_table import ReadingTable
 from encodery.tasks.distill import TaskDistillConfig
 from encodery.train.config import TrainerConfig
 
@@ -17,7 +18,7 @@ OF_THIS_RUN = ("pretrain", "trim", "extend")
 """Stages that can teach."""
 
 
-class DistillTable(TrainerConfig):
+class DistillTable(ReadingTable):
     """`[distill]`: a student that learns from a teacher on the text of `[corpus]`, how long, and how."""
 
     teacher: str = "pretrain"
@@ -33,11 +34,7 @@ class DistillTable(TrainerConfig):
     """Where the student's tokenizer is from: `tokenizer` is the one that this run trains, else as `teacher`, which it
     is if not given. Each of its tokens must be one of the teacher's."""
     objective: DistillConfig = DistillConfig()
-    max_seqlen: int = Field(default=128, ge=8)
-    tokens_per_step: PositiveInt = 8192
     steps: PositiveInt
-    valid_max_tokens: PositiveInt = 100_000
-    """The losses on held-out text are taken over at most this many tokens."""
 
     @property
     def vocabulary(self) -> str:

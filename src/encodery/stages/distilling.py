@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, read_sizes
@@ -17,18 +16,19 @@ from encodery.recipe import BASES, PRETRAIN
 from encodery.recipe.teaching import TOKENIZER, DistillTable
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run, base_folder
-from encodery.stages.given_shards import cache_of
 from encodery.stages.pretraining import settings_of
-from encodery.stages.reading import number_languages, vocabulary_of
+from encodery.stages.reading import TRAIN, VALID, named_languages, number_languages, vocabulary_of
 from encodery.stages.saving import save_model, training_facts
+from encodery.stages.skipping import SHARDS, log_skipped, open_shards, skipped
 from encodery.stages.teachers import check_reach, load_teacher
 from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
+from encodery.train.log import LOG
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
 
-SHARDS, OWN_SHARDS = "shards", "distill_shards"
+OWN_SHARDS = "distill_shards"
 ADVICE = "leave it out to take the teacher's tokenizer, or [trim] the teacher's vocabulary"
 
 
@@ -55,10 +55,12 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     if table.objective.alpha_cos:
         add_projection(model, source.model.config.hidden_size, recipe.seed)
 
+    shards = {split: open_shards(run, table, split, shards_of(table)) for split in (TRAIN, VALID)}
+
     def text(split: str) -> Pretraining:
         return Pretraining(
             config=table.objective.text,
-            shards=Shards.open(run.artifact(shards_of(table)) / split, cache=cache_of(run)),
+            shards=shards[split],
             vocabulary=vocabulary_of(tokenizer),
             max_seqlen=table.max_seqlen,
             tokens_per_step=table.tokens_per_step,
@@ -67,10 +69,11 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
             num_steps=table.steps,
         )
 
-    train, valid = text("train"), text("valid")
+    train, valid = text(TRAIN), text(VALID)
     teacher = Teacher(source.model, table.teacher_precision, pick_device(table.device))
     objective = Distillation(table.objective, teacher)
     valid_batches = list(valid.validation_batches(table.valid_max_tokens))
+    log_skipped(run.ranks, work / LOG, shards)
     trainer = Trainer(
         model,
         objective,
@@ -87,7 +90,7 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     metrics: dict[str, Any] = {"valid": trainer.fit()}
     run.ranks.dismiss_others()
     drop_projection(model)
-    metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model)}
+    metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model), **skipped(shards)}
     settings = settings_of(lang2id) if config.has_language_embeddings else {}
     folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings)
     card = ModelCard(
@@ -166,12 +169,12 @@ def languages_of(
     Raises:
         UserError: the student has fewer vectors of languages than the text or the teacher has languages.
     """
+    shards = run.artifact(shards_of(table)) / TRAIN
     if teacher.languages is None:
-        shards = run.artifact(shards_of(table)) / "train"
         return (
             number_languages(run, student, shards, table="distill.model") if student.has_language_embeddings else None
         )
-    if not any(Shards.open(run.artifact(shards_of(table)) / "train").languages):
+    if not any(named_languages(shards)):
         run.note(f"corpus.inputs name no language: {table.teacher} reads the text without one")
         return None
     if student.has_language_embeddings and student.num_languages < len(teacher.languages):

@@ -44,7 +44,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         for split in reading.shards.keys() - {TRAIN}
     }
     measure = partial(_measure, held_out, table.objective.names != NAMES[:1])
-    log_skipped(work / LOG, reading.shards)
+    log_skipped(run.ranks, work / LOG, reading.opened)
     trainer = Trainer(
         model,
         course.first,
@@ -61,7 +61,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     before = run.ranks.first(lambda: _before(trainer)) if table.source else {}
     metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer)}
     run.ranks.dismiss_others()
-    metrics |= {**skipped(reading.shards), **({"before": by_language(before)} if before else {})}
+    metrics |= {**skipped(reading.opened), **({"before": by_language(before)} if before else {})}
     if measured := metrics["valid"].get("languages"):
         run.console.print(held_out_table(measured))
     metrics |= _facts(run, reading, course, held_out[VALID], trainer.state.step)
@@ -130,7 +130,7 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
     if reading.table.objective.nsp:
         facts["nsp_majority"] = nsp_majority(valid.batches)
     if run.recipe.translates:
-        facts["parallel"] = pair_facts(run, reading.table.longest)
+        facts["parallel"] = pair_facts(reading.pairs[TRAIN], reading.table.longest)
     return facts
 
 

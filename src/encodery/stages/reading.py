@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from encodery.batch import Batch
-from encodery.data.pairs import Pairs
+from encodery.data.pairs import languages_of_pairs
 from encodery.data.schedule import Knots, knots_of, rates_at
+from encodery.data.shard_format import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -37,9 +38,14 @@ class Reading:
         self._vocabulary = vocabulary_of(tokenizer)
         self._lang2id = lang2id
         names = (TRAIN, VALID, PROBE) if run.recipe.corpus and run.recipe.corpus.probe_inputs else (TRAIN, VALID)
-        self.shards = {name: open_shards(run, name) for name in names}
+        self.shards = {name: open_shards(run, self.table, name) for name in names}
         splits = (TRAIN, VALID) if run.recipe.translates else ()
-        self._pairs = {split: Shards.open(run.artifact(PARALLEL) / split) for split in splits}
+        self.pairs = {split: open_shards(run, self.table, split, PARALLEL) for split in splits}
+
+    @property
+    def opened(self) -> dict[str, Shards]:
+        """All shards that are read, by what the log and the metrics call them."""
+        return {**self.shards, **{f"{PARALLEL}/{split}": shards for split, shards in self.pairs.items()}}
 
     def course(self) -> Course[Objective]:
         """What the steps of the training are read from."""
@@ -75,7 +81,7 @@ class Reading:
         return build_objective(
             config=self.table.objective if split != PROBE else self.table.objective.masked_alone,
             shards=self.shards[split],
-            parallel=self._pairs.get(split),
+            parallel=self.pairs.get(split),
             vocabulary=self._vocabulary,
             max_seqlen=max_seqlen,
             tokens_per_step=tokens_per_step,
@@ -143,7 +149,7 @@ def number_languages(
     Raises:
         UserError: there are more languages than the model has vectors.
     """
-    names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
+    names = {*named_languages(shards), *(languages_of_pairs(named_languages(pairs)) if pairs else ())}
     languages = sorted(filter(None, names))
     if not languages:
         run.note(
@@ -157,6 +163,11 @@ def number_languages(
             f"({', '.join(languages)}); raise num_languages"
         )
     return {language: number for number, language in enumerate(languages)}
+
+
+def named_languages(shards: Path) -> tuple[str, ...]:
+    """The names that a folder of shards has for its documents, also where some of the shards are gone."""
+    return read_manifest(shards).languages or ()
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
