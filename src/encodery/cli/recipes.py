@@ -58,7 +58,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     console.print(plan_table(opened, planned))
     if (corpus := planned_corpus(opened, planned)) is not None:
         console.print(corpus, soft_wrap=True)
-    if (languages := planned_exposure(opened, planned)) is not None:
+    for languages in planned_exposure(opened, planned):
         console.print(languages)
 
 

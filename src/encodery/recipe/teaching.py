@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
+from encodery.data.schedule import changes
 from encodery.families.model_table import ModelTable
 from encodery.objectives.distill import DistillConfig
 from encodery.recipe.reading_table import ReadingTable
@@ -34,7 +35,12 @@ class DistillTable(ReadingTable):
     """Where the student's tokenizer is from: `tokenizer` is the one that this run trains, else as `teacher`, which it
     is if not given. Each of its tokens must be one of the teacher's."""
     objective: DistillConfig = DistillConfig()
-    steps: PositiveInt
+
+    @property
+    def _schedules(self) -> Mapping[str, bool]:
+        """What may change over the steps, and whether it does."""
+        masks = changes(self.objective.mlm.mask_probability)
+        return {**super()._schedules, "objective.mlm.mask_probability": masks}
 
     @property
     def vocabulary(self) -> str:

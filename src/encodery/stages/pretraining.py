@@ -36,7 +36,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     assert table is not None
     start = starting_model(run)
     lang2id = languages_of(run, start)
-    reading = Reading(run, start.tokenizer, lang2id)
+    reading = Reading(run, table, start.tokenizer, lang2id)
     course = reading.course()
     model = start.model
     held_out = {
@@ -127,9 +127,9 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
         facts["languages"] = rows
     if entropy := reading.hidden_entropy():
         facts["hidden_entropy"] = entropy
-    if reading.table.objective.nsp:
+    if reading.objective.nsp:
         facts["nsp_majority"] = nsp_majority(valid.batches)
-    if run.recipe.translates:
+    if TRAIN in reading.pairs:
         facts["parallel"] = pair_facts(reading.pairs[TRAIN], reading.table.longest)
     return facts
 

@@ -19,27 +19,42 @@ from encodery.objectives.phases import Course
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.vocabulary import Vocabulary
-from encodery.recipe import PROBE, PretrainTable
+from encodery.recipe import PRETRAIN, PROBE, PretrainTable
+from encodery.recipe.teaching import TOKENIZER, DistillTable
 from encodery.stages.engine import Run, base_folder, tokenizer_folder
 from encodery.stages.parallel import PARALLEL
-from encodery.stages.skipping import open_shards
+from encodery.stages.skipping import SHARDS, open_shards
 from encodery.text.tokenizer import Tokenizer
 
 TRAIN, VALID = "train", "valid"
+OWN_SHARDS = "distill_shards"
+
+
+def shards_of(table: PretrainTable | DistillTable) -> str:
+    """The stage whose shards are read: those of this run's vocabulary, or some of the student's own."""
+    return SHARDS if isinstance(table, PretrainTable) or table.vocabulary in (TOKENIZER, PRETRAIN) else OWN_SHARDS
 
 
 class Reading:
-    """A recipe's text as its `[pretrain]` reads it, by one tokenizer."""
+    """A recipe's text as its `[pretrain]` or `[distill]` reads it, by one tokenizer."""
 
-    def __init__(self, run: Run, tokenizer: Tokenizer, lang2id: Mapping[str, int] | None = None) -> None:
-        assert run.recipe.pretrain is not None
-        self.table: PretrainTable = run.recipe.pretrain
+    def __init__(
+        self,
+        run: Run,
+        table: PretrainTable | DistillTable,
+        tokenizer: Tokenizer,
+        lang2id: Mapping[str, int] | None = None,
+    ) -> None:
+        self.table = table
+        self.objective = table.objective if isinstance(table, PretrainTable) else table.objective.text
         self._run = run
         self._vocabulary = vocabulary_of(tokenizer)
         self._lang2id = lang2id
-        names = (TRAIN, VALID, PROBE) if run.recipe.corpus and run.recipe.corpus.probe_inputs else (TRAIN, VALID)
-        self.shards = {name: open_shards(run, self.table, name) for name in names}
-        splits = (TRAIN, VALID) if run.recipe.translates else ()
+        self._warmup = table.seqlen_warmup if isinstance(table, PretrainTable) else None
+        probes = isinstance(table, PretrainTable) and run.recipe.corpus and run.recipe.corpus.probe_inputs
+        names = (TRAIN, VALID, PROBE) if probes else (TRAIN, VALID)
+        self.shards = {name: open_shards(run, table, name, shards_of(table)) for name in names}
+        splits = (TRAIN, VALID) if "tlm" in self.objective.names else ()
         self.pairs = {split: open_shards(run, self.table, split, PARALLEL) for split in splits}
 
     @property
@@ -60,10 +75,9 @@ class Reading:
             objective, own_step = course.at(step)
             return objective.batch(own_step)
 
-        warmup = self.table.seqlen_warmup
-        if warmup is None:
+        if self._warmup is None:
             return read(step)
-        return warmed_up(read, read, warmup.steps, self.table.max_seqlen, self._run.recipe.seed)(step)
+        return warmed_up(read, read, self._warmup.steps, self.table.max_seqlen, self._run.recipe.seed)(step)
 
     def held_out(self, split: str) -> Objective:
         """Text to measure on, of the length that most of the training has."""
@@ -71,7 +85,7 @@ class Reading:
 
     def hidden_entropy(self) -> float | None:
         """Of the held-out tokens that are hidden, where rare ones are more often; None where all are alike."""
-        mlm, last = self.table.objective.mlm, self.table.total_steps - 1
+        mlm, last = self.objective.mlm, self.table.total_steps - 1
         if not mlm.sample_alpha:
             return None
         smoothing = Smoothing(self.shards[VALID].token_counts, self._vocabulary.is_special(), mlm.sample_alpha)
@@ -79,7 +93,7 @@ class Reading:
 
     def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
         return build_objective(
-            config=self.table.objective if split != PROBE else self.table.objective.masked_alone,
+            config=self.objective if split != PROBE else self.objective.masked_alone,
             shards=self.shards[split],
             parallel=self.pairs.get(split),
             vocabulary=self._vocabulary,

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from encodery.errors import UserError
+from encodery.files.stores import is_remote
 from encodery.recipe import FinetuneTable, Recipe, load_recipe
 from encodery.stages.engine import Planned, Run, Stage, plan
 from encodery.stages.exam import Exam, exam_stage
@@ -43,7 +44,9 @@ class Scheme:
         return self.path.parent
 
     def resolved(self, path: str) -> str:
-        """A path of the recipe, such that two recipes in different folders can be compared."""
+        """A path of the recipe, such that two recipes in different folders can be compared; addresses are whole."""
+        if is_remote(path):
+            return path.rstrip("/")
         return str((self.base / path).resolve())
 
     def with_seed(self, seed: int) -> Recipe:

@@ -24,7 +24,7 @@ def open_shards(run: Run, table: ReadingTable | None, split: str, stage: str = S
     skip = table is not None and table.on_missing_shard == "skip"
     folder = run.artifact(stage) / split
     if stage == SHARDS:
-        check_room(run, folder)
+        check_room(run, table, folder)
     return Shards.open(folder, skip_missing=skip, cache=cache_of(run))
 
 
