@@ -52,6 +52,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     from encodery.stages.corpus import planned_corpus
     from encodery.stages.estimate import plan_table
     from encodery.stages.exposure import planned_exposure
+    from encodery.stages.unreached import planned_phases
 
     console, opened, stages = _open(recipe, overrides or [])
     planned = plan_stages(opened, stages)
@@ -60,6 +61,8 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
         console.print(corpus, soft_wrap=True)
     for languages in planned_exposure(opened, planned):
         console.print(languages)
+    for line in planned_phases(opened, planned):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def run(

@@ -23,6 +23,7 @@ from encodery.stages.reading import TRAIN, VALID, Reading, named_languages, numb
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.skipping import log_skipped, skipped
 from encodery.stages.teachers import check_reach, load_teacher
+from encodery.stages.unreached import longest_read, may_miss, missed
 from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
@@ -56,6 +57,8 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     objective = Distillation(table.objective, teacher)
     held_out = HeldOut(reading.held_out(VALID), model, table.valid_max_tokens, objective)
     log_skipped(run.ranks, work / LOG, reading.opened)
+    for line in may_miss(DISTILL, table):
+        run.note(line)
     trainer = Trainer(
         model,
         objective,
@@ -75,8 +78,10 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model), **skipped(reading.opened)}
     if rows := exposure(course, trainer.state.step, reading.shards[TRAIN]):
         metrics["languages"] = rows
+    metrics |= missed(run, DISTILL, table, trainer.state.step)
     settings = settings_of(lang2id) if config.has_language_embeddings else {}
-    folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.longest}, settings=settings)
+    info = {"max_seqlen": longest_read(table, trainer.state.step)}
+    folder = ModelFolder(family, model.cpu(), tokenizer, info=info, settings=settings)
     card = ModelCard(
         recipe.name,
         recipe.student.family,
