@@ -1,5 +1,6 @@
 """What was written is what is read, from one shard or many."""
 
+import gc
 import json
 import math
 import resource
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from encodery.data import shard_writer
 from encodery.data.language_spool import LanguageSpool
 from encodery.data.offsets import Offsets
+from encodery.data.shard_cache import ShardCache
 from encodery.data.shard_writer import Document, ShardStats, write_shards
 from encodery.data.shards import Shards, flat_ranges
 from encodery.errors import UserError
@@ -201,6 +203,29 @@ def test_hundreds_of_languages_take_few_open_files(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(again[0].tokens_by_language()) == 307
     assert sum(shards.tokens_by_language().values()) == shards.num_tokens
+
+
+def test_many_shards_take_few_open_files(tmp_path: Path) -> None:
+    """Also where they are copied to a cache from elsewhere."""
+    corpus = documents(307, 5)
+    texts = read_back(stored(tmp_path / "shards", corpus, max_tokens_per_shard=13))
+    table = json.loads((tmp_path / "shards/shards.json").read_text())
+    assert len(table["shards"]) > 50
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/shards.json").write_text(json.dumps(table))
+    (tmp_path / "elsewhere/remote.json").write_text(json.dumps({"path": str(tmp_path / "shards")}))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 23, limits[1]))
+    try:
+        here = Shards.open(tmp_path / "shards", verify=True)
+        away = Shards.open(tmp_path / "elsewhere", cache=ShardCache(tmp_path / "cache"))
+        assert read_back(here) == read_back(away) == texts
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert sum(str(tmp_path) in line for line in Path("/proc/self/maps").read_text().splitlines()) > 300
+    del here, away
+    gc.collect()
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
 def test_a_failed_write_of_a_language_is_said_in_a_line_and_leaves_no_spool(

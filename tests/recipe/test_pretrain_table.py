@@ -45,7 +45,7 @@ def test_what_is_not_given_is_not_written() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"steps": None}, 'pretrain ends after steps = 100_000 or time = "2h"; give one of them'),
+        ({"steps": None}, 'training ends after steps = 100_000 or time = "2h"; give one of them'),
         (
             {"steps": None, "time": "2h", "phases": PHASES, "alpha": [[0, 1.0], [7, 0.3]]},
             "alpha, phases follow the steps of the run, and a time does not say how many these are; give steps, too: "

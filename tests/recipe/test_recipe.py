@@ -120,7 +120,7 @@ def test_what_is_not_toml(tmp_path: Path, content: bytes) -> None:
     [
         ("[pretrain]", "[pretrian]", "unknown key 'pretrian'; did you mean 'pretrain'?"),
         ("steps = 7", "step = 7", "unknown key 'pretrain.step'; did you mean 'steps'?"),
-        ("steps = 7\n", "", 'pretrain: pretrain ends after steps = 100_000 or time = "2h"; give one of them'),
+        ("steps = 7\n", "", 'pretrain: training ends after steps = 100_000 or time = "2h"; give one of them'),
         ("lr = 3e-4", "lrr = 3e-4", "unknown key 'pretrain.optimizer.lrr'; did you mean 'lr'?"),
         (
             "mask_probability = 0.3",

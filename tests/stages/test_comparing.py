@@ -13,6 +13,7 @@ from encodery.errors import UserError
 from encodery.stages import Run, Stage, engine
 from encodery.train.checkpoint import save_checkpoint
 from encodery.train.log import read_log
+from tests.train.groups import end_of, start_ranks
 
 from .conftest import RECIPES
 
@@ -271,3 +272,22 @@ def test_two_at_once_are_refused(compared: Path, encodery: Command) -> None:
         code, _, err = encodery("compare", *RECIPES, "--seeds", "2", "--output", "result")
     assert code == 2
     assert err == "encodery: result: another `encodery compare` is at work here; wait for it or stop it\n"
+
+
+def test_two_ranks_compare_once(schemes: Path) -> None:
+    """They train together, and the first one says and writes all; what one finds wrong ends both in one line."""
+    small = ["--set", "finetune={}", "--set", "pretrain.steps=2"]
+    command = ["-m", "encodery", "compare", *RECIPES, *small, "--output", "result"]
+    (code, said), (other_code, other_said) = end_of(start_ranks([[*command, "--seeds", "1"]] * 2, schemes))
+    assert (code, other_code) == (0, 0), said + other_said
+    assert other_said == ""
+    assert said.count("bert, seed 1") == 1
+    assert len(result()["schemes"]) == 2
+    for valid in metrics(result(), 0, "pretrain"):
+        assert valid["steps"] == 2
+    ends = end_of(start_ranks([[*command, "--seeds", "1"], [*command, "--seeds", "2"]], schemes))
+    assert [code for code, _ in ends] == [2, 2]
+    assert "".join(said for _, said in ends) == (
+        "encodery: rank 1 was not started as rank 0 was: seeds 1 → 2; start every rank with the same recipe file and "
+        "arguments\n"
+    )

@@ -1,6 +1,7 @@
 """`[distill]` from a recipe to a model folder that `transformers` opens, its parts as the recipe says."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from encodery.families.folder import load_folder
 from encodery.objectives.distill import Teacher
 from encodery.recipe import load_recipe
 from encodery.stages import Run, open_run, report_pretraining, run
-from encodery.stages.graph import stages_of
+from encodery.stages.exposure import exposure_rows
+from encodery.stages.graph import selected, stages_of
 from encodery.stages.report_pretraining import distill_results
 from encodery.text.byte_bpe import ByteBpeSpec
 from encodery.text.tokenizer import Tokenizer, train_tokenizer
 from encodery.train.continuing import trained_weights
 from encodery.train.log import read_log
 from encodery.train.trainer import Trainer
+from tests.stages.splitting import lose_a_shard
 from tests.stages.test_run import complete
 
 DISTILL = (
@@ -120,11 +123,17 @@ def test_the_report_says_how_the_students_accuracy_is_measured(done: Path, monke
         assert fact.note == f"of its teacher's parameters; masked LM accuracy {end}"
 
 
-@pytest.mark.parametrize("width", [32, 24])
-def test_killed_and_continued_the_same_bits(done: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also with a projection, which is in the checkpoints and not in the model."""
-    size = f"distill.model.config.hidden_size={width}"
-    whole = load_file(teach(done, size) / "model.safetensors")
+PHASES = "distill.phases=[{ start = 0.3, max_seqlen = 48 }, { start = 0.6, tokens_per_step = 301 }]"
+BLOCKS = "distill.shuffle={ block_tokens = 64, blocks = 3 }"
+
+
+@pytest.mark.parametrize(("width", "changes"), [(32, []), (24, []), (32, [PHASES, BLOCKS])])
+def test_killed_and_continued_the_same_bits(
+    done: Path, width: int, changes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a projection, which is in the checkpoints and not in the model; and in phases and blocks of text."""
+    size = [f"distill.model.config.hidden_size={width}", *changes]
+    whole = load_file(teach(done, *size) / "model.safetensors")
     shutil.rmtree(done / "runs" / "student" / "distill")
     step, seen = Trainer._step, list[str]()
 
@@ -137,14 +146,82 @@ def test_killed_and_continued_the_same_bits(done: Path, width: int, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_step", killed)
         with pytest.raises((KeyboardInterrupt, Interrupted)):
-            teach(done, size)
+            teach(done, *size)
     assert seen == ([] if width == 32 else ["projection.weight", "projection.bias"])
     (work,) = (done / "runs" / "student" / ".work").glob("distill-*")
     assert sorted(path.name for path in (work / "checkpoints").iterdir()) == ["step-00000002", "step-00000004"]
-    again = load_file(teach(done, size) / "model.safetensors")
+    again = load_file(teach(done, *size) / "model.safetensors")
+    if changes:
+        longest = max(
+            line["tokens"] for line in read_log(done / "runs/student/distill/log.jsonl") if "tokens" in line
+        )
+        assert longest > 6 * 256
+        assert read_json(done / "runs/student/distill/encodery.json")["max_seqlen"] == 48
     assert again.keys() == whole.keys()
     assert not any("projection" in name for name in whole)
     assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
+
+
+def test_a_shard_that_vanished_stops_or_is_counted(done: Path) -> None:
+    opened = opened_student(done)
+    run(opened, selected(stages_of(opened), ["distill_shards"]))
+    name = lose_a_shard(opened.artifact("distill_shards") / "train")
+    with pytest.raises(UserError, match=rf"distill_shards/train/{name}: missing, though shards.json lists it"):
+        teach(done)
+    folder = teach(done, "distill.on_missing_shard=skip")
+    left_out = metrics_of(folder)["skipped_shards"]
+    assert {split: entry["count"] for split, entry in left_out.items()} == {"train": 1}
+    events = [record for record in read_log(folder / "log.jsonl") if record["event"] == "shards"]
+    assert [event["skipped_shards"] for event in events] == [left_out]
+
+
+def test_languages_are_sampled_and_measured_each(done: Path, encodery: Callable[..., tuple[int, str, str]]) -> None:
+    """As in `[pretrain]`: a small language has the share that alpha gives it."""
+    (done / "text" / "c.txt").write_text("\n\n".join((done / "text" / "a.txt").read_text().split("\n\n")[:17]))
+    sampled = (text_in("en", "en", "sw"), "distill.alpha=0.3")
+    metrics = metrics_of(teach(done, *sampled))
+    language = metrics["languages"]["sw"]
+    share, rest = language["share"] ** 0.3, (1 - language["share"]) ** 0.3
+    assert language["sampled_share"] == pytest.approx(share / (share + rest), abs=0.05)
+    assert language["sampled_share"] > 1.5 * language["share"]
+    valid = metrics["valid"]
+    assert {"ce_loss", "mlm_loss", "cos_loss", "perplexity"} <= valid["languages"]["sw"].keys()
+    assert min(found["ce_loss"] for found in valid["languages"].values()) <= valid["ce_loss"]
+    assert valid["ce_loss"] <= max(found["ce_loss"] for found in valid["languages"].values())
+    page = (done / "runs/student/report/report.html").read_text()
+    assert "Languages: the text, how it was read" in page
+    changes = [
+        word for change in (DISTILL, 'distill.teacher="runs/tiny/pretrain"', *sampled) for word in ("--set", change)
+    ]
+    code, out, _ = encodery("plan", "student.toml", *changes)
+    assert code == 0
+    assert "How often distillation reads each language" in out
+    row = next(" ".join(cells) for cells in exposure_rows(metrics["languages"]) if cells[0] == "sw")
+    assert row in [" ".join(line.replace("│", " ").split()) for line in out.splitlines()]
+
+
+def test_shards_from_elsewhere_are_text_to_distil_from(done: Path) -> None:
+    shards = 'corpus={ shards = { path = "runs/tiny/shards", tokenizer = "runs/tiny/tokenizer" } }'
+    with pytest.raises(UserError) as refused:
+        teach(done, shards)
+    assert str(refused.value).endswith(
+        "[distill] reads corpus.shards as they are, in the vocabulary that they were written with; give "
+        "corpus.shards.tokenizer, and distill.tokenizer = 'tokenizer'"
+    )
+    own = opened_student(done)
+    run(own, stages_of(own))
+    expected = load_file(own.artifact("distill") / "model.safetensors")
+    shutil.rmtree(own.folder)
+    given = opened_student(done, shards, 'distill.tokenizer="tokenizer"')
+    assert [stage.name for stage in stages_of(given)] == ["tokenizer", "shards", "distill", "report"]
+    run(given, stages_of(given))
+    found = load_file(given.artifact("distill") / "model.safetensors")
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+
+
+def test_a_time_ends_a_distillation(done: Path) -> None:
+    metrics = metrics_of(teach(done, "distill.steps=100000", 'distill.time="1s"'))
+    assert 0 < metrics["steps"] < 100000
 
 
 def test_a_trimmed_vocabulary(done: Path) -> None:
@@ -243,6 +320,14 @@ def test_a_teacher_of_languages_reads_them(project: Path, monkeypatch: pytest.Mo
                 "distill.tokens_per_step=64",
             ),
             "distill.teacher: texts of max_seqlen = 49 are longer than the positions of ",
+        ),
+        (
+            ("distill.alpha=0.5",),
+            "distill.alpha = 0.5 samples languages, but corpus.inputs name none; give each input",
+        ),
+        (
+            ("distill.phases=[{ start = 0.5, max_seqlen = 49 }]",),
+            "distill.phases: max_seqlen = 49 is longer than the model's 48 positions; lower it, or raise",
         ),
         (('distill.best_metric="f1"',), "best_metric = 'f1'; one of ce_loss, mlm_loss, mlm_accuracy, cos_loss is"),
         (

@@ -11,12 +11,16 @@ import torch
 from encodery.artifact import read_manifest
 from encodery.batch import Batch
 from encodery.data.shards import Shards
+from encodery.errors import UserError
 from encodery.families.folder import load_folder
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.objective import Pretraining
 from encodery.recipe import load_recipe
+from encodery.stages.exam import Exam, build_exam
 from encodery.stages.reading import vocabulary_of
 from encodery.stages.text import valid_documents
+from tests.stages.splitting import lose_a_shard
+from tests.stages.test_run import opened
 
 
 def places(scheme: int) -> dict[str, Path]:
@@ -67,3 +71,12 @@ def test_schemes_with_one_vocabulary_are_asked_for_the_same_tokens(compared: Pat
         assert torch.equal(ours.input_ids, theirs.input_ids)
         assert ours.labels is not None
         assert torch.equal(ours.labels, theirs.labels)  # type: ignore[arg-type]
+
+
+def test_a_model_that_did_without_a_shard_is_asked_without_it(done: Path) -> None:
+    name = lose_a_shard(done / "runs/tiny/shards/valid")
+    exam = Exam(max_seqlen=32, max_tokens=1000)
+    with pytest.raises(UserError, match=f"{name}: missing"):
+        build_exam(opened(done), done, done, "pretrain", "shards", exam)
+    found = build_exam(opened(done, "pretrain.on_missing_shard=skip"), done, done, "pretrain", "shards", exam)
+    assert math.isfinite(found["bits_per_character"])

@@ -8,6 +8,7 @@ import pytest
 
 from encodery.errors import UserError
 from encodery.stages.fairness import budget_gap, check_fair, planned_tokens
+from encodery.stages.recipe_differences import recipe_differences
 from encodery.stages.schemes import load_schemes
 
 from .conftest import RECIPES
@@ -51,6 +52,29 @@ def test_unequal_budgets_are_refused_with_both_numbers(schemes: Path) -> None:
     assert notes(unequal=True) == [
         "The token budgets are not equal: bert has 3,072 tokens, roberta 3,840 (25.0% more)."
     ]
+    assert notes(budget="time") == []
+
+
+def test_times_are_the_budget_where_they_are_given(schemes: Path) -> None:
+    change("bert.toml", "steps = 12", 'time = "2h"')
+    assert refusal() == (
+        "bert has a time and no steps, so how many tokens it reads is not known beforehand; give --budget time, or "
+        "steps, or --unequal if it is what you want"
+    )
+    assert notes(unequal=True) == ["How many tokens bert would read was not known beforehand: a time ends it."]
+    assert notes(budget="time") == []  # how long 12 steps take is known afterwards
+    change("roberta.toml", "steps = 12", 'time = "1h"')
+    assert refusal().startswith("bert has a time and no steps")
+    with pytest.raises(UserError) as refused:
+        notes(budget="time")
+    assert str(refused.value) == (
+        "unequal budgets: roberta has 3,600.0 seconds, bert 7,200.0 (100.0% more); give all the same time, or "
+        "--budget tokens, or --unequal if it is what you want"
+    )
+    assert notes(budget="time", unequal=True) == [
+        "The times given are not equal: roberta has 3,600.0 seconds, bert 7,200.0 (100.0% more)."
+    ]
+    change("roberta.toml", 'time = "1h"', 'time = "121m"')
     assert notes(budget="time") == []
 
 
@@ -127,3 +151,21 @@ def test_recipes_in_two_folders_may_read_one_text(schemes: Path) -> None:
         text = text.replace(f'"{name}.jsonl"', f'"../{name}.jsonl"')
     Path("other/roberta.toml").write_text(text)
     assert notes(recipes=("bert.toml", "other/roberta.toml")) == []
+
+
+def test_recipes_in_two_folders_may_read_one_address(schemes: Path) -> None:
+    for recipe in RECIPES:
+        change(recipe, '{ path = "text" }', '{ path = "s3://bucket/text" }')
+    Path("other").mkdir()
+    text = Path("roberta.toml").read_text()
+    for name in ("train", "dev"):
+        text = text.replace(f'"{name}.jsonl"', f'"../{name}.jsonl"')
+    Path("other/roberta.toml").write_text(text)
+    recipes = ("bert.toml", "other/roberta.toml")
+    assert notes(recipes=recipes) == []
+    differing = recipe_differences(load_schemes([Path(name) for name in recipes], []))
+    assert not any(key.startswith("corpus") for key, _ in differing)
+    assert differing
+    Path("other/roberta.toml").write_text(text.replace("s3://bucket/text", "s3://bucket/other"))
+    with pytest.raises(UserError, match=r"corpus.inputs is not that of bert.toml"):
+        notes(recipes=recipes)

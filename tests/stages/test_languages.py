@@ -11,7 +11,6 @@ import torch
 from torch.nn import functional as F
 
 from encodery.artifact import read_manifest
-from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.mixing import build_objective
@@ -27,6 +26,7 @@ from tests.data.synthetic import documents, stored
 from tests.objectives.corpora import MAX_SEQLEN, tiny_model
 from tests.objectives.pairs import pairs, stored_pairs
 from tests.objectives.vocabularies import vocabulary
+from tests.stages.splitting import lose_a_shard
 from tests.stages.test_report import Text
 from tests.stages.test_run import opened
 
@@ -213,9 +213,7 @@ def test_a_shard_that_vanished_stops_or_is_counted(project: Path) -> None:
     this = opened(project, *CHANGES, "pretrain.steps=3", "pretrain.seqlen_warmup={max_seqlen=13, steps=1}")
     run(this, selected(stages_of(this), ["shards"]))
     folder = this.artifact("shards") / "train"
-    split_in_two(folder)
-    gone = folder / "ids-00001.bin"
-    gone.unlink()
+    lose_a_shard(folder)
     with pytest.raises(
         UserError, match=r"ids-00001.bin: missing, though shards.json lists it; write the token shards"
     ):
@@ -232,21 +230,6 @@ def test_a_shard_that_vanished_stops_or_is_counted(project: Path) -> None:
     ]
     assert [event["skipped_shards"] for event in events] == [manifest.metrics["skipped_shards"]]
     assert "valid" not in manifest.metrics["skipped_shards"]
-
-
-def split_in_two(folder: Path) -> None:
-    """The shards written again as several."""
-    from encodery.data.shard_writer import write_shards
-    from tests.data.test_shards import read_back
-
-    shards = Shards.open(folder)
-    bounds = shards.first_documents()
-    assert bounds is not None
-    names = [shards.languages[n] for n in range(len(bounds) - 1) for _ in range(bounds[n + 1] - bounds[n])]
-    texts = [[torch.tensor(sentence).numpy() for sentence in document] for document in read_back(shards)]
-    for path in folder.iterdir():
-        path.unlink()
-    write_shards(texts, folder, shards.vocab_size, shards.num_tokens // 3, names)
 
 
 @pytest.mark.parametrize(

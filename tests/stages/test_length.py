@@ -1,11 +1,13 @@
 """How long pretraining is, from the recipe to the same bits after a kill: phases, a time, and LAMB."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from encodery.artifact import read_manifest
 from encodery.batch import Batch
+from encodery.config import read_json
 from encodery.model.heads import Model
 from encodery.objectives.objective import Pretraining
 from encodery.stages import run
@@ -63,6 +65,41 @@ def test_a_run_by_the_clock_ends_in_the_same_bits(project: Path, monkeypatch: py
     manifest = read_manifest(project / "stopped/tiny/pretrain")
     assert manifest is not None
     assert manifest.metrics["steps"] == 9
+
+
+def test_phases_that_the_time_left_out_are_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch, encodery: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Before, in `plan` and the run, and after: on the terminal, in the metrics, the report and the folder."""
+    monkeypatch.setattr(module, "Budget", lambda seconds, spent=0.0: Budget(seconds, spent, Ticks()))
+    changes = (PHASES[0].replace("16", "46"), "finetune={}")
+    words = [word for change in changes for word in ("--set", change)]
+    assert "is left out" not in encodery("plan", "tiny.toml", *words)[1]
+    code, out, _ = encodery("plan", "tiny.toml", *words, "--set", "pretrain.time=7s")
+    may = (
+        "pretrain: the last phase (sequences of 46, steps of 512 tokens) begins at step 9 of 12; if the time, 7s, is "
+        "over before, it is left out: set steps to what the time has room for"
+    )
+    assert code == 0
+    assert may in out.splitlines()
+    code, out, _ = encodery("run", "tiny.toml", *words, "--set", "pretrain.time=7s")
+    assert code == 0
+    assert may in out.splitlines()
+    assert (
+        "pretrain: ended after step 7 of 12, before the phase that begins at step 9 (sequences of 46, steps of 512 "
+        "tokens)"
+    ) in out.splitlines()
+    folder = project / "runs/tiny/pretrain"
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest.metrics["phases_not_reached"] == [{"start": 9, "max_seqlen": 46, "tokens_per_step": 512}]
+    assert read_json(folder / "encodery.json")["max_seqlen"] == 44
+    assert "phase not reached" in (project / "runs/tiny/report/report.html").read_text()
+    whole = trained(project, *changes, "output=whole")
+    manifest = read_manifest(whole)
+    assert manifest is not None
+    assert "phases_not_reached" not in manifest.metrics
+    assert read_json(whole / "encodery.json")["max_seqlen"] == 46
 
 
 def test_the_steps_of_phases_are_of_their_lengths(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from encodery.recipe import load_recipe
 from encodery.stages import open_run, run
 from encodery.stages.graph import selected, stages_of
 from encodery.train.log import read_log
+from tests.stages.splitting import lose_a_shard
 from tests.stages.stopping import weights_after_stops
 from tests.stages.test_run import complete, opened, planned
 
@@ -130,6 +131,32 @@ def test_pairs_are_cleaned_and_the_report_shows_what_went(mixed: Path) -> None:
     html = report.read_text()
     for shown in ("Aligned sentences", "Pairs that were left out", "duplicate", "p.en:"):
         assert shown in html
+
+
+def test_shards_of_text_and_pairs_that_vanished_are_left_out(mixed: Path) -> None:
+    """Languages are numbered by what is named, so that a model with vectors of them has all; the log says it once."""
+    this = opened(mixed, *MIXED)
+    run(this, selected(stages_of(this), ["shards", "parallel"]))
+    folders = [this.artifact(stage) / "train" for stage in ("parallel", "shards")]
+    for folder in folders:
+        name = lose_a_shard(folder)
+        with pytest.raises(UserError, match=rf"{folder.parent.name}/train/{name}: missing, though shards.json lists"):
+            run(this, selected(stages_of(this), ["pretrain"]))
+
+    def train() -> Path:
+        skipping = opened(mixed, *MIXED, "pretrain.on_missing_shard=skip")
+        run(skipping, selected(stages_of(skipping), ["pretrain"]))
+        return skipping.artifact("pretrain")
+
+    weights_after_stops(train, [5, 8])
+    folder = this.artifact("pretrain")
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    left_out = manifest.metrics["skipped_shards"]
+    assert {split: entry["count"] for split, entry in left_out.items()} == {"train": 1, "parallel/train": 1}
+    assert json.loads((folder / "config.json").read_text())["lang2id"] == {"de": 0, "en": 1}
+    events = [record for record in read_log(folder / "log.jsonl") if record["event"] == "shards"]
+    assert [event["skipped_shards"] for event in events] == [left_out]
 
 
 def test_cleaning_concerns_the_pairs_alone(mixed: Path) -> None:

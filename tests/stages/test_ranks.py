@@ -12,11 +12,16 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from torch._C._distributed_c10d import HashStore
 
+from encodery.data.shards import Shards
 from encodery.recipe import load_recipe
-from encodery.stages import open_run, plan
-from encodery.stages.graph import stages_of
+from encodery.stages import open_run, plan, run
+from encodery.stages.graph import selected, stages_of
+from encodery.stages.skipping import log_skipped
+from encodery.train.distributed import Ranks
 from encodery.train.log import read_log
+from tests.stages.splitting import lose_a_shard
 from tests.train.groups import end_of, environment, start_ranks
 
 RUN = ["-m", "encodery", "run", "tiny.toml"]
@@ -71,6 +76,23 @@ def test_an_error_of_the_first_rank_is_that_of_all(project: Path) -> None:
     assert [code for code, _ in ends] == [2, 2]
     assert "".join(said for _, said in ends).count("train.jsonl:2") == 1
     assert "Traceback" not in ends[0][1] + ends[1][1]
+
+
+def test_ranks_go_on_without_a_shard_and_the_first_one_alone_says_so(project: Path) -> None:
+    opened = open_run(load_recipe(Path("tiny.toml")), Path("tiny.toml"), Console(quiet=True))
+    run(opened, selected(stages_of(opened), ["shards"]))
+    folder = project / "runs/tiny/shards/train"
+    lose_a_shard(folder)
+    short = ["--set", "pretrain.steps=2", "--set", "pretrain.on_missing_shard=skip"]
+    for code, said in end_of(start_ranks([[*RUN, "pretrain", *short]] * 2, project)):
+        assert code == 0, said
+    assert [record["event"] for record in pretrain_log(project)].count("shards") == 1
+    log, shards = project / "log.jsonl", {"train": Shards.open(folder, skip_missing=True)}
+    store = HashStore()
+    log_skipped(Ranks(1, 2, store), log, shards)
+    assert not log.exists()
+    log_skipped(Ranks(0, 2, store), log, shards)
+    assert len(read_log(log)) == 1
 
 
 @pytest.mark.slow

@@ -63,15 +63,18 @@ class Mixed:
 
 
 class Poisoned(Mixed):
-    """Not a number on one rank at one of its steps."""
+    """Not a number on one rank at one of its steps; or only its gradient is none, by the root of nothing."""
 
-    def __init__(self, here: bool) -> None:
-        self._here, self._calls = here, 0
+    def __init__(self, here: bool, gradient: bool = False) -> None:
+        self._here, self._gradient, self._calls = here, gradient, 0
 
     def loss(self, model: Model, batch: Batch) -> LossOutput:
         output = super().loss(model, batch)
         self._calls += 1
-        factor = math.nan if self._here and self._calls == 3 else 1.0
+        bad = self._here and self._calls == 3
+        if bad and self._gradient:
+            return LossOutput({n: loss + (0.0 * loss).sqrt() for n, loss in output.losses.items()}, output.metrics)
+        factor = math.nan if bad else 1.0
         return LossOutput({name: loss * factor for name, loss in output.losses.items()}, output.metrics)
 
 
@@ -101,6 +104,10 @@ CASES: dict[str, dict[str, Any]] = {
     "fsdp-bf16": {"precision": "bf16", "parallel": "fsdp"},
     "ddp-nan": {},
     "fsdp-nan": {"parallel": "fsdp"},
+    "ddp-gradient": {},
+    "fsdp-gradient": {"parallel": "fsdp"},
+    "ddp-weight": {},
+    "fsdp-weight": {"parallel": "fsdp"},
     "ddp-stop": {"checkpoint_every": 1000},
     "fsdp-stop": {"checkpoint_every": 1000, "parallel": "fsdp", "asynchronous_checkpoints": True},
     "ddp-continue": {"checkpoint_every": 1000},
@@ -117,7 +124,8 @@ def make(folder: Path, case: str, ranks: Ranks = ALONE) -> Trainer:
     model = Model(WITH_DROPOUT if kind.startswith("dropout") else CONFIG, ("sequence", "mlm", "nsp"), num_labels=2)
     model.initialize(3 if ranks.is_first else 4)  # whoever is not the first must take over the first one's
     config = TrainerConfig(**{**SETTINGS, **CASES[case]})
-    loss = Poisoned(ranks.rank == ranks.world_size - 1) if kind == "nan" else Mixed()
+    last = ranks.rank == ranks.world_size - 1
+    loss = Poisoned(last, kind == "gradient") if kind in ("nan", "gradient") else Mixed()
     own = lone_batches if kind == "lone" else batches
 
     def stopping(step: int) -> Batch:
@@ -126,6 +134,8 @@ def make(folder: Path, case: str, ranks: Ranks = ALONE) -> Trainer:
         return own(step)
 
     trainer = Trainer(model, loss, stopping, config, STEPS, 5, folder, console=Console(quiet=True), ranks=ranks)
+    if kind == "weight" and last:
+        lose_a_weight(trainer, after=5)
     if kind == "best":
         values = iter([0.1, 0.9, 0.3, 0.2, 0.7])
 
@@ -134,6 +144,18 @@ def make(folder: Path, case: str, ranks: Ranks = ALONE) -> Trainer:
 
         trainer.evaluate = evaluate
     return trainer
+
+
+def lose_a_weight(trainer: Trainer, after: int) -> None:
+    """It is no number from the update on that ends this step, on this rank alone."""
+
+    def lose(*_: object) -> None:
+        if trainer.state.step == after - 1:
+            weight: Any = trainer.parallel.trained.encoder.embeddings.word.weight
+            local = weight.to_local() if hasattr(weight, "to_local") else weight
+            local.detach()[0, 0] = math.nan
+
+    trainer.optimizer.register_step_post_hook(lose)
 
 
 def run_case(folder: Path, case: str, ranks: Ranks) -> dict[str, Any]:

@@ -107,12 +107,25 @@ def test_sharded_weights_in_bf16_learn_alike(worked: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
+@pytest.mark.parametrize("kind", ["nan", "gradient"])
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_a_number_gone_wrong_on_one_rank_is_left_out_on_all(worked: Path, parallel: str) -> None:
-    case = f"{parallel}-nan"
+def test_a_number_gone_wrong_on_one_rank_is_left_out_on_all(worked: Path, parallel: str, kind: str) -> None:
+    case = f"{parallel}-{kind}"
     assert [result["skipped"] for result in results(worked, case)] == [1, 1]
     assert [record["step"] for record in logged(worked / case, "skip")] == [3]
     assert all(weight.isfinite().all() for weight in load_file(worked / case / "weights.safetensors").values())
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_a_weight_lost_on_one_rank_ends_all(worked: Path, parallel: str) -> None:
+    case = f"{parallel}-weight"
+    first, second = results(worked, case)
+    assert first["said"] == second["said"]
+    assert first["said"].startswith(
+        "UserError: step 6: the weight encoder.embeddings.word.weight on rank 1 has values that are not finite"
+    )
+    assert f"the same command continues from {worked / case}/checkpoints/step-00000003." in first["said"]
+    assert [path.name for path in (worked / case / "checkpoints").iterdir()] == ["step-00000003"]
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])

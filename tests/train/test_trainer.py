@@ -17,6 +17,7 @@ from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.train import trainer as module
 from encodery.train.budget import Budget
+from encodery.train.checkpoint import checkpoint_at, save_checkpoint
 from encodery.train.config import UNBOUNDED, TrainerConfig
 from encodery.train.device import pick_device, step_seed
 from encodery.train.log import read_log
@@ -195,6 +196,92 @@ def test_too_many_in_a_row_stop_the_run_and_keep_the_batch(tmp_path: Path, monke
     kept = load_file(path)
     assert torch.equal(kept["input_ids"], batches(3).input_ids)
     assert torch.equal(kept["sequence_labels"], batches(3).sequence_labels)  # type: ignore[arg-type]
+
+
+def test_a_gradient_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    """Beside a loss that is one; so is one of many weights."""
+    trainer = make(tmp_path)
+    calls = iter(range(1000))
+    weight: Any = trainer.model.encoder.embeddings.word.weight
+    weight.register_hook(lambda gradient: gradient * math.nan if next(calls) in (2, 6) else gradient)
+    trainer.fit()
+    assert [record["step"] for record in read_log(tmp_path / "log.jsonl") if record["event"] == "skip"] == [3, 7]
+    assert trainer.state.skipped_steps == 2
+    assert all(parameter.isfinite().all() for parameter in trainer.model.parameters())
+
+
+KEPT = "what the optimizer keeps of"
+
+
+@pytest.mark.parametrize(
+    ("where", "step", "said_at", "what", "newest"),
+    [
+        ("weight", 4, 4, "the weight", 2),
+        ("weight", 5, 6, "the weight", 4),
+        ("weight", 7, 7, "the weight", 6),
+        ("exp_avg_sq", 4, 4, KEPT, 2),
+        ("exp_avg_sq", 7, 7, KEPT, 6),
+    ],
+)
+def test_a_weight_that_is_no_number_is_never_saved(
+    tmp_path: Path, where: str, step: int, said_at: int, what: str, newest: int
+) -> None:
+    """In the middle, and in the last step, whose weights would be published: the same call then ends as ever."""
+    whole = make(tmp_path / "whole")
+    whole.fit()
+    trainer = make(tmp_path / "run", checkpoint_every=2)
+    weight = trainer.model.encoder.embeddings.word.weight
+
+    def lose(*_: object) -> None:
+        if trainer.state.step == step - 1:
+            (weight.detach() if where == "weight" else trainer.optimizer.state[weight][where])[7, 3] = math.nan
+
+    trainer.optimizer.register_step_post_hook(lose)
+    with pytest.raises(UserError) as stop:
+        trainer.fit()
+    checkpoint = trainer.checkpoints / f"step-{newest:08d}"
+    assert str(stop.value) == (
+        f"step {said_at}: {what} encoder.embeddings.word.weight has values that are not finite, so that no further "
+        f"step can be computed; nothing of that is saved: the same command continues from {checkpoint}. If it comes "
+        "again at the same step, lower optimizer.lr or warm up longer; if it comes elsewhere, have the machine's "
+        "memory checked"
+    )
+    assert max(path.name for path in trainer.checkpoints.iterdir()) == checkpoint.name
+    again = make(tmp_path / "run", checkpoint_every=2)
+    again.fit()
+    assert same(whole, again)
+
+
+def test_a_model_that_is_no_number_is_not_trained(tmp_path: Path) -> None:
+    trainer = make(tmp_path)
+    with torch.no_grad():
+        trainer.model.encoder.embeddings.word.weight[3, 2] = math.inf
+    with pytest.raises(UserError) as refused:
+        trainer.fit()
+    assert str(refused.value) == (
+        "the weight encoder.embeddings.word.weight has values that are not finite before the first step; start from "
+        "another model"
+    )
+
+
+@pytest.mark.parametrize("poisoned", ["weights", "optimizer"])
+def test_a_checkpoint_of_what_is_no_number_is_passed_over(tmp_path: Path, poisoned: str) -> None:
+    """One of before such weights were looked for."""
+    whole = make(tmp_path / "whole")
+    whole.fit()
+    trainer = make(tmp_path / "run", checkpoint_every=2)
+    trainer.fit()
+    weights, tensors, state = checkpoint_at(trainer.checkpoints / "step-00000007").load()
+    for tensor in (weights if poisoned == "weights" else tensors).values():
+        tensor.fill_(math.nan)
+    save_checkpoint(trainer.checkpoints, 7, weights, tensors, state)
+    again = make(tmp_path / "run", checkpoint_every=2)
+    again.console = Console(width=500)
+    with again.console.capture() as screen:
+        again.fit()
+    assert "checkpoint of step 7 skipped: " in screen.get()
+    assert "has values that are not finite" in screen.get()
+    assert same(whole, again)
 
 
 def test_a_stop_request_saves_and_the_same_call_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,14 +52,17 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     from encodery.stages.corpus import planned_corpus
     from encodery.stages.estimate import plan_table
     from encodery.stages.exposure import planned_exposure
+    from encodery.stages.unreached import planned_phases
 
     console, opened, stages = _open(recipe, overrides or [])
     planned = plan_stages(opened, stages)
     console.print(plan_table(opened, planned))
     if (corpus := planned_corpus(opened, planned)) is not None:
         console.print(corpus, soft_wrap=True)
-    if (languages := planned_exposure(opened, planned)) is not None:
+    for languages in planned_exposure(opened, planned):
         console.print(languages)
+    for line in planned_phases(opened, planned):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def run(

@@ -1,6 +1,6 @@
 """Aligned sentences as token shards: every document is one pair, its two sentences are the two sides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,7 @@ class Pairs:
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of all pairs, in the order of their names; "" for what names none."""
-        return tuple(sorted({side for label in self.shards.languages for side in _split(label)}))
+        return languages_of_pairs(self.shards.languages)
 
     def numbered(self, lang2id: Mapping[str, int]) -> Int64[np.ndarray, "names 2"]:
         """For each of the shards' names of two languages, the numbers of both.
@@ -83,6 +83,11 @@ class Pairs:
                     )
             table.append([lang2id[language] for language in _split(label)])
         return np.array(table, np.int64)
+
+
+def languages_of_pairs(labels: Iterable[str]) -> tuple[str, ...]:
+    """The languages of all names of two, in their order; "" for what names none."""
+    return tuple(sorted({side for label in labels for side in _split(label)}))
 
 
 def _split(label: str) -> tuple[str, str]:

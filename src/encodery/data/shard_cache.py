@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from encodery.data.mapped_file import map_file
 from encodery.errors import UserError
 from encodery.files.stores import file_system, is_remote, reaching
 
@@ -69,7 +70,7 @@ class ShardCache:
         while True:
             path = self.fetch(array)
             with suppress(FileNotFoundError):  # another process made room in between
-                return np.asarray(np.memmap(path, array.record_type, "r"))
+                return map_file(path, array.record_type)
 
     def has(self, array: RemoteArray) -> bool:
         """Whether the file is there."""

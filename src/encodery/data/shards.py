@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int, Int64, UInt
 
+from encodery.data.mapped_file import map_file
 from encodery.data.offsets import Offsets, Parts, by_shard
 from encodery.data.remote_shards import RemoteArrays, read_remote, remote_arrays
 from encodery.data.shard_cache import ShardCache
@@ -63,7 +64,7 @@ class Shards:
 
         Raises:
             UserError: a file is missing, truncated or (with `verify`) altered; names the file and the record. With
-                `skip_missing`: no shard is whole.
+                `skip_missing`: no shard is whole. A file cannot be mapped.
         """
         manifest = read_manifest(folder)
         if (remote := read_remote(folder)) is not None:
@@ -73,14 +74,15 @@ class Shards:
         arrays, skipped = {}, []
         for index in range(len(manifest.shards)):
             try:
-                arrays[index] = _map_shard(folder, manifest, index)
+                paths = {kind: manifest.check_size(folder, index, kind) for kind in manifest.kinds}
             except UserError as error:
                 if not skip_missing:
                     raise
                 skipped.append(str(error))
-            else:
-                if verify:
-                    check_contents(folder, manifest, index, arrays[index])
+                continue
+            arrays[index] = {kind: map_file(path, manifest.record_type(kind)) for kind, path in paths.items()}
+            if verify:
+                check_contents(folder, manifest, index, arrays[index])
         if skipped and not arrays:
             raise UserError(f"none of {len(skipped)} shards is whole; the first: {skipped[0]}")
         return cls(
@@ -210,12 +212,3 @@ def _languages(
         return ScatteredLanguages(manifest.languages, [shard[LANGUAGES] for shard in arrays.values()])
     sizes = [shard.num_documents for shard in manifest.shards]
     return GroupedLanguages.of_shards(manifest.languages, manifest.language_documents, sizes, list(arrays))
-
-
-def _map_shard(folder: Path, manifest: ShardsManifest, index: int) -> dict[str, UInt[np.ndarray, " _"]]:
-    """Memory maps of one shard's files, whose sizes are what the manifest says."""
-    return {
-        # a plain array view: slicing np.memmap itself costs microseconds
-        kind: np.asarray(np.memmap(manifest.check_size(folder, index, kind), manifest.record_type(kind), mode="r"))
-        for kind in manifest.kinds
-    }

@@ -143,6 +143,11 @@ class Recipe(Config):
                 f"pretrain.alpha = {stated(self.pretrain.alpha)!r:.80} samples languages, but corpus.inputs name "
                 "none; give each input a language or a language_field"
             )
+        if self.distill and self.corpus and self.distill.alpha != AS_IT_IS and not self.corpus.names_languages:
+            raise ValueError(
+                f"distill.alpha = {stated(self.distill.alpha)!r:.80} samples languages, but corpus.inputs name none; "
+                "give each input a language or a language_field"
+            )
         best = self.pretrain.best_metric if self.pretrain else None
         if best in PROBE_METRICS and self.corpus and not self.corpus.probe_inputs:
             raise ValueError(f"pretrain.best_metric = {best!r} is measured on other text: give corpus.probe_inputs")
@@ -171,10 +176,15 @@ class Recipe(Config):
             raise ValueError(f"[pretrain] has from = {source!r:.80}, which brings its own; drop {given}")
 
     def _check_distill(self, table: DistillTable) -> None:
-        if not self.corpus or self.corpus.shards:
-            given = "reads corpus.inputs, and corpus.shards stands in their place"
-            raise ValueError(f"[distill] {given if self.corpus else 'needs text: add a [corpus] table'}")
-        if table.vocabulary == TOKENIZER and not self.tokenizer:
+        if not self.corpus:
+            raise ValueError("[distill] needs text: add a [corpus] table")
+        shards = self.corpus.shards
+        if shards and table.vocabulary not in (TOKENIZER, PRETRAIN):
+            raise ValueError(
+                "[distill] reads corpus.shards as they are, in the vocabulary that they were written with; give "
+                f"corpus.shards.tokenizer, and distill.tokenizer = {TOKENIZER!r}"
+            )
+        if table.vocabulary == TOKENIZER and not (self.tokenizer or (shards and shards.tokenizer)):
             raise ValueError(f"distill.tokenizer = {TOKENIZER!r}, but there is no [tokenizer] table")
         self._check_base(DISTILL, table.teacher, BASES[:3])
         self._check_base(f"{DISTILL}.tokenizer", table.vocabulary, BASES[:3])
@@ -231,8 +241,9 @@ class Recipe(Config):
             own = self.pretrain.max_seqlen > positions
             key = "pretrain.max_seqlen" if own else "pretrain.phases: max_seqlen"
             raise ValueError(_too_long(key, self.pretrain.longest, positions))
-        if self.distill and self.distill.max_seqlen > (theirs := self.student.encoder(1 << 20).num_positions):
-            raise ValueError(_too_long("distill.max_seqlen", self.distill.max_seqlen, theirs))
+        if self.distill and self.distill.longest > (theirs := self.student.encoder(1 << 20).num_positions):
+            key = "distill.max_seqlen" if self.distill.max_seqlen > theirs else "distill.phases: max_seqlen"
+            raise ValueError(_too_long(key, self.distill.longest, theirs))
         for name, table in self.finetune.items():
             ours = table.source == SCRATCH or (
                 table.source == PRETRAIN and self.pretrain and not self.pretrain.source

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -12,22 +12,20 @@ from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.pair_filter import PairFilterTable
 from encodery.corpus.parallel import ParallelInput
 from encodery.corpus.readers import CorpusInput
-from encodery.data.block_shuffle import BlockShuffle
 from encodery.data.columns import Fields
-from encodery.data.languages import AS_IT_IS
 from encodery.data.remote_shards import ShardsTable
-from encodery.data.schedule import Alpha, changes
+from encodery.data.schedule import changes
 from encodery.data.splits import Files
 from encodery.errors import UserError
 from encodery.families.adapter import LoraTable
 from encodery.objectives.config import ObjectiveConfig
-from encodery.objectives.phases import Phase, Stretch, stretches, total_tokens
+from encodery.objectives.phases import Stretch
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe.monolingual import MonolingualTable, check_monolingual
+from encodery.recipe.reading_table import ReadingTable
 from encodery.recipe.teaching import DISTILL, TaughtTable
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
-from encodery.train.config import UNBOUNDED, TrainerConfig
 from encodery.train.space import with_values
 
 PROBE = "probe"
@@ -87,81 +85,30 @@ class CorpusTable(Config):
         return (*self.inputs, *self.valid_inputs, *self.probe_inputs)
 
 
-class PretrainTable(TrainerConfig):
+class PretrainTable(ReadingTable):
     """`[pretrain]`: the objective, how long, and how."""
 
     objective: ObjectiveConfig = ObjectiveConfig()
     source: str | None = Field(default=None, alias="from", exclude_if=lambda source: source is None)
     """A model folder to continue from, with its tokenizer, in place of fresh weights; `package:NAME/FOLDER` looks in
     an installed Python package."""
-    max_seqlen: int = Field(default=128, ge=8)
     seqlen_warmup: SeqlenWarmup | None = None
     """Short sequences first: a fresh model learns its first grammar from them several times as fast."""
-    tokens_per_step: PositiveInt = 8192
-    phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
-    """Longer sequences or larger batches from a share of the steps on."""
-    steps: PositiveInt | None = None
-    """How many; where `time` is given, at most so many."""
-    valid_max_tokens: PositiveInt = 100_000
-    """The validation loss is taken over at most this many tokens, which languages share evenly."""
-    alpha: Alpha = Field(default=AS_IT_IS, exclude_if=lambda alpha: alpha == AS_IT_IS)
-    """A language's share of the tokens, raised to this power, gives its share of what is read: a number,
-    `{ start, end }` over the steps, or `[[step, alpha], ...]`. 1 reads the text as it comes."""
-    shuffle: BlockShuffle | None = Field(default=None, exclude_if=lambda table: table is None)
-    """Read in random blocks, some at a time, so that a step's text comes from few shards; None mixes the whole
-    corpus."""
-    on_missing_shard: Literal["error", "skip"] = Field(default="error", exclude_if=lambda value: value == "error")
-    """`skip` goes on without token shards that are missing or truncated, and counts them."""
-
-    @property
-    def total_steps(self) -> int:
-        """`steps`, or more than any time is enough for."""
-        return self.steps or UNBOUNDED
 
     @property
     def stretches(self) -> list[Stretch]:
         """Steps of one kind: the warm-up, what follows it, the phases."""
-        parts = stretches(self.phases, self.total_steps, self.max_seqlen, self.tokens_per_step)
+        parts = super().stretches
         if (warmup := self.seqlen_warmup) is None:
             return parts
         short = Stretch(0, warmup.max_seqlen, self.tokens_per_step)
         return [short, replace(parts[0], first=warmup.steps), *parts[1:]]
 
     @property
-    def longest(self) -> int:
-        """The longest sequences that are read."""
-        return max(part.max_seqlen for part in self.stretches)
-
-    @property
-    def total_tokens(self) -> int:
-        """About how many tokens all steps have; 0 where only the time is known."""
-        return total_tokens(self.stretches, self.steps) if self.steps else 0
-
-    @model_validator(mode="after")
-    def _has_an_end(self) -> "PretrainTable":
-        if self.steps is None and self.time is None:
-            raise ValueError('pretrain ends after steps = 100_000 or time = "2h"; give one of them')
-        follows = [name for name, follows in self._schedules.items() if follows]
-        if self.steps is None and (follows or self.phases):
-            named = ", ".join([*follows, *(["phases"] if self.phases else [])])
-            raise ValueError(
-                f"{named} follow the steps of the run, and a time does not say how many these are; give steps, too: "
-                "the first of both ends the run"
-            )
-        grows = any(phase.tokens_per_step for phase in self.phases)
-        if grows and follows:
-            raise ValueError(
-                f"phases change tokens_per_step, and {', '.join(follows)} follow steps of one size; keep one"
-            )
-        return self
-
-    @property
     def _schedules(self) -> Mapping[str, bool]:
         """What may change over the steps, and whether it does."""
-        return {
-            "alpha": changes(self.alpha),
-            "objective.mlm.mask_probability": changes(self.objective.mlm.mask_probability),
-        }
+        masks = changes(self.objective.mlm.mask_probability)
+        return {**super()._schedules, "objective.mlm.mask_probability": masks}
 
     @model_validator(mode="after")
     def _phases_are_in_order(self) -> "PretrainTable":
@@ -184,16 +131,6 @@ class PretrainTable(TrainerConfig):
                 f"objective.schedule: {what} after {ends[-1]:,} steps, and the run has steps = {self.steps}; raise "
                 "steps, or shorten the phases"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _a_step_holds_a_sequence(self) -> "PretrainTable":
-        for part in self.stretches:
-            if part.tokens_per_step < part.max_seqlen:
-                raise ValueError(
-                    f"tokens_per_step = {part.tokens_per_step}: must be at least max_seqlen = {part.max_seqlen}; "
-                    "raise the one or lower the other"
-                )
         return self
 
     @model_validator(mode="after")

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
+from encodery.data.schedule import changes
 from encodery.families.model_table import ModelTable
 from encodery.objectives.distill import DistillConfig
+from encodery.recipe.reading_table import ReadingTable
 from encodery.tasks.distill import TaskDistillConfig
 from encodery.train.config import TrainerConfig
 
@@ -17,7 +19,7 @@ OF_THIS_RUN = ("pretrain", "trim", "extend")
 """Stages that can teach."""
 
 
-class DistillTable(TrainerConfig):
+class DistillTable(ReadingTable):
     """`[distill]`: a student that learns from a teacher on the text of `[corpus]`, how long, and how."""
 
     teacher: str = "pretrain"
@@ -33,11 +35,12 @@ class DistillTable(TrainerConfig):
     """Where the student's tokenizer is from: `tokenizer` is the one that this run trains, else as `teacher`, which it
     is if not given. Each of its tokens must be one of the teacher's."""
     objective: DistillConfig = DistillConfig()
-    max_seqlen: int = Field(default=128, ge=8)
-    tokens_per_step: PositiveInt = 8192
-    steps: PositiveInt
-    valid_max_tokens: PositiveInt = 100_000
-    """The losses on held-out text are taken over at most this many tokens."""
+
+    @property
+    def _schedules(self) -> Mapping[str, bool]:
+        """What may change over the steps, and whether it does."""
+        masks = changes(self.objective.mlm.mask_probability)
+        return {**super()._schedules, "objective.mlm.mask_probability": masks}
 
     @property
     def vocabulary(self) -> str:

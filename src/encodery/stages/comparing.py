@@ -9,6 +9,7 @@ from encodery.artifact.disk import explained, fsync_path, write_bytes
 from encodery.config import read_json, write_json
 from encodery.errors import UserError
 from encodery.report.tables import grid
+from encodery.stages.alike import check_alike
 from encodery.stages.comparison import Comparison, compared, to_json
 from encodery.stages.comparison_page import comparison_page
 from encodery.stages.comparison_tables import tables, to_markdown
@@ -16,6 +17,7 @@ from encodery.stages.engine import RUN_FILE, lock, run
 from encodery.stages.fairness import BUDGETS, check_fair
 from encodery.stages.figures import outcome
 from encodery.stages.schemes import Scheme, Seeded, load_schemes, seeded
+from encodery.train.distributed import joined_ranks
 
 NAME = "comparison"
 VERSUS = " vs "
@@ -32,32 +34,56 @@ def run_comparison(
     unequal: bool = False,
 ) -> Path:
     """Run every recipe with the seeds 1 to `num_seeds` and write `comparison.json`, `.md` and `.html`; returns the
-    folder. What is done already is not done again, what was killed continues.
+    folder. What is done already is not done again, what was killed continues. Several ranks train together, as in
+    `encodery run`.
 
     Raises:
-        UserError: as `load_schemes`, `check_fair` and the stages (then with scheme and seed); there are no seeds, or
-            the folder is another's.
+        UserError: as `load_schemes`, `check_fair` and the stages (then with scheme and seed); there are no seeds, the
+            folder is another's, or ranks were not started alike.
         Interrupted: a stage was asked to stop and saved its state.
     """
     if num_seeds < 1:
         raise UserError(f"--seeds {num_seeds}: one or more is needed, three or more for intervals over seeds")
     if budget not in BUDGETS:
         raise UserError(f"--budget {budget:.80}: one of {', '.join(BUDGETS)} is allowed")
-    schemes = load_schemes(recipes, overrides)
-    notes = check_fair(schemes, budget, unequal)
-    folder = output or default_folder(schemes)
-    seeds = range(1, num_seeds + 1)
-    runs = seeded(schemes, seeds, folder, console)
+    with joined_ranks() as ranks:
+        names = [str(path) for path in recipes]
+        check_alike(
+            ranks, {"recipes": names, "seeds": num_seeds, "overrides": list(overrides), "output": str(output)}
+        )
+        schemes = load_schemes(recipes, overrides)
+        notes = check_fair(schemes, budget, unequal)
+        folder = output or default_folder(schemes)
+        seeds = range(1, num_seeds + 1)
+        runs = seeded(schemes, seeds, folder, console, ranks)
+        if ranks.is_first:
+            _compare(console, schemes, seeds, runs, notes, budget, folder)
+        else:
+            for one in runs:
+                _run(one)
+    return folder
+
+
+def _compare(
+    console: Console,
+    schemes: Sequence[Scheme],
+    seeds: Sequence[int],
+    runs: Sequence[Seeded],
+    notes: Sequence[str],
+    budget: str,
+    folder: Path,
+) -> None:
+    """What the first rank does: all but its share of the trainings."""
     _claim(folder)
     with lock(folder, "compare"):
         for note in notes:
             console.print(note, style="yellow", soft_wrap=True, markup=False)
         for one in runs:
-            _run(one, console)
+            console.print(f"[bold]{one.scheme.name}, seed {one.seed}[/]")
+            _run(one)
         comparison = compared(schemes, seeds, [outcome(one) for one in runs], notes, budget)
         _write(folder, comparison)
     _show(console, comparison, folder, len(notes))
-    return folder
 
 
 def default_folder(schemes: Sequence[Scheme]) -> Path:
@@ -66,12 +92,12 @@ def default_folder(schemes: Sequence[Scheme]) -> Path:
     return Path(schemes[0].recipe.output) / name[:MAX_FOLDER_LENGTH]
 
 
-def _run(one: Seeded, console: Console) -> None:
-    console.print(f"[bold]{one.scheme.name}, seed {one.seed}[/]")
+def _run(one: Seeded) -> None:
+    where = f"{one.scheme.name}, seed {one.seed}: "
     try:
         run(one.run, one.stages)
-    except UserError as error:
-        raise UserError(f"{one.scheme.name}, seed {one.seed}: {error}") from None
+    except UserError as error:  # one of another rank says where already
+        raise UserError(f"{where}{str(error).removeprefix(where)}") from None
 
 
 def _claim(folder: Path) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from encodery import __version__
-from encodery.stages.exam import BITS, EXAM, SHARDS
+from encodery.stages.exam import BITS, EXAM
 from encodery.stages.fairness import TIME, budget_gap
 from encodery.stages.figures import AS_TRAINED, COST, Figure, Outcome, figures_of
 from encodery.stages.recipe_differences import recipe_differences
 from encodery.stages.schemes import Scheme
+from encodery.stages.skipping import SHARDS
 from encodery.tasks.metrics import Estimate
 
 FORMAT = 1

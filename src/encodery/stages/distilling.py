@@ -1,10 +1,10 @@
 """The stage that distils: a smaller model learns from a larger one on the text of the run."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, read_sizes
@@ -12,29 +12,25 @@ from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.model.inherit import check_layers, differing_fields, evenly_spaced, inherit
 from encodery.objectives.distill import Distillation, Teacher, add_projection, drop_projection
-from encodery.objectives.objective import Pretraining
-from encodery.recipe import BASES, PRETRAIN
-from encodery.recipe.teaching import TOKENIZER, DistillTable
+from encodery.recipe import BASES
+from encodery.recipe.teaching import DISTILL, TOKENIZER, DistillTable
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run, base_folder
-from encodery.stages.given_shards import cache_of
+from encodery.stages.exposure import exposure
+from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.pretraining import settings_of
-from encodery.stages.reading import number_languages, vocabulary_of
+from encodery.stages.reading import TRAIN, VALID, Reading, named_languages, number_languages, shards_of
 from encodery.stages.saving import save_model, training_facts
+from encodery.stages.skipping import log_skipped, skipped
 from encodery.stages.teachers import check_reach, load_teacher
+from encodery.stages.unreached import longest_read, may_miss, missed
 from encodery.text.shared import within
 from encodery.text.tokenizer import Tokenizer
 from encodery.train.device import pick_device
-from encodery.train.loss import mean_metrics
+from encodery.train.log import LOG
 from encodery.train.trainer import Trainer
 
-SHARDS, OWN_SHARDS = "shards", "distill_shards"
 ADVICE = "leave it out to take the teacher's tokenizer, or [trim] the teacher's vocabulary"
-
-
-def shards_of(table: DistillTable) -> str:
-    """The stage whose shards the student reads: those of `[tokenizer]`, or some of its own."""
-    return SHARDS if table.vocabulary in (TOKENIZER, PRETRAIN) else OWN_SHARDS
 
 
 def build_distill(run: Run, into: Path, work: Path) -> Metrics:
@@ -45,7 +41,7 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     of_this_run = table.vocabulary == TOKENIZER
     tokenizer = Tokenizer.load(run.artifact(TOKENIZER) if of_this_run else base_folder(run, table.vocabulary))
     keys = ("distill.teacher", "distill.tokenizer")
-    source = load_teacher(base_folder(run, table.teacher), ("mlm",), table.max_seqlen, tokenizer, keys, ADVICE)
+    source = load_teacher(base_folder(run, table.teacher), ("mlm",), table.longest, tokenizer, keys, ADVICE)
     family = FAMILIES[recipe.student.family]
     config = recipe.student.encoder(tokenizer.vocab_size, tokenizer.pad_token_id)
     lang2id = languages_of(run, table, source, config)
@@ -55,46 +51,42 @@ def build_distill(run: Run, into: Path, work: Path) -> Metrics:
     if table.objective.alpha_cos:
         add_projection(model, source.model.config.hidden_size, recipe.seed)
 
-    def text(split: str) -> Pretraining:
-        return Pretraining(
-            config=table.objective.text,
-            shards=Shards.open(run.artifact(shards_of(table)) / split, cache=cache_of(run)),
-            vocabulary=vocabulary_of(tokenizer),
-            max_seqlen=table.max_seqlen,
-            tokens_per_step=table.tokens_per_step,
-            seed=recipe.seed,
-            lang2id=lang2id,
-            num_steps=table.steps,
-        )
-
-    train, valid = text("train"), text("valid")
+    reading = Reading(run, table, tokenizer, lang2id)
+    course = reading.course()
     teacher = Teacher(source.model, table.teacher_precision, pick_device(table.device))
     objective = Distillation(table.objective, teacher)
-    valid_batches = list(valid.validation_batches(table.valid_max_tokens))
+    held_out = HeldOut(reading.held_out(VALID), model, table.valid_max_tokens, objective)
+    log_skipped(run.ranks, work / LOG, reading.opened)
+    for line in may_miss(DISTILL, table):
+        run.note(line)
     trainer = Trainer(
         model,
         objective,
-        train.batch,
+        partial(reading.batch, course),
         table,
-        table.steps,
+        table.total_steps,
         recipe.seed,
         work,
-        lambda: mean_metrics(objective, model, valid_batches),
+        held_out.measure,
         run.console,
-        "distill",
+        DISTILL,
         run.ranks,
     )
-    metrics: dict[str, Any] = {"valid": trainer.fit()}
+    metrics: dict[str, Any] = {"valid": by_language(trainer.fit())}
     run.ranks.dismiss_others()
     drop_projection(model)
-    metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model)}
+    metrics |= {**training_facts(trainer), "teacher": sizes_of(source.model), **skipped(reading.opened)}
+    if rows := exposure(course, trainer.state.step, reading.shards[TRAIN]):
+        metrics["languages"] = rows
+    metrics |= missed(run, DISTILL, table, trainer.state.step)
     settings = settings_of(lang2id) if config.has_language_embeddings else {}
-    folder = ModelFolder(family, model.cpu(), tokenizer, info={"max_seqlen": table.max_seqlen}, settings=settings)
+    info = {"max_seqlen": longest_read(table, trainer.state.step)}
+    folder = ModelFolder(family, model.cpu(), tokenizer, info=info, settings=settings)
     card = ModelCard(
         recipe.name,
         recipe.student.family,
         "fill-mask",
-        training_data=[source.path for source in recipe.corpus.inputs],
+        training_data=[entry.path for entry in (*recipe.corpus.inputs, recipe.corpus.shards) if entry],
         mask_token=tokenizer.id_to_token(tokenizer.mask_token_id),
         base_model=table.teacher if table.teacher not in BASES else "",
     )
@@ -124,7 +116,7 @@ def check_teacher(run: Run, table: DistillTable) -> None:
         return
     folder = base_folder(run, table.teacher)
     teacher = read_sizes(folder)
-    check_reach(teacher, table.max_seqlen, folder, "distill.teacher")
+    check_reach(teacher, table.longest, folder, "distill.teacher")
     if table.layers:
         check_named_layers(run.recipe.student.encoder(teacher.vocab_size), teacher, table.layers)
 
@@ -166,12 +158,12 @@ def languages_of(
     Raises:
         UserError: the student has fewer vectors of languages than the text or the teacher has languages.
     """
+    shards = run.artifact(shards_of(table)) / TRAIN
     if teacher.languages is None:
-        shards = run.artifact(shards_of(table)) / "train"
         return (
             number_languages(run, student, shards, table="distill.model") if student.has_language_embeddings else None
         )
-    if not any(Shards.open(run.artifact(shards_of(table)) / "train").languages):
+    if not any(named_languages(shards)):
         run.note(f"corpus.inputs name no language: {table.teacher} reads the text without one")
         return None
     if student.has_language_embeddings and student.num_languages < len(teacher.languages):

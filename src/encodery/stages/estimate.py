@@ -78,13 +78,15 @@ def distill_cost(run: Run) -> Cost:
     teacher = _teacher(run, table)
     student = recipe.student.encoder(teacher.vocab_size)
     scored = 1.0 if table.objective.scored == "all" else MASKED_SHARE
-    own = flops_per_token(student, table.max_seqlen, scored) * (4 / 3 if table.activation_checkpointing else 1)
-    tokens = table.steps * table.tokens_per_step
-    flops = tokens * (own + flops_per_token(teacher, table.max_seqlen, scored) / 3)
-    micro = min(table.tokens_per_step, table.micro_batch_tokens)
+    again = 4 / 3 if table.activation_checkpointing else 1
+    flops = sum(
+        tokens * (flops_per_token(student, length, scored) * again + flops_per_token(teacher, length, scored) / 3)
+        for length, tokens in tokens_by_length(table.stretches, table.steps or 0)
+    )
+    micro = min(max(part.tokens_per_step for part in table.stretches), table.micro_batch_tokens)
     asked = num_parameters(teacher) * (2 if table.teacher_precision == "bf16" else 4)
     own_bytes = memory_bytes(student, micro, table.activation_checkpointing)
-    return Cost(tokens, flops, PROCESS_BYTES + own_bytes + asked)
+    return Cost(table.total_tokens, flops, PROCESS_BYTES + own_bytes + asked)
 
 
 def _teacher(run: Run, table: DistillTable) -> EncoderConfig:

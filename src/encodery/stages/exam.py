@@ -13,18 +13,18 @@ import torch
 
 from encodery.artifact import read_manifest
 from encodery.config import Config
-from encodery.data.shards import Shards
 from encodery.families.folder import load_folder
 from encodery.objectives.config import ObjectiveConfig
 from encodery.objectives.objective import Pretraining
+from encodery.recipe.reading_table import ReadingTable
+from encodery.recipe.teaching import DISTILL
 from encodery.stages.engine import Metrics, Run, Stage
-from encodery.stages.given_shards import cache_of
 from encodery.stages.reading import vocabulary_of
+from encodery.stages.skipping import SHARDS, open_shards
 from encodery.train.device import pick_device
 from encodery.train.loss import mean_metrics
 
 EXAM = "exam"
-SHARDS = "shards"
 VALID = "valid"
 HEAD = "mlm"
 TOKENS_AT_ONCE = 4096
@@ -56,7 +56,7 @@ def build_exam(run: Run, into: Path, work: Path, model: str, shards: str, exam: 
         return {}
     objective = Pretraining(
         config=ObjectiveConfig(nsp=False),
-        shards=Shards.open(run.artifact(shards) / VALID, cache=cache_of(run)),
+        shards=open_shards(run, _table(run, model), VALID, shards),
         vocabulary=vocabulary_of(folder.tokenizer),
         max_seqlen=exam.max_seqlen,
         tokens_per_step=max(exam.max_seqlen, TOKENS_AT_ONCE),
@@ -69,3 +69,8 @@ def build_exam(run: Run, into: Path, work: Path, model: str, shards: str, exam: 
     sizes = text.metrics[VALID]
     bits = found[LOSS] / math.log(2) * sizes["tokens"] / sizes["characters"]
     return {**found, BITS: bits}
+
+
+def _table(run: Run, model: str) -> ReadingTable | None:
+    """What says how the stage that trained the model reads shards: it was measured on the same ones."""
+    return run.recipe.distill if model == DISTILL else run.recipe.pretrain

@@ -1,6 +1,7 @@
-"""How often pretraining reads the text of each language: as it will, for `plan`, and as it did, for the report."""
+"""How often training reads the text of each language: as it will, for `plan`, and as it did, for the report."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
@@ -8,36 +9,50 @@ from encodery.data.schedule import stated
 from encodery.data.shards import Shards
 from encodery.objectives.mixing import Objective
 from encodery.objectives.phases import Course
-from encodery.recipe import PRETRAIN
-from encodery.stages.engine import Planned, Run, tokenizer_folder
-from encodery.stages.reading import TRAIN, Reading
+from encodery.recipe import PRETRAIN, PretrainTable
+from encodery.recipe.teaching import DISTILL, DistillTable
+from encodery.stages.engine import Planned, Run, base_folder, tokenizer_folder
+from encodery.stages.reading import TRAIN, Reading, shards_of
+from encodery.stages.skipping import SHARDS
 from encodery.stages.text import NO_LANGUAGE
 from encodery.text.tokenizer import Tokenizer
 
 HEADER = ("language", "tokens", "share", "sampled", "epochs")
 
 
-def planned_exposure(run: Run, planned: Sequence[Planned]) -> Table | str | None:
-    """The table of languages, from the token shards; a line instead where these are yet to be written. None where
-    nothing is pretrained, or the text names no language."""
-    table, corpus = run.recipe.pretrain, run.recipe.corpus
-    if table is None or corpus is None or not corpus.names_languages:
-        return None
-    if corpus.shards is not None and corpus.shards.is_remote:
+def planned_exposure(run: Run, planned: Sequence[Planned]) -> list[Table | str]:
+    """For each stage that trains on text the table of languages, from the token shards; a line instead where these
+    are yet to be written. None where the text names no language."""
+    corpus, states = run.recipe.corpus, {item.stage.name: item.state for item in planned}
+    if corpus is None or not corpus.names_languages:
+        return []
+    tables = {PRETRAIN: run.recipe.pretrain, DISTILL: run.recipe.distill}
+    return [_planned(run, stage, table, states) for stage, table in tables.items() if table and stage in states]
+
+
+def _planned(run: Run, stage: str, table: PretrainTable | DistillTable, states: Mapping[str, str]) -> Table | str:
+    corpus, shards = run.recipe.corpus, shards_of(table)
+    if corpus and corpus.shards is not None and corpus.shards.is_remote:
         return "languages: the shards lie elsewhere; how often the text of each is read is in the report"
-    states = {item.stage.name: item.state for item in planned}
-    if PRETRAIN not in states:
-        return None
-    if states.get("shards") != "fresh":
+    if states.get(shards) != "fresh":
         return (
             f"languages: sampled with alpha = {stated(table.alpha)!r}; how often the text of each is read is known "
-            "when the shards are written: encodery run RECIPE shards"
+            f"when the shards are written: encodery run RECIPE {shards}"
         )
-    reading = Reading(run, Tokenizer.load(tokenizer_folder(run)))
     if table.steps is None:
         return "languages: how often the text of each is read depends on how many steps the time has"
+    reading = Reading(run, table, Tokenizer.load(_vocabulary_folder(run, table)))
     rows = exposure(reading.course(), table.steps, reading.shards[TRAIN])
-    return exposure_table(rows) if rows else "languages: not known, the token shards are not sorted by language"
+    return (
+        exposure_table(rows, stage) if rows else "languages: not known, the token shards are not sorted by language"
+    )
+
+
+def _vocabulary_folder(run: Run, table: PretrainTable | DistillTable) -> Path:
+    """The tokenizer that the text is read by; shards are fresh, so it is there."""
+    if shards_of(table) == SHARDS or isinstance(table, PretrainTable):
+        return tokenizer_folder(run)
+    return base_folder(run, table.vocabulary)
 
 
 def exposure(course: Course[Objective], steps: int, shards: Shards) -> dict[str, dict[str, int | float]]:
@@ -72,9 +87,10 @@ def exposure_rows(languages: Mapping[str, Mapping[str, int | float]]) -> list[tu
     ]
 
 
-def exposure_table(languages: Mapping[str, Mapping[str, int | float]]) -> Table:
+def exposure_table(languages: Mapping[str, Mapping[str, int | float]], stage: str) -> Table:
     """The rows for the terminal."""
-    table = Table(*HEADER, title="How often pretraining reads each language", title_justify="left")
+    what = "pretraining" if stage == PRETRAIN else "distillation"
+    table = Table(*HEADER, title=f"How often {what} reads each language", title_justify="left")
     for row in exposure_rows(languages):
         table.add_row(*row)
     return table

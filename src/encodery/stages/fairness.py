@@ -1,6 +1,6 @@
 """What must be equal between schemes so that comparing them means something: text, test files, budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from encodery.artifact.disk import sha256
@@ -19,8 +19,8 @@ def check_fair(schemes: Sequence[Scheme], budget: str, unequal: bool) -> list[st
     """What a reader of the results must know of the schemes, as sentences.
 
     Raises:
-        UserError: the schemes read different text or are measured on different files; or their token budgets differ
-            by more than 1 %, unless that is `unequal` on purpose.
+        UserError: the schemes read different text or are measured on different files; or their budgets differ by
+            more than 1 %, or cannot be known, unless they are `unequal` on purpose.
     """
     _check_text(schemes)
     notes = []
@@ -28,23 +28,52 @@ def check_fair(schemes: Sequence[Scheme], budget: str, unequal: bool) -> list[st
         _check_measured(name, tables, {scheme.name: scheme for scheme in schemes})
         if len(tables) < len(schemes):
             notes.append(f"finetune.{name} is in {_listed(tables)} alone: there is nothing to compare it with.")
-    if budget == TOKENS and (
-        gap := budget_gap({scheme.name: planned_tokens(scheme) for scheme in schemes}, "tokens")
-    ):
-        if not unequal:
-            raise UserError(
-                f"unequal budgets: {gap}; change steps or tokens_per_step, give --budget time, or --unequal if it is "
-                "what you want"
-            )
-        notes.append(f"The token budgets are not equal: {gap}.")
-    return notes
+    return notes + (_token_notes if budget == TOKENS else _time_notes)(schemes, unequal)
 
 
-def planned_tokens(scheme: Scheme) -> int:
-    """About how many tokens its training on text reads."""
-    # a table whose batches grow says itself what they add up to; where only the time is known there is no sum
+def _token_notes(schemes: Sequence[Scheme], unequal: bool) -> list[str]:
+    tokens = {scheme.name: planned_tokens(scheme) for scheme in schemes}
+    if by_clock := [name for name, amount in tokens.items() if amount is None]:
+        if unequal:
+            return [f"How many tokens {_listed(by_clock)} would read was not known beforehand: a time ends it."]
+        raise UserError(
+            f"{by_clock[0]} has a time and no steps, so how many tokens it reads is not known beforehand; give "
+            "--budget time, or steps, or --unequal if it is what you want"
+        )
+    known = {name: amount for name, amount in tokens.items() if amount is not None}
+    if not (gap := budget_gap(known, TOKENS)):
+        return []
+    if not unequal:
+        raise UserError(
+            f"unequal budgets: {gap}; change steps or tokens_per_step, give --budget time, or --unequal if it is "
+            "what you want"
+        )
+    return [f"The token budgets are not equal: {gap}."]
+
+
+def _time_notes(schemes: Sequence[Scheme], unequal: bool) -> list[str]:
+    """What recipes without a time take is known afterwards."""
+    seconds = {scheme.name: planned_seconds(scheme) for scheme in schemes}
+    known = {name: amount for name, amount in seconds.items() if amount is not None}
+    if len(known) < len(seconds) or not (gap := budget_gap(known, "seconds")):
+        return []
+    if not unequal:
+        raise UserError(
+            f"unequal budgets: {gap}; give all the same time, or --budget tokens, or --unequal if it is what you want"
+        )
+    return [f"The times given are not equal: {gap}."]
+
+
+def planned_tokens(scheme: Scheme) -> int | None:
+    """About how many tokens its training on text reads; None where a time alone ends some of it."""
     tables = training_tables(scheme)
-    return sum(t.total_tokens if hasattr(t, "total_tokens") else t.steps * t.tokens_per_step for t in tables)
+    return None if any(table.steps is None for table in tables) else sum(table.total_tokens for table in tables)
+
+
+def planned_seconds(scheme: Scheme) -> float | None:
+    """How long its training on text may take; None where some of it has no time."""
+    times = [table.time for table in training_tables(scheme)]
+    return None if any(time is None for time in times) else sum(times, 0.0)
 
 
 def budget_gap(amounts: Mapping[str, float | int], unit: str) -> str:
@@ -121,5 +150,5 @@ def _number(value: float | int) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
-def _listed(names: Mapping[str, Any]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)

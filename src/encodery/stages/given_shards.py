@@ -12,6 +12,9 @@ from encodery.data.shard_format import MANIFEST as SHARDS_MANIFEST
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.files.streams import reading
+from encodery.recipe import PRETRAIN, PretrainTable
+from encodery.recipe.reading_table import ReadingTable
+from encodery.recipe.teaching import DISTILL
 from encodery.stages.engine import Metrics, Run
 from encodery.text.tokenizer import Tokenizer
 
@@ -85,15 +88,15 @@ def cache_of(run: Run) -> ShardCache | None:
     return ShardCache(run.base / table.cache if table.cache else None, table.cache_bytes)
 
 
-def check_room(run: Run, folder: Path) -> None:
+def check_room(run: Run, table: ReadingTable | None, folder: Path) -> None:
     """Whether what is read of the corpus can be read through the cache at all.
 
     Raises:
         UserError: the cache is smaller than the shards, and windows are not shuffled in blocks or next sentences are
             drawn from all of them.
     """
-    table, cache = run.recipe.pretrain, cache_of(run)
-    if cache is None or table is None or (table.shuffle is not None and not table.objective.nsp):
+    cache, nsp = cache_of(run), isinstance(table, PretrainTable) and table.objective.nsp
+    if cache is None or table is None or (table.shuffle is not None and not nsp):
         return
     size = Shards.size(folder)
     if size > cache.max_bytes and table.shuffle is not None:
@@ -102,10 +105,11 @@ def check_room(run: Run, folder: Path) -> None:
             "prediction draws from anywhere in them; set pretrain.objective.nsp = false, or raise "
             "corpus.shards.cache_bytes"
         )
+    key = PRETRAIN if isinstance(table, PretrainTable) else DISTILL
     if size > cache.max_bytes:
         raise UserError(
             f"corpus.shards: the shards have {size:,} bytes, the cache holds {cache.max_bytes:,}, and a step reads "
-            "from anywhere in them; set pretrain.shuffle = {} to read in blocks, or raise corpus.shards.cache_bytes"
+            f"from anywhere in them; set {key}.shuffle = {{}} to read in blocks, or raise corpus.shards.cache_bytes"
         )
 
 

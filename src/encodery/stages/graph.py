@@ -21,16 +21,17 @@ from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable,
 from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
 from encodery.stages.corpus import build_corpus
-from encodery.stages.distilling import SHARDS, build_distill, check_teacher, check_vocabulary, shards_of
+from encodery.stages.distilling import build_distill, check_teacher, check_vocabulary
 from encodery.stages.engine import Build, Run, Stage, base_folder
 from encodery.stages.export_stage import build_export, planned
 from encodery.stages.finetuning import build_finetune
 from encodery.stages.given_shards import build_given_shards, build_given_tokenizer, given_files
 from encodery.stages.parallel import PARALLEL, build_parallel
 from encodery.stages.pretraining import build_pretrain
-from encodery.stages.reading import check_lengths
+from encodery.stages.reading import check_lengths, shards_of
 from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
+from encodery.stages.skipping import SHARDS
 from encodery.stages.text import CORPUS, build_shards, build_tokenizer
 from encodery.stages.vocabulary import build_extend, build_trim
 from encodery.train.config import TrainerConfig

@@ -10,9 +10,11 @@ from encodery.objectives.mixing import Objective
 from encodery.objectives.translation import PAIRS
 from encodery.objectives.turns import NAMES
 from encodery.stages.text import NO_LANGUAGE
-from encodery.train.loss import Sums, mean_metrics
+from encodery.train.loss import Loss, Sums, mean_metrics
 
 PERPLEXITY = "perplexity"
+TAUGHT = ("ce", "cos")
+"""Terms of distillation, which have no perplexity."""
 _MAX_EXPONENT = 700.0
 _SEPARATOR = "/"
 """Between the language and the metric, where a record has one level: `sw/mlm_loss`."""
@@ -21,8 +23,9 @@ _SEPARATOR = "/"
 class HeldOut:
     """Text to measure a model on, always the same: of each language, where there are several, else of all."""
 
-    def __init__(self, objective: Objective, model: Model, max_tokens: int) -> None:
-        self._objective = objective
+    def __init__(self, objective: Objective, model: Model, max_tokens: int, loss: Loss | None = None) -> None:
+        """`loss`: what is measured, if it is not that of the objective which the text is for."""
+        self._loss = loss or objective
         self._model = model
         languages = objective.validation_batches_by_language(max_tokens)
         self._languages = {name or NO_LANGUAGE: list(batches) for name, batches in languages.items()}
@@ -34,7 +37,7 @@ class HeldOut:
     def measure(self) -> dict[str, float]:
         """The objective's metrics over all of it; then loss and perplexity by language, as `LANGUAGE/METRIC`."""
         if not self._languages:
-            return mean_metrics(self._objective, self._model, self.batches)
+            return mean_metrics(self._loss, self._model, self.batches)
         total, metrics = Sums(), {}
         for language, batches in self._languages.items():
             own = Sums()
@@ -42,16 +45,18 @@ class HeldOut:
                 own.add(sums)
                 total.add(sums)
             means = own.means()
-            for name in NAMES:
-                if (loss := means.get(f"{name}_loss")) is not None:
-                    metrics[f"{language}{_SEPARATOR}{name}_loss"] = loss
+            for name in (*NAMES, *TAUGHT):
+                if (loss := means.get(f"{name}_loss")) is None:
+                    continue
+                metrics[f"{language}{_SEPARATOR}{name}_loss"] = loss
+                if name in NAMES:
                     perplexity = math.exp(loss) if loss < _MAX_EXPONENT else math.inf
                     metrics[f"{language}{_SEPARATOR}{_perplexity(name)}"] = perplexity
         return total.means() | metrics
 
     def _sums(self, batch: Batch) -> Mapping[str, tuple[float, float]]:
         device = next(self._model.parameters()).device
-        return self._objective.loss(self._model, batch.to(device)).metrics
+        return self._loss.loss(self._model, batch.to(device)).metrics
 
 
 def _perplexity(name: str) -> str:

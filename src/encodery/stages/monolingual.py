@@ -44,7 +44,7 @@ def lesson_of_text(
         )
     objective = Unsupervised(
         table.monolingual,
-        open_shards(run, TRAIN),
+        open_shards(run, run.recipe.pretrain, TRAIN),
         table.monolingual.directions,
         language_ids(task.directions, task.languages),
         vocabulary_of(start.tokenizer),
@@ -64,7 +64,7 @@ def round_trips_of(run: Run, name: str, start: ModelFolder, task: Trainable) -> 
     if table is None:
         return None
     assert isinstance(task, Translation)
-    train, valid = (open_shards(run, split) for split in (TRAIN, VALID))
+    train, valid = (open_shards(run, run.recipe.pretrain, split) for split in (TRAIN, VALID))
     return RoundTrips.of(start, task, table.directions, train, valid, table.round_trip_sentences)
 
 

@@ -59,9 +59,9 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
     return metrics
 
 
-def pair_facts(run: Run, max_seqlen: int) -> Metrics:
+def pair_facts(shards: Shards, max_seqlen: int) -> Metrics:
     """How many pairs there are to learn from, and how many are cut because they are longer than a sequence."""
-    pairs = Pairs(Shards.open(run.artifact(PARALLEL) / "train"))
+    pairs = Pairs(shards)
     _, cut = pairs.kept(max_seqlen - SPECIAL_TOKENS)
     return {"pairs": len(pairs), "cut_pairs": cut}
 

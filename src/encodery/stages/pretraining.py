@@ -14,7 +14,7 @@ from encodery.families.folder import ModelFolder
 from encodery.objectives.mixing import Objective, with_perplexities
 from encodery.objectives.phases import Course
 from encodery.objectives.turns import NAMES
-from encodery.recipe import PROBE
+from encodery.recipe import PRETRAIN, PROBE
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.exposure import exposure
@@ -24,6 +24,7 @@ from encodery.stages.parallel import PARALLEL, pair_facts
 from encodery.stages.reading import TRAIN, VALID, Reading, number_languages, starting_model
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.skipping import log_skipped, skipped
+from encodery.stages.unreached import longest_read, may_miss, missed
 from encodery.train.log import LOG
 from encodery.train.trainer import Trainer
 
@@ -36,7 +37,7 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
     assert table is not None
     start = starting_model(run)
     lang2id = languages_of(run, start)
-    reading = Reading(run, start.tokenizer, lang2id)
+    reading = Reading(run, table, start.tokenizer, lang2id)
     course = reading.course()
     model = start.model
     held_out = {
@@ -44,7 +45,9 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         for split in reading.shards.keys() - {TRAIN}
     }
     measure = partial(_measure, held_out, table.objective.names != NAMES[:1])
-    log_skipped(work / LOG, reading.shards)
+    log_skipped(run.ranks, work / LOG, reading.opened)
+    for line in may_miss(PRETRAIN, table):
+        run.note(line)
     trainer = Trainer(
         model,
         course.first,
@@ -55,19 +58,24 @@ def build_pretrain(run: Run, into: Path, work: Path) -> Metrics:
         work,
         measure,
         run.console,
-        "pretrain",
+        PRETRAIN,
         run.ranks,
     )
     before = run.ranks.first(lambda: _before(trainer)) if table.source else {}
     metrics: dict[str, Any] = {"valid": by_language(trainer.fit()), **training_facts(trainer)}
     run.ranks.dismiss_others()
-    metrics |= {**skipped(reading.shards), **({"before": by_language(before)} if before else {})}
+    metrics |= {**skipped(reading.opened), **({"before": by_language(before)} if before else {})}
     if measured := metrics["valid"].get("languages"):
         run.console.print(held_out_table(measured))
+    metrics |= missed(run, PRETRAIN, table, trainer.state.step)
     metrics |= _facts(run, reading, course, held_out[VALID], trainer.state.step)
     settings = {**start.settings, **settings_of(lang2id)}
     folder = ModelFolder(
-        start.family, model.cpu(), start.tokenizer, info={"max_seqlen": table.longest}, settings=settings
+        start.family,
+        model.cpu(),
+        start.tokenizer,
+        info={"max_seqlen": longest_read(table, trainer.state.step)},
+        settings=settings,
     )
     save_model(into, work, folder, metrics, _card(run, start))
     return metrics
@@ -127,10 +135,10 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
         facts["languages"] = rows
     if entropy := reading.hidden_entropy():
         facts["hidden_entropy"] = entropy
-    if reading.table.objective.nsp:
+    if reading.objective.nsp:
         facts["nsp_majority"] = nsp_majority(valid.batches)
-    if run.recipe.translates:
-        facts["parallel"] = pair_facts(run, reading.table.longest)
+    if TRAIN in reading.pairs:
+        facts["parallel"] = pair_facts(reading.pairs[TRAIN], reading.table.longest)
     return facts
 
 

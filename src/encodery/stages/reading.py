@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from encodery.batch import Batch
-from encodery.data.pairs import Pairs
+from encodery.data.pairs import languages_of_pairs
 from encodery.data.schedule import Knots, knots_of, rates_at
+from encodery.data.shard_format import read_manifest
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
@@ -18,28 +19,48 @@ from encodery.objectives.phases import Course
 from encodery.objectives.seqlen_warmup import warmed_up
 from encodery.objectives.smoothing import Smoothing
 from encodery.objectives.vocabulary import Vocabulary
-from encodery.recipe import PROBE, PretrainTable
+from encodery.recipe import PRETRAIN, PROBE, PretrainTable
+from encodery.recipe.teaching import TOKENIZER, DistillTable
 from encodery.stages.engine import Run, base_folder, tokenizer_folder
 from encodery.stages.parallel import PARALLEL
-from encodery.stages.skipping import open_shards
+from encodery.stages.skipping import SHARDS, open_shards
 from encodery.text.tokenizer import Tokenizer
 
 TRAIN, VALID = "train", "valid"
+OWN_SHARDS = "distill_shards"
+
+
+def shards_of(table: PretrainTable | DistillTable) -> str:
+    """The stage whose shards are read: those of this run's vocabulary, or some of the student's own."""
+    return SHARDS if isinstance(table, PretrainTable) or table.vocabulary in (TOKENIZER, PRETRAIN) else OWN_SHARDS
 
 
 class Reading:
-    """A recipe's text as its `[pretrain]` reads it, by one tokenizer."""
+    """A recipe's text as its `[pretrain]` or `[distill]` reads it, by one tokenizer."""
 
-    def __init__(self, run: Run, tokenizer: Tokenizer, lang2id: Mapping[str, int] | None = None) -> None:
-        assert run.recipe.pretrain is not None
-        self.table: PretrainTable = run.recipe.pretrain
+    def __init__(
+        self,
+        run: Run,
+        table: PretrainTable | DistillTable,
+        tokenizer: Tokenizer,
+        lang2id: Mapping[str, int] | None = None,
+    ) -> None:
+        self.table = table
+        self.objective = table.objective if isinstance(table, PretrainTable) else table.objective.text
         self._run = run
         self._vocabulary = vocabulary_of(tokenizer)
         self._lang2id = lang2id
-        names = (TRAIN, VALID, PROBE) if run.recipe.corpus and run.recipe.corpus.probe_inputs else (TRAIN, VALID)
-        self.shards = {name: open_shards(run, name) for name in names}
-        splits = (TRAIN, VALID) if run.recipe.translates else ()
-        self._pairs = {split: Shards.open(run.artifact(PARALLEL) / split) for split in splits}
+        self._warmup = table.seqlen_warmup if isinstance(table, PretrainTable) else None
+        probes = isinstance(table, PretrainTable) and run.recipe.corpus and run.recipe.corpus.probe_inputs
+        names = (TRAIN, VALID, PROBE) if probes else (TRAIN, VALID)
+        self.shards = {name: open_shards(run, table, name, shards_of(table)) for name in names}
+        splits = (TRAIN, VALID) if "tlm" in self.objective.names else ()
+        self.pairs = {split: open_shards(run, self.table, split, PARALLEL) for split in splits}
+
+    @property
+    def opened(self) -> dict[str, Shards]:
+        """All shards that are read, by what the log and the metrics call them."""
+        return {**self.shards, **{f"{PARALLEL}/{split}": shards for split, shards in self.pairs.items()}}
 
     def course(self) -> Course[Objective]:
         """What the steps of the training are read from."""
@@ -54,10 +75,9 @@ class Reading:
             objective, own_step = course.at(step)
             return objective.batch(own_step)
 
-        warmup = self.table.seqlen_warmup
-        if warmup is None:
+        if self._warmup is None:
             return read(step)
-        return warmed_up(read, read, warmup.steps, self.table.max_seqlen, self._run.recipe.seed)(step)
+        return warmed_up(read, read, self._warmup.steps, self.table.max_seqlen, self._run.recipe.seed)(step)
 
     def held_out(self, split: str) -> Objective:
         """Text to measure on, of the length that most of the training has."""
@@ -65,7 +85,7 @@ class Reading:
 
     def hidden_entropy(self) -> float | None:
         """Of the held-out tokens that are hidden, where rare ones are more often; None where all are alike."""
-        mlm, last = self.table.objective.mlm, self.table.total_steps - 1
+        mlm, last = self.objective.mlm, self.table.total_steps - 1
         if not mlm.sample_alpha:
             return None
         smoothing = Smoothing(self.shards[VALID].token_counts, self._vocabulary.is_special(), mlm.sample_alpha)
@@ -73,9 +93,9 @@ class Reading:
 
     def _objective(self, split: str, max_seqlen: int, tokens_per_step: int, alpha: Knots | None) -> Objective:
         return build_objective(
-            config=self.table.objective if split != PROBE else self.table.objective.masked_alone,
+            config=self.objective if split != PROBE else self.objective.masked_alone,
             shards=self.shards[split],
-            parallel=self._pairs.get(split),
+            parallel=self.pairs.get(split),
             vocabulary=self._vocabulary,
             max_seqlen=max_seqlen,
             tokens_per_step=tokens_per_step,
@@ -143,7 +163,7 @@ def number_languages(
     Raises:
         UserError: there are more languages than the model has vectors.
     """
-    names = {*Shards.open(shards).languages, *(Pairs(Shards.open(pairs)).languages if pairs else ())}
+    names = {*named_languages(shards), *(languages_of_pairs(named_languages(pairs)) if pairs else ())}
     languages = sorted(filter(None, names))
     if not languages:
         run.note(
@@ -157,6 +177,11 @@ def number_languages(
             f"({', '.join(languages)}); raise num_languages"
         )
     return {language: number for number, language in enumerate(languages)}
+
+
+def named_languages(shards: Path) -> tuple[str, ...]:
+    """The names that a folder of shards has for its documents, also where some of the shards are gone."""
+    return read_manifest(shards).languages or ()
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:

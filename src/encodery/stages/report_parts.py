@@ -38,6 +38,9 @@ def training_facts_of(metrics: Mapping[str, Any], log: Sequence[Mapping[str, Any
         facts.append(Fact("peak memory", f"{max(r['peak_memory_bytes'] for r in steps) / 1e6:,.0f} MB"))
     for split, entry in metrics.get("skipped_shards", {}).items():
         facts.append(Fact("shards left out", f"{entry['count']}", f"{split}: missing or truncated"))
+    for phase in metrics.get("phases_not_reached", ()):
+        sizes = f"sequences of {phase['max_seqlen']:,}, steps of {phase['tokens_per_step']:,} tokens"
+        facts.append(Fact("phase not reached", f"step {phase['start']:,}", f"the run ended before; {sizes}"))
     if metrics["skipped_steps"]:
         facts.append(Fact("skipped steps", f"{metrics['skipped_steps']}", "loss or gradient not finite"))
     return facts

@@ -24,6 +24,8 @@ LANGUAGE_FIGURES = {
     "mlm_loss": "held-out loss (nats)",
     "clm_loss": "causal loss (nats)",
     "clm_perplexity": "causal perplexity",
+    "ce_loss": "soft targets (KL, nats)",
+    "cos_loss": "hidden states (1 - cosine)",
 }
 ACCURACIES = {
     "mlm_accuracy": "masked tokens",
@@ -129,7 +131,12 @@ def distill_section(run: Run) -> Section:
         for term, title in titles.items()
         if f"{term}_loss" in metrics["valid"]
     ]
-    return Section("Distillation", facts=training_facts_of(metrics, log), charts=[Chart(chart) for chart in charts])
+    return Section(
+        "Distillation",
+        facts=training_facts_of(metrics, log),
+        charts=[Chart(chart) for chart in charts],
+        tables=_pretrained_languages(metrics),
+    )
 
 
 def distill_results(run: Run) -> list[Fact]:

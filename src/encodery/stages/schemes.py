@@ -14,10 +14,12 @@ from typing import Any
 from rich.console import Console
 
 from encodery.errors import UserError
+from encodery.files.stores import is_remote
 from encodery.recipe import FinetuneTable, Recipe, load_recipe
 from encodery.stages.engine import Planned, Run, Stage, plan
 from encodery.stages.exam import Exam, exam_stage
 from encodery.stages.graph import stages_of
+from encodery.train.distributed import ALONE, Ranks
 
 STAGES, WORK = "stages", ".work"
 KEY_LENGTH = 12
@@ -43,7 +45,9 @@ class Scheme:
         return self.path.parent
 
     def resolved(self, path: str) -> str:
-        """A path of the recipe, such that two recipes in different folders can be compared."""
+        """A path of the recipe, such that two recipes in different folders can be compared; addresses are whole."""
+        if is_remote(path):
+            return path.rstrip("/")
         return str((self.base / path).resolve())
 
     def with_seed(self, seed: int) -> Recipe:
@@ -94,19 +98,21 @@ def load_schemes(paths: Sequence[Path], overrides: Sequence[str]) -> list[Scheme
     return schemes
 
 
-def seeded(schemes: Sequence[Scheme], seeds: Sequence[int], folder: Path, console: Console) -> list[Seeded]:
+def seeded(
+    schemes: Sequence[Scheme], seeds: Sequence[int], folder: Path, console: Console, ranks: Ranks = ALONE
+) -> list[Seeded]:
     """Every scheme under every seed, all schemes of a seed before the next one; nothing is written yet.
 
     Raises:
         UserError: an input is missing.
     """
     exam = common_exam(schemes)
-    return [_seeded(scheme, seed, folder, console, exam) for seed in seeds for scheme in schemes]
+    return [_seeded(scheme, seed, folder, console, ranks, exam) for seed in seeds for scheme in schemes]
 
 
-def _seeded(scheme: Scheme, seed: int, folder: Path, console: Console, exam: Exam | None) -> Seeded:
+def _seeded(scheme: Scheme, seed: int, folder: Path, console: Console, ranks: Ranks, exam: Exam | None) -> Seeded:
     work = folder / WORK / scheme.name / f"seed-{seed}"
-    run = Run(scheme.with_seed(seed), scheme.path, work, console)
+    run = Run(scheme.with_seed(seed), scheme.path, work, console, ranks)
     stages = [stage for stage in stages_of(run) if stage.name not in NOT_COMPARED]
     if exam and (trained := text_training(stages)):
         stages.append(exam_stage(trained[-1], exam))

@@ -140,10 +140,21 @@ def save_checkpoint(
     return target
 
 
-def latest_checkpoint(folder: Path, notice: Callable[[str], None]) -> Checkpoint | None:
+def where_it_continues(folder: Path) -> str:
+    """From where a run whose checkpoints are in `folder` goes on, for a person."""
+    newest = next(iter(_newest_first(folder).values()), None)
+    if newest is None:
+        return "there is no checkpoint yet, the same command begins anew"
+    return f"the same command continues from {newest}"
+
+
+def latest_checkpoint(
+    folder: Path, notice: Callable[[str], None], check: Callable[[Path], None] = lambda path: None
+) -> Checkpoint | None:
     """The newest checkpoint in `folder` whose every file is as it was saved; None where none was ever saved.
 
-    Damaged ones are skipped, and `notice` is told which file and why.
+    Damaged ones are skipped, and so are those that `check`, which gets their folder, refuses by a `UserError`;
+    `notice` is told which file and why.
 
     Raises:
         UserError: there are checkpoints, but all are damaged.
@@ -152,7 +163,9 @@ def latest_checkpoint(folder: Path, notice: Callable[[str], None]) -> Checkpoint
     found = _newest_first(folder)
     for step, path in found.items():
         try:
-            return Checkpoint(path, step, _verified(path, step))
+            found_here = Checkpoint(path, step, _verified(path, step))
+            check(path)
+            return found_here
         except UserError as error:
             notice(f"checkpoint of step {step} skipped: {error}")
     if found:

@@ -21,12 +21,12 @@ from encodery.batch import Batch
 from encodery.data.loader import Loader
 from encodery.errors import Interrupted, UserError
 from encodery.model.heads import Model
+from encodery.train import continuing
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
 from encodery.train.background import Background
 from encodery.train.budget import Budget
 from encodery.train.checkpoint import TrainingState
 from encodery.train.config import UNBOUNDED, TrainerConfig
-from encodery.train.continuing import load_weights, newest_checkpoint, restore, save_training, trained_weights
 from encodery.train.device import (
     autocast,
     check_ranks,
@@ -82,6 +82,7 @@ class Trainer:
         self.total_steps = total_steps
         self.seed = seed
         self.folder = folder
+        self.checkpoints = folder / "checkpoints"
         self.evaluate = evaluate
         self.hopeless = hopeless
         self.ranks = ranks
@@ -214,6 +215,7 @@ class Trainer:
         """Say that a step was left out; after a few in a row keep the batch for replay and stop."""
         step, in_a_row = self.state.step, self.state.consecutive_skipped_steps
         log.write("skip", step, skipped_steps=self.state.skipped_steps)
+        continuing.check_weights(self.ranks, self.parallel, self.optimizer, self.checkpoints, step)
         progress.notice(
             f"step {step}: loss or gradient not finite, the update is left out ({self.state.skipped_steps} so far)"
         )
@@ -263,7 +265,7 @@ class Trainer:
             best = choose(self.state.best, step, metrics, self.config.best_metric)
             self.state = self.state.model_copy(update={"best": best})
             if self.config.keep == "best" and best and best.step == step and self.ranks.is_first:
-                weights = trained_weights(self.model)
+                weights = continuing.trained_weights(self.model)
                 self.best = {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
         return metrics
 
@@ -287,7 +289,7 @@ class Trainer:
         has_best = self.ranks.first(lambda: self.best is not None)
         goes_back = best is not None and has_best and best.step < self.state.step
         if goes_back and self.best is not None:
-            load_weights(self.model, self.best)
+            continuing.load_weights(self.model, self.best)
         if goes_back or stopped:
             metrics = self.ranks.first(self.measure)
         if best is not None:
@@ -297,17 +299,19 @@ class Trainer:
         return metrics
 
     def _save(self, log: TrainLog | NoLog, background: Background) -> None:
-        folder, keep = self.folder / "checkpoints", self.config.keep_checkpoints
-        save_training(self.ranks, background, self.parallel, self.optimizer, folder, self.state, keep, self.best)
+        held, keep = (self.parallel, self.optimizer), self.config.keep_checkpoints
+        continuing.save_training(self.ranks, background, *held, self.checkpoints, self.state, keep, self.best)
         log.write("checkpoint", self.state.step)
 
     def _resumed(self, log: TrainLog | NoLog) -> Progress:
         """Take up the newest checkpoint, if there is one, and show the progress from there."""
         notice = partial(self.console.print, markup=False, soft_wrap=True)
-        checkpoint = newest_checkpoint(self.ranks, self.folder / "checkpoints", notice)
+        checkpoint = continuing.newest_checkpoint(self.ranks, self.checkpoints, notice)
         if checkpoint is not None:
-            self.state = restore(self.parallel, self.optimizer, checkpoint)
+            self.state = continuing.restore(self.parallel, self.optimizer, checkpoint)
             self.best = checkpoint.load_best() if self.ranks.is_first else None
+        else:
+            continuing.check_weights(self.ranks, self.parallel, self.optimizer, self.checkpoints, step=0)
         if self.config.deterministic:
             same = {
                 "threads": check_threads(self.state.threads),
