@@ -16,9 +16,11 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.model.heads import Model
+from encodery.serve.computing import FiniteEngine
 from encodery.serve.messages import read_info
 from encodery.serve.predictor import Predictor, load
 from encodery.serve.warming import lengths_up_to, stretched, warm_up
+from tests.deploy.conftest import eager_engine
 from tests.serve.conftest import LABELS
 from tests.tasks.conftest import CONFIG, make_tokenizer
 from tests.tasks.translating import make_translator
@@ -81,6 +83,28 @@ def test_a_model_for_any_task_is_warm_and_can_answer_its_sample(task: str, tmp_p
     assert ready.batch_tokens == 101
     assert ready.tokens_per_second > 0
     assert len(predictor.predict([dict(ready.sample)])) == 1
+
+
+def test_after_it_no_batch_that_fits_compiles_another_graph(tmp_path: Path) -> None:
+    """The engine of a bundle fills calls with several texts, to lengths that no text has alone."""
+    path = tmp_path / "m"
+    torch.manual_seed(3)
+    path.mkdir()
+    model = Model(
+        CONFIG.model_copy(update={"max_position_embeddings": 499}), HEADS["text-classification"], len(LABELS)
+    )
+    info = {"max_seqlen": 29}
+    save_folder(path, ModelFolder(FAMILIES["bert"], model, make_tokenizer(), LABELS, info=info))
+    predictor = load(path)
+    engine, session = eager_engine(predictor.folder.model, "sequence", tmp_path)
+    predictor.engine = FiniteEngine(engine)
+    warm_up(predictor, "m", path, "v1", 256)
+    warm = [*session.compiled]
+    assert len(warm) == len(set(warm))
+    for count in range(1, 257 // 3):
+        text = stretched(predictor.prepare("a", "").sequences[0], 3 + count % 27)
+        predictor.outputs(predictor.task, [text] * min(count, 256 // text.num_tokens))
+    assert session.compiled == warm
 
 
 def test_a_model_that_gives_no_vectors_says_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from encodery.data.questions import QuestionFields
 from encodery.deploy.bundle import KEY
 from encodery.errors import UserError
 from encodery.serve.answers import ModelInfo
+from encodery.serve.computing import Compiling
 from encodery.serve.messages import Ready
 from encodery.serve.predictor import Predictor
 from encodery.tasks.fill_mask import FillMask
@@ -33,6 +34,8 @@ def warm_up(predictor: Predictor, name: str, path: Path, version: str, batch_tok
         UserError: the model cannot answer a text of one word.
     """
     source = f"{path}: a record to begin with"
+    if isinstance(predictor.engine, Compiling):
+        predictor.engine.warm_up(predictor.task.reading.max_seqlen)
     sample = sample_record(predictor)
     sequence = predictor.prepare(sample, source).sequences[0]
     _warm_up(predictor, predictor.task, sequence)
@@ -42,7 +45,7 @@ def warm_up(predictor: Predictor, name: str, path: Path, version: str, batch_tok
 
 
 def _warm_up(predictor: Predictor, task: Task, sequence: Tokens) -> None:
-    if sequence.source is not None:  # what it says is longer than what it reads, and no length is compiled
+    if sequence.source is not None:  # what it says is longer than what it reads
         predictor.outputs(task, [sequence])
         return
     for length in lengths_up_to(task.reading.max_seqlen):
@@ -62,7 +65,7 @@ def _warm_up_vectors(predictor: Predictor, source: str) -> bool:
 
 
 def lengths_up_to(longest: int) -> list[int]:
-    """Powers of two and what is halfway between them, and the longest itself: in every bucket of an engine is one."""
+    """Powers of two and what is halfway between them, and the longest itself."""
     return [*takewhile(lambda length: length < longest, _lengths()), longest]
 
 
