@@ -212,8 +212,8 @@ class Running:
         for name, model in self.models.items():
             asked = self._asked
             info = await model.start()
-            self.answering[name] = model
             self.service.loading.discard(name)
+            self.answering[name] = model
             LOGGER.info("loaded", extra={"fields": {"model": name, **_about(info)}})
             if asked != self._asked:  # its folder may have been read before it was as it is now
                 self._asked += 1
