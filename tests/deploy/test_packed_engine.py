@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from encodery.batch import Batch
+from encodery.deploy.buckets import LENGTHS, PACKED
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.family import Family
 from tests.deploy.conftest import HEADS, eager_engine, make_batch, make_model, said, said_by_torch
+from tests.families.conftest import tiny
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -47,10 +49,25 @@ def test_warming_up_compiles_what_texts_of_this_length_need(tmp_path: Path) -> N
     model = make_model(FAMILIES["bert"], "sequence")
     engine, session = eager_engine(model, "sequence", tmp_path)
     engine.warm_up(17)
-    assert session.compiled == [8, 16, 24]
+    assert session.compiled == [8, 16, 24, 29]  # 29: two texts in one call
     for length in range(1, 18):
         said(engine, "sequence", make_batch(model, (length,)))
-    assert session.compiled == [8, 16, 24]
+        said(engine, "sequence", make_batch(model, (length, 17, 3, 11)))
+    assert session.compiled == [8, 16, 24, 29]
+
+
+@pytest.mark.parametrize(("max_seqlen", "longest"), [(17, 256), (64, 256), (256, 256), (257, 384), (384, 384)])
+def test_short_texts_are_packed_to_lengths_that_are_warm(max_seqlen: int, longest: int, tmp_path: Path) -> None:
+    """Of a model that reads more than is packed: no total of many texts, and no long text, compiles another graph."""
+    model = FAMILIES["bert"].model(tiny(FAMILIES["bert"], max_position_embeddings=499), ["sequence"], 3, False)
+    engine, session = eager_engine(model.eval(), "sequence", tmp_path)
+    engine.warm_up(max_seqlen)
+    assert session.compiled == [length for length in LENGTHS if length <= longest]
+    for total in range(1, PACKED + 1, 7):
+        parts = [max_seqlen] * (total // max_seqlen) + [total % max_seqlen] * (total % max_seqlen > 0)
+        said(engine, "sequence", make_batch(model, tuple(parts)))
+    said(engine, "sequence", make_batch(model, (1,) * 43 + (max_seqlen,)))
+    assert session.compiled[-1] == longest
 
 
 def test_rows_of_hidden_states(tmp_path: Path) -> None:

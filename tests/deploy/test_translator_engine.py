@@ -84,6 +84,14 @@ def test_every_token_has_the_same_logits(model: Translator, open_engine: Open, e
     assert complaint(parity) is None
 
 
+def test_warming_up_is_for_the_texts_that_are_read(open_engine: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    engine = open_engine("openvino")
+    monkeypatch.setattr(engine._source, "warm_up", seen.append)
+    engine.warm_up(17)
+    assert seen == [17]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("num_beams", [1, 4])
 def test_translations_are_the_same(model: Translator, open_engine: Open, engine: EngineName, num_beams: int) -> None:

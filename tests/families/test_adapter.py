@@ -21,6 +21,7 @@ from encodery.families.adapter import (
     load_adapted,
     load_adapter,
     save_adapter,
+    weight_files,
 )
 from encodery.families.folder import ModelFolder, load_folder, save_folder
 from encodery.model.lora import LoraLinear, Parts, merge_lora
@@ -141,6 +142,13 @@ def test_ours_opens_ours(base: Path, tmp_path: Path) -> None:
         our_logits(load_adapter(tmp_path / "adapter", load_folder(base))),
         our_logits(folder),
     )
+
+
+def test_the_weights_are_those_of_the_base_too(base: Path, tmp_path: Path) -> None:
+    ours_adapted(base, tmp_path / "adapter")
+    files = weight_files(tmp_path / "adapter")
+    assert {path.parent for path in files} == {tmp_path / "adapter", base}
+    assert weight_files(base) == [path for path in files if path.parent == base]
 
 
 def test_merged_weights_open_as_a_plain_model(base: Path, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.conftest import PACKAGING, parse_serve
+from tests.serve.processes import fake_server, status
 
 UNIT = PACKAGING / "encodery.service"
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
@@ -57,13 +60,41 @@ def test_it_starts_the_server_with_flags_that_it_has() -> None:
     parsed = parse_serve(arguments)
     assert [str(path) for path in parsed["models"]] == [environment["MODELS"]]
     assert parsed["host"] == "127.0.0.1"
-    credential = unit["LoadCredential"][0].partition(":")[0]
-    assert str(parsed["keys"]) == f"%d/{credential}"
+    assert parsed["keys"].parent == Path("%t", *unit["RuntimeDirectory"])  # systemd makes it before the first command
+
+
+def test_a_reload_takes_up_keys_and_a_key_that_was_taken_out_is_refused(tmp_path: Path) -> None:
+    """The unit's own commands, on files of this test, before a server and before it is told to read again."""
+    unit = settings()
+    given, runtime = tmp_path / "given", tmp_path / "encodery"
+    runtime.mkdir(mode=0o700)
+
+    def run(command: str) -> None:
+        assert command.startswith("+")  # as root, who alone reads the file
+        path = command[1:].replace("%t", str(tmp_path)).replace("/etc/encodery/keys", str(given))
+        subprocess.run(shlex.split(path), check=True)
+
+    given.write_text(sha256(b"old").hexdigest())
+    given.chmod(0o600)
+    for command in unit["ExecStartPre"]:
+        run(command)
+    (keys,) = (str(path) for path in runtime.iterdir())
+    with fake_server(keys=keys) as server:
+        assert (status(server, "old"), status(server, "new")) == (200, 401)
+        *before, told = unit["ExecReload"]
+        assert told == "/bin/kill -HUP $MAINPID"
+        (tmp_path / "next").write_text(sha256(b"new").hexdigest())
+        (tmp_path / "next").replace(given)  # as an editor does
+        for command in before:
+            run(command)
+        server.process.send_signal(signal.SIGHUP)
+        server.until("keys read")
+        assert (status(server, "old"), status(server, "new")) == (401, 200)
 
 
 def test_a_reload_is_a_hot_swap_and_a_stop_a_drain(stop_seconds: float) -> None:
     unit = settings()
-    assert unit["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert unit["ExecReload"][-1] == "/bin/kill -HUP $MAINPID"
     assert unit["KillMode"] == ["mixed"]  # workers finish what they have
     assert float(unit["TimeoutStopSec"][0]) > stop_seconds
     assert "KillSignal" not in unit  # SIGTERM

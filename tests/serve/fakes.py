@@ -47,6 +47,7 @@ class FakeModel:
         self.num_cancelled = 0
         self.folder = Path(name)
         self.swaps: list[Path] = []
+        self.is_changed = True
         self.is_closed = False
 
     @property
@@ -72,6 +73,9 @@ class FakeModel:
     async def start(self) -> ModelInfo:
         self.is_ready = True
         return self.told
+
+    async def has_changed(self) -> bool:
+        return self.is_changed
 
     async def swap(self, folder: Path) -> ModelInfo:
         if isinstance(self.refusal, Exception) and not isinstance(self.refusal, Refusal):

@@ -166,9 +166,14 @@ def known_models() -> dict[str, KnownModel]:
     return {model.info.name: model for model in models}
 
 
-def make_app(models: Mapping[str, KnownModel] | None = None, keys: str = "", **settings: Any) -> FastAPI:
+def make_app(
+    models: Mapping[str, KnownModel] | None = None, keys: str = "", loading: set[str] | None = None, **settings: Any
+) -> FastAPI:
     service = Service(
-        known_models() if models is None else models, Settings(log_requests=False, **settings), Keys(environment=keys)
+        known_models() if models is None else models,
+        Settings(log_requests=False, **settings),
+        Keys(environment=keys),
+        loading=set() if loading is None else loading,
     )
     return create_app(service)
 

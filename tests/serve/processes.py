@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -72,3 +74,17 @@ def process(*arguments: str, **environment: str) -> Iterator[Server]:
         server._reading.join(10)
         if server.process.stderr is not None:
             server.process.stderr.close()
+
+
+@contextmanager
+def fake_server(**settings: Any) -> Iterator[Server]:
+    """One of models that compute nothing, ready."""
+    values = {"port": 0, "notice_seconds": 0.4, "log_requests": False, **settings}
+    with process("-m", "tests.serve.fake_server", json.dumps(values, default=str)) as server:
+        server.until("ready")
+        yield server
+
+
+def status(server: Server, key: str) -> int:
+    """What a caller with this key is told."""
+    return httpx.get(f"{server.url}/v1/models", headers={"authorization": f"Bearer {key}"}).status_code

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from encodery.serve.folder_hash import version_of
 from encodery.serve.predictor import load
 from tests.serve.conftest import sentence
 from tests.serve.processes import Server, process
@@ -43,6 +44,9 @@ def test_the_servers_answers_are_those_of_predict(model_folder: Path, tmp_path: 
             assert_close([item["embedding"] for item in vectors], load(folder).embed(TEXTS[:2]).tolist())
             assert httpx.get(f"{server.url}/v1/models").status_code == 401
             assert server.of("listening")[0]["keys"] == 1
+            server.process.send_signal(signal.SIGHUP)
+            assert server.until("unchanged")["version"] == reply.headers["x-model-version"] == version_of(folder)
+            assert not server.of("swapped")
         assert_ends(server)
 
 
@@ -61,6 +65,7 @@ def test_another_model_in_the_folder(model_folder: Path, tmp_path: Path) -> None
             assert server.until("not reloaded")["what"] == "mood"
             assert client.get("/v2/models/mood").json()["versions"] == version  # the old one answers on
             (folder / "config.json.away").rename(folder / "config.json")
+            (folder / "note.txt").write_text("the same weights, another version")
             server.process.send_signal(signal.SIGHUP)
             server.until("swapped")
             assert_close(client.post("/v1/text-classification", json={"inputs": TEXTS}).json(), expected)

@@ -1,13 +1,15 @@
 """A hash of a model folder: another one as soon as it may predict something else."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from encodery.errors import UserError
-from encodery.serve.folder_hash import folder_hash
+from encodery.families import adapter as adapters
+from encodery.serve.folder_hash import ADAPTER_CONFIG, folder_hash, version_of
 
 
 @pytest.fixture
@@ -47,6 +49,21 @@ def test_the_base_of_an_adapter_counts(folder: Path, tmp_path: Path) -> None:
     assert folder_hash(adapter) != before
     shutil.rmtree(folder)
     assert folder_hash(adapter) not in (before, "")  # opening it says what is missing
+
+
+def test_what_makes_an_adapter_is_known_without_torch() -> None:
+    assert ADAPTER_CONFIG == adapters.ADAPTER_CONFIG
+
+
+def test_the_version_of_a_served_model_is_this_hash(folder: Path) -> None:
+    """The same weights that were published again, with another date and card, are no other version."""
+    version = version_of(folder)
+    assert re.fullmatch("[0-9a-f]{16}", version)
+    (folder / "manifest.json").write_text('{"created": "today"}')
+    (folder / "README.md").write_text("# A model\n")
+    assert version_of(folder) == version
+    (folder / "note.txt").write_text("a file")
+    assert version_of(folder) != version
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_models() -> None:
     assert (found["enc_model_ready", "model=a"], found["enc_model_ready", "model=b"]) == (1, 0)
 
 
+def test_a_model_that_is_being_loaded_is_not_ready() -> None:
+    """A first start that hangs must reach an alarm for `enc_model_ready == 0`."""
+    service = service_of({"a": FakeModel("a", "fill-mask")})
+    service.loading.add("b")
+    found = figures(service)
+    assert (found["enc_model_ready", "model=a"], found["enc_model_ready", "model=b"]) == (1, 0)
+    service.loading.discard("b")
+    assert ("enc_model_ready", "model=b") not in figures(service)
+
+
 def test_callers_make_no_labels() -> None:
     service = service_of()
     before = len(figures(service))

@@ -487,6 +487,43 @@ def test_no_models_are_said(open_page: Open) -> None:
         expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
 
 
+def test_models_that_are_being_loaded_come_by_themselves(open_page: Open) -> None:
+    """What was written and chosen meanwhile stays."""
+    known = known_models()
+    names = [*known][:3]
+    models: dict[str, KnownModel] = {}
+    loading = {*names}
+    with serving(make_app(models, loading=loading)) as address:
+        page = open_page(address)
+        expect(page.get_by_text(f"Being loaded: {', '.join(sorted(names))} …")).to_be_visible()
+        expect(page.get_by_text("No model is served here yet.")).to_be_hidden()
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
+        for name in names[:2]:
+            models[name] = known[name]
+            loading.discard(name)
+        expect(page.locator("#model option")).to_have_count(2)
+        choose(page, names[1])
+        field = page.locator("#fields textarea").first
+        field.fill("Riga")
+        models[names[2]] = known[names[2]]
+        loading.clear()
+        expect(page.locator("#model option")).to_have_count(3)
+        expect(page.get_by_label("Model", exact=True)).to_have_value(names[1])
+        expect(field).to_have_value("Riga")
+        expect(page.locator("#loading")).to_be_hidden()
+
+
+def test_a_model_that_restarts_is_asked_for_again(open_page: Open) -> None:
+    name, model = next(iter(known_models().items()))
+    models = {name: model}
+    model.is_ready = False
+    with serving(make_app(models)) as address:
+        page = open_page(address)
+        expect(page.locator("#facts")).to_contain_text("not ready yet")
+        model.is_ready = True
+        expect(page.locator("#facts")).not_to_contain_text("not ready yet")
+
+
 # Keys
 
 

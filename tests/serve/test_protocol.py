@@ -145,6 +145,40 @@ def test_headers_without_end(head: bytes) -> None:
     assert (status, json.loads(body)["code"]) == (431, "headers_too_large")
 
 
+LARGE = b"X-A: %b\r\n" % (b"a" * 1000)
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\nf\r\n" + BODY + b"\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        (LIVE[:-2] + LARGE + b"\r\n", [200]),
+        (LIVE[:-2] + LARGE * 2 + b"\r\n", [431]),
+        (HEAD + LARGE * 2 + b"Content-Length: 15\r\n\r\n" + BODY, [431]),
+        (b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"a" * 2100), [431]),
+        (LIVE, [200]),
+        (LIVE[:-2] + LARGE * 2 + b"\r\n" + LIVE, [431]),
+        (CHUNKED + b"\r\n", [200]),
+        (CHUNKED + LARGE * 3, [431]),
+    ],
+    ids=["within", "many", "body", "url", "none", "pipelined", "chunks", "trailers"],
+)
+def test_headers_in_one_piece(sent: bytes, statuses: list[int]) -> None:
+    """They are counted however they arrive, on a connection that was used, too; nothing behind them is read."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[int]:
+        writer.write(LIVE)
+        assert (await answer(reader))[0] == 200
+        writer.write(sent)
+        status, headers, _ = await answer(reader)
+        if status == 431:
+            assert headers["connection"] == "close"
+            assert await reader.read() == b""
+        return [status]
+
+    assert talk(once, max_header_bytes=2000) == statuses
+
+
 @pytest.mark.parametrize(
     "sent",
     [

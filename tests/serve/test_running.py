@@ -1,36 +1,29 @@
 """From folders to a server and back, without a request lost."""
 
 import asyncio
-import json
 import resource
 import signal
 import socket
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from encodery.errors import UserError
-from encodery.serve.running import listen, read_names
+from encodery.serve.answers import ModelInfo, ServedModel
+from encodery.serve.auth import Keys
+from encodery.serve.running import Running, configure, listen, read_names
+from encodery.serve.service import Service
 from encodery.serve.settings import Settings
 from tests.cli.refusals import Command, refused
-from tests.serve.processes import Server, process
+from tests.serve.fakes import FakeModel
+from tests.serve.processes import Server, fake_server, status
 
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-
-
-@contextmanager
-def fake_server(**settings: Any) -> Iterator[Server]:
-    values = {"port": 0, "notice_seconds": 0.4, "log_requests": False, **settings}
-    with process("-m", "tests.serve.fake_server", json.dumps(values, default=str)) as server:
-        server.until("ready")
-        yield server
 
 
 def test_sigterm_under_load_loses_nothing() -> None:
@@ -92,9 +85,6 @@ def test_sighup_reads_keys_and_models_again(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(sha256(b"old").hexdigest())
 
-    def status(server: Server, key: str) -> int:
-        return httpx.get(f"{server.url}/v1/models", headers={"authorization": f"Bearer {key}"}).status_code
-
     with fake_server(keys=file) as server:
         assert (status(server, "old"), status(server, "new")) == (200, 401)
         file.write_text(sha256(b"new").hexdigest())
@@ -106,6 +96,123 @@ def test_sighup_reads_keys_and_models_again(tmp_path: Path) -> None:
         assert "keys:1: no SHA-256" in server.until("not reloaded")["why"]
         server.until("swapped", times=2)
         assert status(server, "new") == 200
+
+
+class Slow(FakeModel):
+    """One whose changes take until it is let go."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "fill-mask")
+        self.may_load, self.may_swap = asyncio.Event(), asyncio.Event()
+        self.swapping = 0
+
+    async def start(self) -> ModelInfo:
+        await self.may_load.wait()
+        return await super().start()
+
+    async def swap(self, folder: Path) -> ModelInfo:
+        self.swapping += 1
+        await self.may_swap.wait()
+        return await super().swap(folder)
+
+
+def run_slow(look: Callable[[Running, Slow, Slow], Awaitable[None]], keys: Keys | None = None) -> None:
+    """A server of two slow models, looked at from within."""
+
+    async def run() -> None:
+        one, two = Slow("one"), Slow("two")
+        answering: dict[str, ServedModel] = {}
+        service = Service(answering, Settings(port=0, log_requests=False), keys or Keys(), loading={"one", "two"})
+        running = Running(service, answering, {"one": one, "two": two}, configure(service), listen(service.settings))
+        serving = asyncio.create_task(running.run())
+        try:
+            async with asyncio.timeout(30):
+                await look(running, one, two)
+        finally:
+            running.stop(0.0)
+            await serving
+            running.listener.close()
+
+    asyncio.run(run())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+def test_a_reload_that_is_asked_for_during_another_comes_after_it() -> None:
+    """What was published meanwhile would else wait until somebody asks once more."""
+
+    async def look(running: Running, one: Slow, two: Slow) -> None:
+        for model in (one, two):
+            model.may_load.set()
+        await until(lambda: len(running.answering) == 2)
+        running.reload()
+        await until(lambda: one.swapping == 1)
+        for _ in range(3):
+            running.reload()
+        for model in (one, two):
+            model.may_swap.set()
+        await until(lambda: len(two.swaps) == 2)
+        await asyncio.sleep(0.05)
+        assert (one.swapping, two.swapping) == (2, 2)
+
+    run_slow(look)
+
+
+def test_keys_count_at_once_even_while_models_are_reloaded(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(sha256(b"old").hexdigest())
+    keys = Keys(file)
+
+    async def look(running: Running, one: Slow, two: Slow) -> None:
+        one.may_load.set()
+        await until(lambda: len(running.answering) == 1)
+        running.reload()
+        await until(lambda: one.swapping == 1)
+        file.write_text(sha256(b"new").hexdigest())
+        running.reload()
+        assert (keys.name_of(b"old"), keys.name_of(b"new")) == (None, "line-1")
+
+    run_slow(look, keys)
+
+
+def test_a_reload_while_models_are_loaded_reaches_all_of_them() -> None:
+    """The first is loaded, the second may have read its folder already; and both come to be served."""
+
+    async def look(running: Running, one: Slow, two: Slow) -> None:
+        one.may_load.set()
+        await until(lambda: len(running.answering) == 1)
+        running.reload()
+        await until(lambda: one.swapping == 1)
+        two.may_load.set()
+        await until(lambda: len(running.answering) == 2)
+        one.may_swap.set()
+        two.may_swap.set()
+        await until(lambda: len(two.swaps) == 1)
+        assert one.swaps
+
+    run_slow(look)
+
+
+def test_a_model_whose_folder_is_as_it_was_stays(caplog: pytest.LogCaptureFixture) -> None:
+    """A key that is taken out costs no worker its start, nor the memory of a second one."""
+
+    async def look(running: Running, one: Slow, two: Slow) -> None:
+        for model in (one, two):
+            model.may_load.set()
+            model.may_swap.set()
+        await until(lambda: len(running.answering) == 2)
+        one.is_changed = False
+        running.reload()
+        await until(lambda: len(two.swaps) == 1)
+        assert not one.swaps
+
+    with caplog.at_level("INFO", "encodery.serve"):
+        run_slow(look)
+    told = [(line.getMessage(), getattr(line, "fields", {}).get("model")) for line in caplog.records]
+    assert [line for line in told if line[1]][-2:] == [("unchanged", "one"), ("swapped", "two")]
 
 
 def hostile_bodies() -> Iterator[tuple[bytes | Iterator[bytes], dict[str, str]]]:

@@ -418,6 +418,25 @@ def test_a_failed_swap_keeps_the_model_and_says_why(files: dict[str, str], messa
     run("m", old, look)
 
 
+def test_a_model_has_changed_where_its_folder_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_folder(tmp_path / "m", "well", version="v1")
+    monkeypatch.setattr(supervisor, "version_of", lambda path: (path / "version").read_text())
+
+    async def look(model: LocalModel) -> None:
+        assert not await model.has_changed()
+        (folder / "version").write_text("v2")
+        assert await model.has_changed()
+        (folder / "version").write_text("v1")
+        assert not await model.has_changed()
+        (folder / "behaves").write_text("cannot_load")
+        assert model.worker_pid is not None
+        os.kill(model.worker_pid, signal.SIGKILL)
+        await until(lambda: not model.is_ready)
+        assert await model.has_changed()  # none answers: what is there is worth a start
+
+    run("m", folder, look)
+
+
 def test_a_link_that_is_led_elsewhere_counts_from_the_swap_on(tmp_path: Path) -> None:
     old, new = make_folder(tmp_path / "old", "well"), make_folder(tmp_path / "new", "well", version="v2")
     link = tmp_path / "link"

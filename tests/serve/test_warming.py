@@ -1,6 +1,5 @@
 """Before a worker is ready it has computed every length, and knows what it is."""
 
-import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,11 @@ from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.model.heads import Model
+from encodery.serve.computing import FiniteEngine
 from encodery.serve.messages import read_info
 from encodery.serve.predictor import Predictor, load
-from encodery.serve.warming import lengths_up_to, stretched, version_of, warm_up
+from encodery.serve.warming import lengths_up_to, stretched, warm_up
+from tests.deploy.conftest import eager_engine
 from tests.serve.conftest import LABELS
 from tests.tasks.conftest import CONFIG, make_tokenizer
 from tests.tasks.translating import make_translator
@@ -72,23 +73,45 @@ def test_a_model_for_any_task_is_warm_and_can_answer_its_sample(task: str, tmp_p
     path = tmp_path / "m"
     predictor = make(path, task)
     predictor.engine = seen = Seen(predictor.engine)
-    ready = warm_up(predictor, "m", path, 101)
+    ready = warm_up(predictor, "m", path, "v1", 101)
     alone = {lengths[0] for lengths in seen.lengths if len(lengths) == 1}
     assert {8, 12, 16, 24, 29} <= alone
     assert [29] * 3 in seen.lengths  # 101 tokens hold three of the longest
     info = read_info(ready.info)
     assert (info.name, info.task, info.max_seqlen, info.hidden_size, info.embeds) == ("m", task, 29, 33, True)
-    assert (info.engine, info.dtype, info.languages) == ("torch", "float32", ())
+    assert (info.engine, info.dtype, info.languages, info.version) == ("torch", "float32", (), "v1")
     assert ready.batch_tokens == 101
     assert ready.tokens_per_second > 0
     assert len(predictor.predict([dict(ready.sample)])) == 1
+
+
+def test_after_it_no_batch_that_fits_compiles_another_graph(tmp_path: Path) -> None:
+    """The engine of a bundle fills calls with several texts, to lengths that no text has alone."""
+    path = tmp_path / "m"
+    torch.manual_seed(3)
+    path.mkdir()
+    model = Model(
+        CONFIG.model_copy(update={"max_position_embeddings": 499}), HEADS["text-classification"], len(LABELS)
+    )
+    info = {"max_seqlen": 29}
+    save_folder(path, ModelFolder(FAMILIES["bert"], model, make_tokenizer(), LABELS, info=info))
+    predictor = load(path)
+    engine, session = eager_engine(predictor.folder.model, "sequence", tmp_path)
+    predictor.engine = FiniteEngine(engine)
+    warm_up(predictor, "m", path, "v1", 256)
+    warm = [*session.compiled]
+    assert len(warm) == len(set(warm))
+    for count in range(1, 257 // 3):
+        text = stretched(predictor.prepare("a", "").sequences[0], 3 + count % 27)
+        predictor.outputs(predictor.task, [text] * min(count, 256 // text.num_tokens))
+    assert session.compiled == warm
 
 
 def test_a_model_that_gives_no_vectors_says_so(tmp_path: Path) -> None:
     path = tmp_path / "m"
     predictor = make(path, "text-classification")
     predictor.engine = Seen(predictor.engine, vectors=False)
-    assert read_info(warm_up(predictor, "m", path, 101).info).embeds is False
+    assert read_info(warm_up(predictor, "m", path, "v1", 101).info).embeds is False
 
 
 @given(st.integers(4, 2000))
@@ -109,22 +132,11 @@ def test_a_sequence_is_stretched_with_all_that_belongs_to_it(size: int, length: 
         assert values is None if not typed else len(values or ()) == max(size, length)
 
 
-def test_the_version_is_that_of_names_and_contents(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    versions = []
-    for name, content in (("a", "1"), ("a", "2"), ("sub/b", "2"), ("sub/c", "2")):
-        (tmp_path / name).write_text(content)
-        versions.append(version_of(tmp_path))
-    assert len(set(versions)) == 4
-    assert all(re.fullmatch("[0-9a-f]{16}", version) for version in versions)
-    assert version_of(tmp_path) == versions[-1]
-
-
 def test_a_translator_is_warmed_up_by_a_translation_of_each_kind(tmp_path: Path) -> None:
     """Its record says a direction, it tells all of them, and its encoder has vectors to give."""
     info = {"task": "translation", "directions": [["en", "de"]], "max_seqlen": 17}
     save_folder(tmp_path, ModelFolder(FAMILIES["bert"], make_translator(CONFIG), make_tokenizer(), info=info))
-    ready = warm_up(load(tmp_path), "m", tmp_path, 40)
+    ready = warm_up(load(tmp_path), "m", tmp_path, "v1", 40)
     assert ready.sample == {"text": "a", "source_language": "en", "target_language": "de"}
     told = read_info(ready.info)
     assert (told.task, [*map(list, told.directions)], told.embeds) == ("translation", [["en", "de"]], True)

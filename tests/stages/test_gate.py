@@ -57,6 +57,15 @@ def test_a_refusal_says_what_was_lost(task: TextClassification) -> None:
     assert gate.facts["figures"]["accuracy"]["low"] < -0.055 < gate.facts["figures"]["accuracy"]["high"]
 
 
+def test_why_it_cannot_be_compared_is_said(task: TextClassification) -> None:
+    """The label of an example that the model does not have: with the line that it stands on."""
+    unknown = [Example("the river", None, "odd", "dev:1"), *examples()[1:]]
+    complaint = compare_scores(task, said(TRUE), said(TRUE), unknown).complaint(100.0)
+    assert complaint is not None
+    assert complaint.startswith("accuracy is not defined on the dev data (dev:1: ")
+    assert complaint.endswith("), so nothing vouches for the bundle")
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     """Fails closed: no figure, no bundle."""
     gate = Gate(7, "f1", {})

@@ -1,5 +1,6 @@
 """An engine over an exported graph: fills calls with sequences, looks embeddings up, puts rows back in order."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +11,7 @@ from jaxtyping import Float, Float32, Int, Shaped
 from torch import Tensor
 
 from encodery.batch import Batch
-from encodery.deploy.buckets import Call, lengths_for, num_rows, plan_calls
+from encodery.deploy.buckets import PACKED, Call, lengths_for, num_rows, plan_calls
 from encodery.deploy.graph import Reads, input_names
 from encodery.deploy.tables import Tables
 from encodery.errors import UserError
@@ -47,10 +48,10 @@ class PackedEngine:
         self._compiled: dict[int, tuple[Compute, dict[str, Any]]] = {}
 
     def warm_up(self, max_seqlen: int) -> None:
-        """Compile and run every length that texts of up to so many tokens need, so that no caller waits for it."""
-        lengths = [length for length in self._lengths if length <= max_seqlen]
-        longer = [length for length in self._lengths if length > max_seqlen]
-        for length in (*lengths, *longer[:1]):
+        """Compile and run every length that texts of up to so many tokens need, alone or packed into one call, so
+        that no caller waits for it."""
+        last = bisect_left(self._lengths, max(max_seqlen, PACKED))
+        for length in self._lengths[: last + 1]:
             compute, inputs = self._ready(length)
             compute(inputs)
 

@@ -31,6 +31,10 @@ class TranslatorEngine:
         self._config = config
         self._step: Compute = step.compile(dict(zip(STEP_INPUTS, _shapes(config), strict=True)))
 
+    def warm_up(self, max_seqlen: int) -> None:
+        """As `PackedEngine.warm_up`, for the texts that are read."""
+        self._source.warm_up(max_seqlen)
+
     def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
         """As `Generating`."""
         limits = step_limits(source, config, self._config.num_positions)

@@ -219,6 +219,14 @@ def is_adapter(path: Path) -> bool:
     return (path / ADAPTER_CONFIG).is_file() and not (path / "config.json").is_file()
 
 
+def weight_files(path: Path) -> list[Path]:
+    """What a folder's weights are read from: its own files, and for an adapter those of the base, too."""
+    files = sorted(path.glob("*.safetensors"))
+    if is_adapter(path):
+        files += sorted(Path(read_json(path / ADAPTER_CONFIG)["base_model_name_or_path"]).glob("*.safetensors"))
+    return files
+
+
 def load_adapted(path: Path) -> ModelFolder:
     """The model that an adapter names as its base, with the adapter merged; the labels are the base's if as many.
 

@@ -45,6 +45,11 @@ class FiniteEngine:
         """As `Forward`; raises `NotFiniteError`."""
         return _finite(self.engine.logits(head, batch, rows))
 
+    def warm_up(self, max_seqlen: int) -> None:
+        """As `Compiling`, where it is one."""
+        if isinstance(self.engine, Compiling):
+            self.engine.warm_up(max_seqlen)
+
     def generate(self, source: Batch, targets: Targets, config: GenerationConfig) -> list[list[Hypothesis]]:
         """As `Generating`; raises `NotFiniteError`."""
         assert isinstance(self.engine, Generating)
@@ -52,6 +57,14 @@ class FiniteEngine:
         if not all(hypotheses and math.isfinite(hypotheses[0].score) for hypotheses in found):
             raise NotFiniteError
         return found
+
+
+@runtime_checkable
+class Compiling(Protocol):
+    """An engine that compiles a graph for each of several lengths."""
+
+    def warm_up(self, max_seqlen: int) -> None:
+        """Every length that texts of up to so many tokens need."""
 
 
 def _finite(values: Float[Tensor, "rows size"]) -> Float[Tensor, "rows size"]:

@@ -1,4 +1,4 @@
-"""Which model a folder holds: a hash that changes when what it predicts may."""
+"""Which model a folder holds: a hash that changes when what it predicts may. A server without torch imports it."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,9 @@ from encodery.artifact import MANIFEST
 from encodery.artifact.disk import explained, sha256
 from encodery.config import read_json
 from encodery.errors import UserError
-from encodery.families.adapter import ADAPTER_CONFIG, is_adapter
+
+ADAPTER_CONFIG = "adapter_config.json"
+"""What `families.adapter` calls so."""
 
 
 def folder_hash(folder: Path) -> str:
@@ -24,8 +26,17 @@ def folder_hash(folder: Path) -> str:
         if path.name != MANIFEST and path.suffix != ".md":
             with explained("read", path):
                 hashes.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
-    if is_adapter(folder):
+    if (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file():
         base = read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
         if isinstance(base, str) and Path(base).is_dir():  # else it cannot be opened, which says more
             hashes.update(folder_hash(Path(base)).encode())
     return hashes.hexdigest()
+
+
+def version_of(folder: Path) -> str:
+    """What a model in a folder is called apart from others of its name.
+
+    Raises:
+        UserError: as `folder_hash`.
+    """
+    return folder_hash(folder)[:16]

@@ -1,6 +1,6 @@
 """What Prometheus reads at `/metrics`. Labels have few values, which the server chooses and no caller."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,7 +20,9 @@ PHASES = ("queue", "tokenize", "infer", "decode")
 class Metrics:
     """Counts and times of one server, in a registry of its own."""
 
-    def __init__(self, models: Mapping[str, ServedModel]) -> None:
+    def __init__(self, models: Mapping[str, ServedModel], loading: Collection[str] = ()) -> None:
+        """`models` and `loading`, the names of those that are not among them yet, are looked at whenever it is asked
+        for."""
         self.registry = CollectorRegistry()
         self._children: dict[tuple[object, ...], Counter | Gauge | Histogram] = {}
         of_model = ["model", "task"]
@@ -45,7 +47,7 @@ class Metrics:
         for code in KINDS:  # a counter that is not there yet cannot be seen to rise
             self._rejected.labels(code)
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Models(models))
+        self.registry.register(_Models(models, loading))
 
     def waiting(self, model: str, task: str) -> Gauge:
         """How many requests are at a model."""
@@ -102,8 +104,9 @@ class Metrics:
 class _Models(Collector):
     """What is served at the moment of the scrape, and what its workers count."""
 
-    def __init__(self, models: Mapping[str, ServedModel]) -> None:
+    def __init__(self, models: Mapping[str, ServedModel], loading: Collection[str]) -> None:
         self.models = models
+        self.loading = loading
 
     def collect(self) -> Iterable[Metric]:
         """A sample for each model."""
@@ -111,6 +114,8 @@ class _Models(Collector):
         ready = GaugeMetricFamily("enc_model_ready", "Whether a model can be asked", labels=["model"])
         gauges = [GaugeMetricFamily(name, text, labels=["model"]) for name, text, _ in _GAUGES]
         counters = [CounterMetricFamily(name, text, labels=["model"]) for name, text, _ in _COUNTERS]
+        for name in sorted(self.loading):  # a first start that hangs is to be seen, too
+            ready.add_metric([name], 0.0)
         for name, model in self.models.items():
             about = model.info
             info.add_metric([name, about.task, about.version, about.engine, about.dtype], 1)

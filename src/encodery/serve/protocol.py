@@ -22,8 +22,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._clock: asyncio.TimerHandle | None = None
         self._write_clock: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._header_bytes = 0
         self._in_head = True
         self._is_receiving = False
+        self._is_refused = False
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             self._refuse(
@@ -40,34 +42,50 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and refuse headers without end."""
+        """Parse, and refuse a head that does not end: what is parsed of it counts by itself (`on_header`)."""
         if self.parser is None or self.transport.is_closing():
             return
         was_in_head = self._in_head
         super().data_received(data)
         if was_in_head and self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > self.settings.max_header_bytes:
-                limit = self.settings.max_header_bytes
-                self._refuse(Problem("headers_too_large", f"the headers are larger than {limit} bytes", limit=limit))
+            self._check_head(self._head_bytes)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
+        self._header_bytes = 0
         self._in_head = self._is_receiving = True
         self._start_clock()
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Counted with the headers."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of those before the body, or behind a body that came in chunks."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value) + len(b": \r\n"))
 
     def on_headers_complete(self) -> None:
         """From here on the application bounds what is read."""
         self._in_head = False
         self._head_bytes = 0
-        super().on_headers_complete()
+        if not self._is_refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Of a request that was taken."""
+        if not self._is_refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request has arrived."""
         self._is_receiving = False
         self._stop_clock()
-        super().on_message_complete()
+        if not self._is_refused:
+            super().on_message_complete()
 
     def pause_writing(self) -> None:
         """The client does not take what is sent: not for long."""
@@ -86,6 +104,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """What was sent is no HTTP."""
         self._refuse(Problem("bad_request", "the request is not HTTP/1.1 as a server can read it"))
 
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        self._check_head(self._header_bytes)
+
+    def _check_head(self, size: int) -> None:
+        limit = self.settings.max_header_bytes
+        if size > limit and not self._is_refused:
+            self._refuse(Problem("headers_too_large", f"the headers are larger than {limit} bytes", limit=limit))
+
     def _start_clock(self) -> None:
         self._stop_clock()
         self._clock = self.loop.call_later(self.settings.receive_seconds, self._too_slow)
@@ -103,6 +130,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Say why and close; say nothing where nothing was asked yet, or an answer has begun."""
         self._stop_clock()
+        self._is_refused = True
         if self.transport.is_closing():
             return
         answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete

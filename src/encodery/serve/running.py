@@ -39,6 +39,9 @@ class OwnedModel(ServedModel, Protocol):
     async def start(self) -> ModelInfo:
         """Load it; raises `UserError` if it cannot be."""
 
+    async def has_changed(self) -> bool:
+        """Whether its folder holds something else than what answers; raises `UserError` if it cannot be read."""
+
     async def swap(self, folder: Path) -> ModelInfo:
         """Load what is in a folder now and let it answer; raises `UserError` if it cannot, and changes nothing."""
 
@@ -147,6 +150,8 @@ class Running:
         self.listener = listener
         self._stop = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
+        self._asked = 0
+        """How often a reload was."""
 
     async def run(self) -> None:
         """Accept connections, load the models, wait for the signal, drain.
@@ -191,28 +196,46 @@ class Running:
         asyncio.get_running_loop().call_later(notice_seconds, self._stop.set)
 
     def reload(self) -> None:
-        """Read the keys and all folders again; what is wrong is logged, and stays as it was."""
+        """Read the keys now, and then all folders, or once more where they are being read; what is wrong is logged,
+        and stays as it was."""
+        with _logged("keys"):
+            self.service.keys.reload()
+            LOGGER.info("keys read", extra={"fields": {"keys": len(self.service.keys)}})
+        self._asked += 1
+        self._read_folders()
+
+    def _read_folders(self) -> None:
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self._reload())
 
     async def _load(self) -> None:
         for name, model in self.models.items():
+            asked = self._asked
             info = await model.start()
-            self.answering[name] = model
             self.service.loading.discard(name)
+            self.answering[name] = model
             LOGGER.info("loaded", extra={"fields": {"model": name, **_about(info)}})
+            if asked != self._asked:  # its folder may have been read before it was as it is now
+                self._asked += 1
+                self._read_folders()
         gc.collect()
         gc.freeze()  # what is there now stays: no later collection needs to look at it
         LOGGER.info("ready")
 
     async def _reload(self) -> None:
-        with _logged("keys"):
-            self.service.keys.reload()
-        for name in self.answering:  # what is still being loaded is new anyway
-            model = self.models[name]
-            with _logged(name):
-                info = await model.swap(model.folder)
-                LOGGER.info("swapped", extra={"fields": {"model": name, **_about(info)}})
+        done = -1
+        while done != self._asked:
+            done = self._asked
+            for name in [*self.answering]:
+                with _logged(name):
+                    await self._renew(name, self.models[name])
+
+    async def _renew(self, name: str, model: OwnedModel) -> None:
+        if not await model.has_changed():
+            LOGGER.info("unchanged", extra={"fields": {"model": name, **_about(model.info)}})
+            return
+        info = await model.swap(model.folder)
+        LOGGER.info("swapped", extra={"fields": {"model": name, **_about(info)}})
 
 
 class _Server(uvicorn.Server):

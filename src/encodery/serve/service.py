@@ -34,7 +34,7 @@ class Service:
     is_draining: bool = False
 
     def __post_init__(self) -> None:
-        self.metrics = Metrics(self.models)
+        self.metrics = Metrics(self.models, self.loading)
 
     @property
     def is_ready(self) -> bool:

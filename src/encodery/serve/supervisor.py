@@ -11,6 +11,7 @@ from encodery.errors import UserError
 from encodery.serve.answers import Answer, DeadlineExceeded, InvalidRecord, ModelInfo, NotReady, Work
 from encodery.serve.backlog import Backlog, size_of
 from encodery.serve.figures import Figures
+from encodery.serve.folder_hash import version_of
 from encodery.serve.job import WorkerSettings
 from encodery.serve.messages import Pong, Question
 from encodery.serve.version import Asked, Version
@@ -112,6 +113,16 @@ class LocalModel:
         finally:
             self.backlog.leave(place)
             del self._waiting[question.number]
+
+    async def has_changed(self) -> bool:
+        """Whether its folder holds something else than what answers, or nothing answers.
+
+        Raises:
+            UserError: the folder cannot be read.
+        """
+        if not self.is_ready:
+            return True
+        return await asyncio.to_thread(version_of, self.folder) != self.info.version
 
     async def swap(self, folder: Path) -> ModelInfo:
         """Let a model in another folder (or the same one, changed) answer from now on. The model of now answers until

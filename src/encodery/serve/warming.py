@@ -1,6 +1,5 @@
 """What a worker does before it says that it is ready: every length once, and what there is to tell of the model."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -8,13 +7,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from encodery.artifact.disk import sha256
 from encodery.batch import Sequence as Tokens
 from encodery.data.choices import ChoiceFields
 from encodery.data.questions import QuestionFields
 from encodery.deploy.bundle import KEY
 from encodery.errors import UserError
 from encodery.serve.answers import ModelInfo
+from encodery.serve.computing import Compiling
 from encodery.serve.messages import Ready
 from encodery.serve.predictor import Predictor
 from encodery.tasks.fill_mask import FillMask
@@ -27,23 +26,26 @@ TRANSLATED_AT_ONCE = 8
 """A translation is found token by token: a full batch would take long, and to know the speed fewer will do."""
 
 
-def warm_up(predictor: Predictor, name: str, path: Path, batch_tokens: int) -> Ready:
-    """Compute texts of all lengths and a full batch, for the model's task and for vectors.
+def warm_up(predictor: Predictor, name: str, path: Path, version: str, batch_tokens: int) -> Ready:
+    """Compute texts of all lengths and a full batch, for the model's task and for vectors. `version` is what the
+    folder at `path` held before it was loaded.
 
     Raises:
         UserError: the model cannot answer a text of one word.
     """
     source = f"{path}: a record to begin with"
+    if isinstance(predictor.engine, Compiling):
+        predictor.engine.warm_up(predictor.task.reading.max_seqlen)
     sample = sample_record(predictor)
     sequence = predictor.prepare(sample, source).sequences[0]
     _warm_up(predictor, predictor.task, sequence)
     embeds = _warm_up_vectors(predictor, source)
     speed = _tokens_per_second(predictor, sequence, batch_tokens)
-    return Ready(asdict(describe(predictor, name, path, embeds)), sample, batch_tokens, speed)
+    return Ready(asdict(describe(predictor, name, version, embeds)), sample, batch_tokens, speed)
 
 
 def _warm_up(predictor: Predictor, task: Task, sequence: Tokens) -> None:
-    if sequence.source is not None:  # what it says is longer than what it reads, and no length is compiled
+    if sequence.source is not None:  # what it says is longer than what it reads
         predictor.outputs(task, [sequence])
         return
     for length in lengths_up_to(task.reading.max_seqlen):
@@ -63,7 +65,7 @@ def _warm_up_vectors(predictor: Predictor, source: str) -> bool:
 
 
 def lengths_up_to(longest: int) -> list[int]:
-    """Powers of two and what is halfway between them, and the longest itself: in every bucket of an engine is one."""
+    """Powers of two and what is halfway between them, and the longest itself."""
     return [*takewhile(lambda length: length < longest, _lengths()), longest]
 
 
@@ -105,7 +107,7 @@ def sample_record(predictor: Predictor) -> dict[str, Any]:
     return {"text": "a"}
 
 
-def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> ModelInfo:
+def describe(predictor: Predictor, name: str, version: str, embeds: bool) -> ModelInfo:
     """What is told of the model."""
     folder = predictor.folder
     bundle = folder.info.get(KEY)
@@ -120,7 +122,7 @@ def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> Model
         languages=tuple(folder.languages or ()),
         engine=bundle["engine"] if bundle else "torch",
         dtype=bundle["dtype"] if bundle else str(parameter.dtype).removeprefix("torch."),
-        version=version_of(path),
+        version=version,
         mask_token=_mask_of(predictor.task),
         directions=predictor.task.directions.pairs if isinstance(predictor.task, Translation) else (),
     )
@@ -128,13 +130,6 @@ def describe(predictor: Predictor, name: str, path: Path, embeds: bool) -> Model
 
 def _mask_of(task: Task) -> str | None:
     return task.tokenizer.id_to_token(task.tokenizer.mask_token_id) if isinstance(task, FillMask) else None
-
-
-def version_of(path: Path) -> str:
-    """A hash of the names and the content of a folder's files."""
-    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    listing = "".join(f"{sha256(path / file)}  {file}\n" for file in files)
-    return hashlib.sha256(listing.encode()).hexdigest()[:16]
 
 
 def _tokens_per_second(predictor: Predictor, sequence: Tokens, batch_tokens: int) -> float:

@@ -20,6 +20,7 @@ from encodery.errors import UserError
 from encodery.serve.backlog import characters
 from encodery.serve.batcher import Batcher
 from encodery.serve.computing import Computing, FiniteEngine, NotFiniteError
+from encodery.serve.folder_hash import version_of
 from encodery.serve.frames import FrameError, Splitter
 from encodery.serve.job import WorkerJob
 from encodery.serve.messages import Failed, Forget, Message, Ping, Pong, Question, Ready, read_message
@@ -64,11 +65,13 @@ def prepare(job: WorkerJob) -> tuple[Predictor, Ready]:
     Raises:
         UserError: it cannot be loaded, or cannot compute.
     """
+    # before it is loaded: where the folder changes meanwhile, the next reload must see that it is another one
+    version = version_of(job.folder)
     predictor = load(job.folder, threads=job.threads)
     predictor.engine = FiniteEngine(predictor.engine)
     predictor.max_tokens = max(predictor.max_tokens, job.batch_tokens)
     try:
-        return predictor, warm_up(predictor, job.name, job.folder, job.batch_tokens)
+        return predictor, warm_up(predictor, job.name, job.folder, version, job.batch_tokens)
     except NotFiniteError as error:
         raise UserError(f"{job.folder}: {error}") from None
     except (RuntimeError, MemoryError) as error:  # as engines fail; there are no texts of users yet

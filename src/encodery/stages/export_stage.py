@@ -13,6 +13,7 @@ from encodery.data.examples import read_records
 from encodery.data.splits import files_by_name
 from encodery.deploy.settings import ExportSettings
 from encodery.errors import UserError
+from encodery.families.adapter import weight_files
 from encodery.recipe.exporting import ExportTable, finetuning_of
 from encodery.serve.predictor import to_example
 from encodery.stages.engine import Metrics, Run, base_folder
@@ -81,7 +82,7 @@ def run_export(
         raise UserError(f"--to {to}: is the model folder itself; name another one")
     load_for_export(model)  # what is no model is said before anything else is looked at
     parent = read_manifest(model) if (model / MANIFEST).is_file() else None
-    weights = {path.name: sha256(path) for path in sorted(model.glob("*.safetensors"))}
+    weights = {path.name: sha256(path) for path in weight_files(model)}
     config = {"settings": settings.model_dump(), "model": str(model), "weights": weights}
     parents = {parent.stage: parent.key} if parent else {}
     metrics: dict[str, Any] = {}

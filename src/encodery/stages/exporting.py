@@ -16,6 +16,7 @@ from encodery.deploy.tables import TableType, save_tables
 from encodery.deploy.torch_engine import TorchEngine
 from encodery.deploy.verify import Parity, chosen
 from encodery.errors import UserError
+from encodery.families.adapter import weight_files
 from encodery.families.folder import ModelFolder, save_description
 from encodery.model.skeleton import shapes_only
 from encodery.serve.predictor import Predictor, load
@@ -182,7 +183,7 @@ def _exported(
     rows = latencies(computes, _texts(source.folder))
     choice = built.choice
     sizes = {
-        "model": sum(path.stat().st_size for path in model.glob("*.safetensors")),
+        "model": sum(path.stat().st_size for path in weight_files(model)),
         "bundle": sum(path.stat().st_size for path in into.iterdir()),
     }
     return Exported(

@@ -20,6 +20,8 @@ class Gate:
     headline: str
     """The figure that decides."""
     figures: Mapping[str, Difference]
+    why: str | None = None
+    """What kept the scores from being compared."""
 
     @property
     def drop(self) -> float:
@@ -30,7 +32,8 @@ class Gate:
     def complaint(self, allowed: float) -> str | None:
         """Why the bundle is refused, in words; None if it is not."""
         if math.isnan(self.drop):
-            return f"{self.headline} is not defined on the dev data, so nothing vouches for the bundle"
+            why = f" ({self.why})" if self.why else ""
+            return f"{self.headline} is not defined on the dev data{why}, so nothing vouches for the bundle"
         if self.drop > allowed:
             found = self.figures[self.headline]
             return (
@@ -54,8 +57,10 @@ def compare_scores(
     examples: Sequence[Any],
 ) -> Gate:
     """The scores of both predictions. What cannot be compared is left out, and so fails `Gate.complaint`."""
+    why = None
     try:
         found = difference(task.measure(model, examples), task.measure(bundle, examples))
-    except UserError:
-        found = {}
-    return Gate(len(examples), task.headline[0], {name: found[name] for name in task.headline if name in found})
+    except UserError as error:
+        found, why = {}, str(error)
+    figures = {name: found[name] for name in task.headline if name in found}
+    return Gate(len(examples), task.headline[0], figures, why)

@@ -105,6 +105,15 @@ def test_models_and_limits() -> None:
     listed = call(service_of(models, max_inputs=5), "GET", "/v1/models").json
     assert [(model["id"], model["is_ready"]) for model in listed["data"]] == [("a", False)]
     assert listed["limits"]["max_inputs"] == 5
+    assert listed["loading"] == []
+
+
+def test_models_that_are_being_loaded_are_named() -> None:
+    service = service_of({"a": FakeModel("a", "fill-mask")})
+    service.loading |= {"c", "b"}
+    listed = call(service, "GET", "/v1/models").json
+    assert [model["id"] for model in listed["data"]] == ["a"]
+    assert listed["loading"] == ["b", "c"]
 
 
 @pytest.mark.parametrize(("name", "status", "code"), [("b", 503, "not_ready"), ("c", 404, "unknown_model")])

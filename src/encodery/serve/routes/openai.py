@@ -92,6 +92,7 @@ def openai_routes(service: Service) -> APIRouter:
         listed = {
             "object": "list",
             "data": [_about(model) for model in service.models.values()],
+            "loading": sorted(service.loading),
             "limits": {
                 name: value
                 for name, value in service.settings.model_dump().items()

@@ -21,10 +21,11 @@ export class Failure extends Error {
 /** Where a route is, also behind a proxy that serves the page under a path. */
 export const address = (route) => new URL(route, document.baseURI).href;
 
-/** The models that are served. */
+/** The models that are served, and the names of those that are being loaded. */
 export async function listModels(key, signal) {
   const { body } = await fetched("v1/models", { signal }, key);
-  return Array.isArray(body?.data) ? body.data.filter((model) => typeof model?.id === "string") : [];
+  const models = Array.isArray(body?.data) ? body.data.filter((model) => typeof model?.id === "string") : [];
+  return { models, loading: Array.isArray(body?.loading) ? body.loading.map(String) : [] };
 }
 
 /** What a model says of the inputs: the prediction, how long it took, who answered. */

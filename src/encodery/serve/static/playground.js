@@ -10,7 +10,10 @@ import { shownOf } from "./tasks.js";
 import { saidTime, showTiming } from "./timing.js";
 
 /** All that the page remembers, and nothing of it outlives the page. */
-const state = { models: [], model: null, task: "", key: "", loading: null, asking: null };
+const state = { models: [], model: null, task: "", key: "", loading: null, again: 0, asking: null };
+
+/** Until then a model that is being loaded or restarted is not asked for again. */
+const AGAIN_MILLISECONDS = 2000;
 
 const showCode = makeCode(() => {
   if (!state.model) return null;
@@ -22,20 +25,39 @@ const showCode = makeCode(() => {
 async function loadModels() {
   state.loading?.abort();
   state.loading = new AbortController();
+  clearTimeout(state.again);
+  let loading = [];
   try {
-    state.models = await listModels(state.key, state.loading.signal);
-    byId("model-problem").replaceChildren();
-    if (!state.models.length)
-      byId("model-problem").append(el("p", { class: "empty" }, "No model is served here yet."));
+    ({ models: state.models, loading } = await listModels(state.key, state.loading.signal));
+    const isNone = !state.models.length && !loading.length;
+    byId("model-problem").replaceChildren(
+      ...(isNone ? [el("p", { class: "empty" }, "No model is served here yet.")] : []),
+    );
+    if (loading.length || state.models.some((model) => model.is_ready === false))
+      state.again = setTimeout(loadModels, AGAIN_MILLISECONDS);
   } catch (failure) {
     if (failure.name === "AbortError") return;
     state.models = [];
     byId("model-problem").replaceChildren(showProblem(failure, loadModels));
     if (failure.status === 401) byId("key").focus();
   }
-  byId("model").replaceChildren(...(state.models.length ? modelOptions(state.models) : [el("option", null, "none")]));
+  byId("loading").hidden = !loading.length;
+  byId("loading").replaceChildren(`Being loaded: ${loading.join(", ")} …`);
+  showModels(loading.length ? "loading…" : "none");
+}
+
+/** What there is to choose from; what was chosen and written stays, where it still can be asked. */
+function showModels(otherwise) {
+  byId("model").replaceChildren(...(state.models.length ? modelOptions(state.models) : [el("option", null, otherwise)]));
   byId("model").disabled = !state.models.length;
-  chooseModel(state.models[0] ?? null);
+  const chosen = state.models.find((model) => model.id === state.model?.id);
+  if (!chosen || String(tasksOf(chosen)) !== String(tasksOf(state.model))) {
+    chooseModel(state.models[0] ?? null);
+    return;
+  }
+  byId("model").value = chosen.id;
+  state.model = chosen;
+  byId("facts").replaceChildren(facts(chosen));
 }
 
 function chooseModel(model) {
