@@ -64,8 +64,8 @@ def test_a_translator_begins_with_what_was_pretrained(project: Path, objective: 
     before = load_folder(project / "runs/words/pretrain", ("mlm",)).model
     after = load_folder(project / "runs/words/finetune/both/7").model
     assert isinstance(after, Translator)
-    begun = {"encoder": before.encoder, "decoder": before.encoder, "head": before.heads["mlm"]}
-    for name, start in begun.items():
+    starts = {"encoder": before.encoder, "decoder": before.encoder, "head": before.heads["mlm"]}
+    for name, start in starts.items():
         found = getattr(after, name).state_dict()
         for key, weight in start.state_dict().items():
             torch.testing.assert_close(found[key], weight, atol=1e-6, rtol=0, msg=f"{name}.{key}")
