@@ -12,14 +12,23 @@ from encodery.batch import Batch, pack
 from encodery.deploy.bundle import STEP, BundleInfo, EngineName, open_translator
 from encodery.deploy.step_graph import trace_translator
 from encodery.deploy.torch_engine import TorchEngine
-from encodery.deploy.translator_engine import TranslatorEngine
-from encodery.deploy.translator_export import compare_steps, complaint, logits_of, write_graphs, write_tables
+from encodery.deploy.translator_engine import EngineSteps, TranslatorEngine
+from encodery.deploy.translator_export import (
+    Searched,
+    compare_searches,
+    compare_steps,
+    complaint,
+    complaint_of_search,
+    logits_of,
+    write_graphs,
+    write_tables,
+)
 from encodery.deploy.verify import Parity
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder
 from encodery.model.incremental import Memory
-from encodery.model.search import GenerationConfig, Targets
+from encodery.model.search import GenerationConfig, Hypothesis, Targets
 from encodery.model.translator import HEAD, Translator
 from tests.tasks.conftest import make_tokenizer
 from tests.tasks.translating import make_translator
@@ -107,6 +116,60 @@ def test_translations_are_the_same(model: Translator, open_engine: Open, engine:
     scores = [[one.score for one in some] for some in (*found, *expected)]
     np.testing.assert_allclose(scores[:7], scores[7:], rtol=1e-4)
     assert max(len(one.token_ids) for some in found for one in some) > 16, "the room for the past was never enlarged"
+
+
+def searched(model: Translator, engine: TranslatorEngine) -> Searched:
+    """Five beams, all of which are listed."""
+    batch = pack(sequences(11))
+    assert batch.source is not None
+    targets = Targets(2, 3, (0, 1, 4), torch.tensor([n % 2 for n in range(11)]))
+    config = GenerationConfig(num_beams=5, num_return_sequences=5)
+    found = [each.generate(batch.source, targets, config) for each in (TorchEngine(model), engine)]
+    return compare_searches(5, *found)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_beams_find_is_compared(
+    model: Translator, open_engine: Open, engine: EngineName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that mixes up whose past is whose: token by token, with one beam, it is right."""
+    opened = open_engine(engine)
+    alike = searched(model, opened)
+    assert (alike.texts, alike.otherwise) == (11, 0)
+    assert complaint_of_search(alike) is None
+    monkeypatch.setattr(EngineSteps, "follow", lambda self, parents: None)
+    assert complaint(compare_steps(model, opened, sequences())) is None
+    said = complaint_of_search(searched(model, opened))
+    assert said is not None
+    assert said.startswith("with num_beams = 5 it translates ")
+    assert said.endswith(" of 11 texts otherwise than the model does")
+
+
+def test_lists_are_compared_whole() -> None:
+    """The tokens of every translation and their order; where rounding decides, translations are equally good."""
+
+    def listed(*tokens: int, score: float = -0.5) -> list[Hypothesis]:
+        return [Hypothesis((token, 5), score, True) for token in tokens]
+
+    expected = [listed(7, 8) for _ in range(5)]
+    found = [
+        listed(7, 8, score=-0.6),
+        listed(8, 7, score=-0.500007),
+        listed(7, 9, score=-0.50002),
+        [*listed(7), *listed(9, score=-0.7)],
+        listed(7),
+    ]
+    alike = compare_searches(2, expected, found)
+    assert (alike, alike.otherwise) == (Searched(num_beams=2, texts=5, same=1, ties=1), 3)
+
+
+@pytest.mark.parametrize(
+    ("texts", "same", "ties", "good"),
+    [(7, 6, 0, True), (7, 3, 3, True), (7, 3, 2, False), (101, 99, 0, True), (101, 90, 8, False)],
+)
+def test_how_many_may_be_otherwise(texts: int, same: int, ties: int, good: bool) -> None:
+    """One, or a fiftieth."""
+    assert (complaint_of_search(Searched(5, texts, same, ties)) is None) == good
 
 
 def test_sequences_are_led_along_their_tokens(model: Translator) -> None:

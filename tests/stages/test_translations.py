@@ -14,6 +14,7 @@ import encodery as encodery_module
 from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
 from encodery.deploy import choose
+from encodery.deploy.translator_engine import EngineSteps
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
 from encodery.stages import exporting_translators, open_run, run
@@ -387,20 +388,44 @@ def test_a_translator_can_be_trained_on(project: Path) -> None:
     assert metrics["test"]["chrf"] > 40
 
 
-def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export that measures next to nothing."""
     pytest.importorskip("onnxscript")
     monkeypatch.setattr(choose, "SECONDS", 0.01)
     monkeypatch.setattr(exporting_translators, "thread_counts", lambda: (1,))
     monkeypatch.setattr(exporting_translators, "LENGTHS", (8,))
     monkeypatch.setattr(exporting_translators, "EXTREMES", ("", "a", "😀" * 40))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_bundle_that_mixes_up_its_beams_is_not_written(
+    project: Path, encodery: Encodery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one beam its numbers are those of the model."""
+    monkeypatch.setattr(EngineSteps, "follow", lambda self, parents: None)
+    options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl", "--max-metric-drop", "100")
+    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
+    assert code == 2
+    said = " ".join(error.split())
+    assert re.search(
+        r"nothing was written: onnxruntime: with num_beams = 2 it translates \d+ of 22 texts other", said
+    )
+    assert not (project / "bundle").exists()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery) -> None:
     options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl")
     code, out, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
     assert code == 0, error
     assert "scores on 22 dev examples" in " ".join(out.split())
+    assert "the same of 22 of 22 texts, all 2 beams" in " ".join(out.split())
     verify(project / "bundle")
     facts = read_json(project / "bundle/encodery.json")["export"]
     assert facts["metric"]["figures"]["bleu"]["difference"] == 0.0
     assert facts["parity"]["relative_error"] < 1e-5
+    assert facts["search"] == {"num_beams": 2, "texts": 22, "same": 22, "ties": 0}
     records = [
         {"text": "two cat. red dog runs.\n\nbig", "target_language": "de"},
         {"text": "", "target_language": "en"},

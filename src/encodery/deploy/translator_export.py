@@ -1,6 +1,7 @@
 """A translator as graph files of an engine, and whether these say what the model says."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from encodery.deploy.tables import save_tables
 from encodery.deploy.translator_engine import TranslatorEngine
 from encodery.deploy.verify import ALONE, Parity, Values
 from encodery.model.incremental import Memory
-from encodery.model.search import Steps
+from encodery.model.search import Hypothesis, Steps
 from encodery.model.translator import Translator
 
 Begin = Callable[[Batch], Steps]
@@ -26,6 +27,27 @@ Begin = Callable[[Batch], Steps]
 TOGETHER = 32
 LIMIT = 1e-4
 """Of the differences, as a share of the numbers, root mean square."""
+SCORES = 1e-5
+"""How far the scores of equally good translations are apart at most: rounding decides which comes first."""
+OTHERWISE = 0.02
+"""Of the texts, so many may be translated otherwise: what rounding decides early may lead elsewhere."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How alike the n-best lists of two searches are."""
+
+    num_beams: int
+    texts: int
+    same: int
+    """Texts of which all translations of the list are the same tokens in the same order."""
+    ties: int
+    """Texts of which they are not, and equally good, rank by rank."""
+
+    @property
+    def otherwise(self) -> int:
+        """All other texts."""
+        return self.texts - self.same - self.ties
 
 
 def write_tables(model: Translator, into: Path) -> None:
@@ -112,3 +134,33 @@ def complaint(parity: Parity) -> str | None:
             f"the numbers differ by {parity.relative_error:.2g} of their size, at most {LIMIT:g} is allowed in fp32"
         )
     return None
+
+
+def compare_searches(
+    num_beams: int, expected: Sequence[Sequence[Hypothesis]], found: Sequence[Sequence[Hypothesis]]
+) -> Searched:
+    """The n-best lists of the same texts, by the model and by an engine."""
+    both = [*zip(expected, found, strict=True)]
+    same = [_tokens(ours) == _tokens(theirs) for ours, theirs in both]
+    ties = sum(not alike and _equally_good(*lists) for alike, lists in zip(same, both, strict=True))
+    return Searched(num_beams, len(both), sum(same), ties)
+
+
+def _tokens(listed: Sequence[Hypothesis]) -> list[tuple[int, ...]]:
+    return [each.token_ids for each in listed]
+
+
+def _equally_good(ours: Sequence[Hypothesis], theirs: Sequence[Hypothesis]) -> bool:
+    return len(ours) == len(theirs) and all(
+        abs(a.score - b.score) <= SCORES for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def complaint_of_search(searched: Searched) -> str | None:
+    """What is searched otherwise, in words; None if no more is than rounding explains: a single text, or 2 %."""
+    if searched.otherwise <= max(1.0, OTHERWISE * searched.texts):
+        return None
+    return (
+        f"with num_beams = {searched.num_beams} it translates {searched.otherwise} of {searched.texts} texts "
+        "otherwise than the model does"
+    )

@@ -24,6 +24,7 @@ from encodery.recipe.tables import (
     PretrainTable,
 )
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable, check_teachers, with_seed
+from encodery.recipe.translating import TRANSLATE, TranslateTable, check_translations
 from encodery.text.tokenizer import TokenizerSpec
 from encodery.train.space import SearchTable, check_space
 
@@ -54,6 +55,7 @@ class Recipe(Config):
     extend: ExtendTable | None = Field(default=None, exclude_if=lambda table: table is None)
     distill: DistillTable | None = Field(default=None, exclude_if=lambda table: table is None)
     finetune: Mapping[Name, FinetuneTable] = Field(default_factory=dict)
+    translate: Mapping[Name, TranslateTable] = Field(default_factory=dict, exclude_if=lambda tables: not tables)
     search: SearchTable | None = Field(default=None, exclude_if=lambda table: table is None)
     export: Mapping[Name, ExportTable] = Field(default_factory=dict, exclude_if=lambda tables: not tables)
 
@@ -204,6 +206,15 @@ class Recipe(Config):
         """The stage itself; of `finetune.NAME`, which may have several seeds, the first."""
         seeds = {name: table.seeds for name, table in self.finetune.items()}
         return with_seed(stage, seeds) if stage.startswith(FINETUNE) else stage
+
+    def is_translation(self, file: str) -> bool:
+        """Whether a training file is made by a `[translate.NAME]` of this run."""
+        return file.startswith(TRANSLATE) and file.removeprefix(TRANSLATE) in self.translate
+
+    @model_validator(mode="after")
+    def _translations_come_first(self) -> "Recipe":
+        check_translations(self.translate, self.finetune, self.search.finetune if self.search else "")
+        return self
 
     def _check_base(self, table: str, source: str, allowed: Sequence[str]) -> None:
         if source in BASES and source not in allowed:

@@ -21,6 +21,7 @@ from encodery.stages.evaluation import files_given, read_labelled, renamed
 from encodery.stages.export_table import export_table
 from encodery.stages.exporting import Exported, export_bundle, load_for_export
 from encodery.stages.exporting_translators import export_translator
+from encodery.stages.translating import labelled_file
 from encodery.stages.verification import Text
 from encodery.tasks.task import Task, Trainable
 from encodery.tasks.translation import Translation
@@ -35,6 +36,8 @@ class Plan:
     """The stage of this run that leaves the model."""
     data: Mapping[str, Path]
     calibrate: Path | None
+    made: str | None
+    """The translation of this run that `calibrate` is, if it is one."""
     fields: Mapping[str, str]
 
 
@@ -48,7 +51,8 @@ def planned(run: Run, table: ExportTable) -> Plan:
         source = run.recipe.finetune[tuned[0]]
         data, calibrate, fields = data or source.dev, calibrate or _file(source.train), fields or source.fields
     files = {name: run.base / path for name, path in files_by_name(data).items()}
-    return Plan(model, stage, files, run.base / calibrate if calibrate else None, fields)
+    made = calibrate if calibrate and run.recipe.is_translation(calibrate) else None
+    return Plan(model, stage, files, labelled_file(run, calibrate) if calibrate else None, made, fields)
 
 
 def _file(files: str | Mapping[str, str] | None) -> str | None:

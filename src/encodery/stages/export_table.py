@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text as Styled
 
+from encodery.deploy.translator_export import Searched
 from encodery.stages.exporting import Exported
 from encodery.stages.gate import POINTS, Gate
 
@@ -28,7 +29,7 @@ def export_table(exported: Exported) -> Group:
 
 
 def _parity(exported: Exported) -> Table:
-    parity, sizes = exported.parity, exported.bytes
+    parity, sizes, searched = exported.parity, exported.bytes, exported.searched
     saved = f"{sizes['bundle'] / MEGABYTE:,.1f} MB" + (
         f", the model {sizes['model'] / MEGABYTE:,.1f} MB ({sizes['bundle'] / sizes['model']:.0%})"
         if sizes["model"]
@@ -43,8 +44,15 @@ def _parity(exported: Exported) -> Table:
             ("hidden states", f"cosine {parity.cosine:.5f} (lowest {parity.lowest_cosine:.5f})"),
             ("outputs", f"off by {parity.relative_error:.2%} of their size, at most {parity.largest_difference:.2g}"),
             ("alone or packed", f"at most {parity.packed_difference:.2%} apart"),
+            *([("translations", _alike(searched))] if searched else []),
         ],
     )
+
+
+def _alike(searched: Searched) -> str:
+    ties = f", {searched.ties} more equally good" if searched.ties else ""
+    beams = f"all {searched.num_beams} beams" if searched.num_beams > 1 else "one beam"
+    return f"the same of {searched.same} of {searched.texts} texts, {beams}{ties}"
 
 
 def _metric(gate: Gate) -> Table:

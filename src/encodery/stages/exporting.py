@@ -14,6 +14,7 @@ from encodery.deploy.recording import head_of
 from encodery.deploy.settings import ExportSettings
 from encodery.deploy.tables import TableType, save_tables
 from encodery.deploy.torch_engine import TorchEngine
+from encodery.deploy.translator_export import Searched
 from encodery.deploy.verify import Parity, chosen
 from encodery.errors import UserError
 from encodery.families.adapter import weight_files
@@ -50,6 +51,8 @@ class Exported:
     kept_share: float = 0.0
     harm: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    searched: Searched | None = None
+    """Of a model that translates, how alike its translations are."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -63,6 +66,7 @@ class Exported:
         }
         return {
             "parity": vars(self.parity),
+            **({"search": vars(self.searched)} if self.searched else {}),
             **gate,
             **(quantised if self.info.dtype == "int8" else {}),
             "latency_ms": {name: {str(n): t for n, t in row.items()} for name, row in self.latency.items()},

@@ -11,13 +11,24 @@ from encodery.batch import Batch, pack
 from encodery.deploy.building import Tell
 from encodery.deploy.bundle import KEY, BundleInfo, open_translator
 from encodery.deploy.choose import Candidate, Measured, latencies, measure, thread_counts
+from encodery.deploy.recording import batches
 from encodery.deploy.settings import ExportSettings
 from encodery.deploy.step_graph import trace_translator
 from encodery.deploy.torch_engine import TorchEngine
-from encodery.deploy.translator_export import compare_steps, complaint, write_graphs, write_tables
+from encodery.deploy.translator_export import (
+    TOGETHER,
+    Searched,
+    compare_searches,
+    compare_steps,
+    complaint,
+    complaint_of_search,
+    write_graphs,
+    write_tables,
+)
 from encodery.deploy.verify import EXTREMES, Parity, chosen
 from encodery.errors import UserError
 from encodery.families.folder import save_description
+from encodery.model.search import Hypothesis
 from encodery.model.translator import HEAD, Translator
 from encodery.serve.predictor import Predictor
 from encodery.stages.exporting import MIN_TEXTS, SCORES, Exported, load_for_export
@@ -72,13 +83,13 @@ class TranslatorExport:
         for engine in self.settings.engines:
             write_graphs(self.model, programs, engine, self.into / engine)
         measured = self._measured()
-        info, parity, gate = self._first_good(measured)
+        info, parity, searched, gate = self._first_good(measured)
         for path in sorted((self.into / info.engine).rglob("*")):
             if path.is_file():
                 path.rename(self.into / path.relative_to(self.into / info.engine))
         for engine in self.settings.engines:
             shutil.rmtree(self.into / engine)
-        exported = self._exported(info, parity, gate, measured, model_path)
+        exported = replace(self._exported(info, parity, gate, measured, model_path), searched=searched)
         bundle = info.model_dump(exclude_none=True)
         folder = self.predictor.folder
         said = {**folder.info, "task": self.task.name, KEY: bundle, SCORES: exported.facts}
@@ -119,17 +130,22 @@ class TranslatorExport:
             texts[length] = pack([replace(sequence, source=read)])
         return texts
 
-    def _first_good(self, measured: Sequence[Measured]) -> tuple[BundleInfo, Parity, Gate | None]:
+    def _first_good(self, measured: Sequence[Measured]) -> tuple[BundleInfo, Parity, Searched | None, Gate | None]:
         complaints: dict[str, str] = {}
         for row in measured:
             if row.info.engine in complaints:
                 continue
             engine = self._open(row.info)
             parity = compare_steps(self.model, engine, self._sequences)
+            searched = self._searched(engine)
             gate = self._gate(engine)
-            found = complaint(parity) or (gate.complaint(self.settings.max_metric_drop) if gate else None)
+            found = (
+                complaint(parity)
+                or (complaint_of_search(searched) if searched else None)
+                or (gate.complaint(self.settings.max_metric_drop) if gate else None)
+            )
             if found is None:
-                return row.info, parity, gate
+                return row.info, parity, searched, gate
             complaints[row.info.engine] = found
             self.tell(f"{row.info.engine}: {found}")
         why = "; ".join(f"{name}: {why}" for name, why in complaints.items())
@@ -140,8 +156,31 @@ class TranslatorExport:
         """Real pairs, and what is hard about text."""
         source, target = self.task.directions.pairs[0]
         hard = [self.task.read("an extreme text", {"text": t}, None).between(source, target) for t in EXTREMES]
-        real = chosen([*self.text.dev] or [*self.text.calibration])
-        return [sequence for example in (*real, *hard) for sequence in self.task.encode(example).sequences]
+        return [sequence for example in (*self._real, *hard) for sequence in self.task.encode(example).sequences]
+
+    @cached_property
+    def _real(self) -> list[Any]:
+        """The texts that were given, or some of them."""
+        return chosen([*self.text.dev] or [*self.text.calibration])
+
+    def _searched(self, engine: Any) -> Searched | None:
+        """Whether the engine finds the same translations of the texts as the model, all of each list; None without
+        texts."""
+        if not self._real:
+            return None
+        return compare_searches(self.task.generation.num_beams, self._found_by_model, self._lists(engine))
+
+    @cached_property
+    def _found_by_model(self) -> list[list[Hypothesis]]:
+        return self._lists(TorchEngine(self.model))
+
+    def _lists(self, engine: Any) -> list[list[Hypothesis]]:
+        """As many translations of each text as there are beams."""
+        task, generation = self.task, self.task.generation
+        listed = generation.model_copy(update={"num_return_sequences": generation.num_beams})
+        whole = Translation(task.tokenizer, task.directions, task.reading, task.languages, listed)
+        sequences = [sequence for example in self._real for sequence in task.encode(example).sequences]
+        return [found for batch in batches(sequences, TOGETHER) for found in whole.outputs(engine, batch)]
 
     def _gate(self, engine: Any) -> Gate | None:
         if not self.text.dev:
@@ -167,6 +206,8 @@ class TranslatorExport:
         notes = list(self.text.notes)
         if gate is None:
             notes.append("BLEU was not compared: no --data was given; only parity was verified")
+        if not self._real:
+            notes.append("translations were not compared: no text was given; give --data")
         if max(len(self.text.dev), len(self.text.calibration)) < MIN_TEXTS:
             notes.append(f"fewer than {MIN_TEXTS} real texts were compared; give more with --data")
         latency = {"torch fp32": rows[0], f"{info.engine} fp32": rows[1]}

@@ -32,6 +32,7 @@ from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
 from encodery.stages.stuck import why_stuck
 from encodery.stages.teachers import lesson_of
+from encodery.stages.translating import labelled_file
 from encodery.tasks.class_weights import describe
 from encodery.tasks.directions import Directions
 from encodery.tasks.languages import Languages
@@ -105,7 +106,7 @@ def prepare(run: Run, name: str, seed: int) -> Job:
         UserError: one of them is not as it must be, or they do not fit together.
     """
     table = run.recipe.finetune[name]
-    examples = {split: read_split(table, run.base, split) for split in SPLITS if getattr(table, split)}
+    examples = {split: read_split(run, table, split) for split in SPLITS if getattr(table, split)}
     config: TaskConfig = table.task
     learned: Any = None
     if table.train is not None:
@@ -228,13 +229,13 @@ def save(job: Job, metrics: dict[str, Any], into: Path, work: Path) -> None:
         task.save(into, start.model.config.hidden_size)
 
 
-def read_split(table: FinetuneTable, base: Path, split: str) -> list[Any]:
+def read_split(run: Run, table: FinetuneTable, split: str) -> list[Any]:
     """The examples of a split's files, in order.
 
     Raises:
         UserError: as `read_records`; or a record is none of the task's.
     """
-    files = {name: base / path for name, path in files_by_name(getattr(table, split)).items()}
+    files = {name: labelled_file(run, path) for name, path in files_by_name(getattr(table, split)).items()}
     most = table.max_train_samples if split == "train" else None
     return [*table.task.understood(read_labelled(table.task.kind.read, table.columns, files, most).examples)]
 

@@ -14,12 +14,13 @@ from encodery.corpus.parallel import parallel_files
 from encodery.corpus.readers import input_files
 from encodery.corpus.remote import RemoteFile
 from encodery.data.remote_shards import ShardsTable
-from encodery.data.splits import paths_by_name
+from encodery.data.splits import files_by_name, paths_by_name
 from encodery.errors import UserError
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe import BASES, EXTEND, PRETRAIN, SCRATCH, TRIM, CorpusTable, FinetuneTable, PretrainTable
 from encodery.recipe.exporting import ExportTable
 from encodery.recipe.teaching import DISTILL, FINETUNE, TOKENIZER, DistillTable
+from encodery.recipe.translating import TRANSLATE, TranslateTable
 from encodery.stages.corpus import build_corpus
 from encodery.stages.distilling import build_distill, check_teacher, check_vocabulary
 from encodery.stages.engine import Build, Run, Stage, base_folder
@@ -33,6 +34,7 @@ from encodery.stages.report import build_report
 from encodery.stages.search import SEARCH, build_search
 from encodery.stages.skipping import SHARDS
 from encodery.stages.text import CORPUS, build_shards, build_tokenizer
+from encodery.stages.translating import build_translate
 from encodery.stages.vocabulary import build_extend, build_trim
 from encodery.train.config import TrainerConfig
 from encodery.train.space import SearchTable
@@ -75,10 +77,12 @@ def stages_of(run: Run) -> list[Stage]:
         stages.append(_revise(run, EXTEND, recipe.extend, build_extend))
     if recipe.distill:
         stages += _distill(run, recipe.distill)
+    stages += _translations(run, [table.source for table in recipe.translate.values() if not _of_this_run(table)])
     if recipe.search:
         stages.append(_search(run, recipe.search))
     for name, table in recipe.finetune.items():
         stages += [_finetune(run, name, table, seed) for seed in table.seeds]
+        stages += _translations(run, [f"{FINETUNE}{name}.{seed}" for seed in table.seeds])
     stages += [_export(run, name, table) for name, table in recipe.export.items()]
     stages.append(Stage("report", build_report, {"recipe": _settings(recipe)}, {}, tuple(s.name for s in stages)))
     return stages
@@ -229,7 +233,9 @@ def _base(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]
 
 def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
     config: dict[str, Any] = {"finetune": _settings(table, "seeds"), "seed": seed}
-    splits = (paths_by_name(files, run.base) for files in (table.train, table.dev, table.test))
+    translated = [file for file in files_by_name(table.train).values() if run.recipe.is_translation(file)]
+    train = {name: file for name, file in files_by_name(table.train).items() if file not in translated}
+    splits = (paths_by_name(files, run.base) for files in (train, table.dev, table.test))
     files = [path for split in splits for paths in split.values() for path in paths]
     if table.source == SCRATCH:
         config["model"] = _settings(run.recipe.model)
@@ -238,23 +244,43 @@ def _finetune(run: Run, name: str, table: FinetuneTable, seed: int) -> Stage:
         base, parents = _base(run, f"finetune.{name}.from", table.source)
         files += base
     if table.teacher:
-        taught, teachers = _teacher(run, f"finetune.{name}.teacher", table.teacher)
+        taught, teachers = _model(run, f"finetune.{name}.teacher", table.teacher)
         files += [*taught, *([run.base / table.unlabelled] if table.unlabelled else [])]
         parents = (*parents, *teachers)
     if table.monolingual:
         vocabulary = (TOKENIZER,) if run.recipe.tokenizer else ()
-        parents = tuple(dict.fromkeys((*parents, *vocabulary, SHARDS)))
+        parents = (*parents, *vocabulary, SHARDS)
+    parents = tuple(dict.fromkeys((*parents, *translated)))
     build = partial(build_finetune, name=name, seed=seed)
     inputs, training = _fingerprints(files, run.base), f"finetune.{name}"
     return Stage(f"{training}.{seed}", build, config, inputs, parents, training, _takes_pieces(table))
 
 
+def _translations(run: Run, models: Sequence[str]) -> list[Stage]:
+    """The translations by one of these models."""
+    tables = run.recipe.translate.items()
+    return [_translate(run, name, table) for name, table in tables if run.recipe.artifact_of(table.source) in models]
+
+
+def _of_this_run(table: TranslateTable) -> bool:
+    return table.source.startswith(FINETUNE)
+
+
+def _translate(run: Run, name: str, table: TranslateTable) -> Stage:
+    """Depends on the model and on the labelled files."""
+    stage = f"{TRANSLATE}{name}"
+    model, parents = _model(run, f"{stage}.from", table.source)
+    prints = _fingerprints([*(run.base / file for file in table.files), *model], run.base)
+    config = {"translate": _settings(table)}
+    return Stage(stage, partial(build_translate, name=name), config, prints, parents)
+
+
 def _export(run: Run, name: str, table: ExportTable) -> Stage:
     """Depends on the model, on the text that calibrates and on the dev data."""
     plan = planned(run, table)
-    inputs = [*plan.data.values(), *([plan.calibrate] if plan.calibrate else [])]
-    parents: tuple[str, ...] = (plan.stage,) if plan.stage else ()
-    if not parents:
+    inputs = [*plan.data.values(), *([plan.calibrate] if plan.calibrate and not plan.made else [])]
+    parents = tuple(stage for stage in (plan.stage, plan.made) if stage)
+    if not plan.stage:
         inputs += _base(run, f"export.{name}.from", table.source)[0]
     config = {"export": _settings(table), "fields": dict(plan.fields)}
     return Stage(f"export.{name}", partial(build_export, name=name), config, _fingerprints(inputs, run.base), parents)
@@ -269,8 +295,8 @@ def _takes_pieces(table: FinetuneTable) -> bool:
     return True
 
 
-def _teacher(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
-    """As `_base`; another fine-tuning of this run can teach, too."""
+def _model(run: Run, key: str, source: str) -> tuple[list[Path], tuple[str, ...]]:
+    """As `_base`; another fine-tuning of this run may be named, too."""
     return ([], (run.recipe.artifact_of(source),)) if source.startswith(FINETUNE) else _base(run, key, source)
 
 

@@ -13,6 +13,7 @@ from encodery.data.splits import SPLITS, files_by_name
 from encodery.errors import UserError
 from encodery.recipe import FinetuneTable, load_recipe
 from encodery.stages.engine import Run
+from encodery.stages.translating import labelled_file, origin_of
 from encodery.tasks.judging import Judging
 from encodery.tasks.task import Trainable
 from encodery.tasks.windows import Encoded
@@ -25,11 +26,12 @@ NAMED = 12
 
 def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
     """Of `train`, `dev` and `test` (or `test.LANGUAGE`) the `file` and its `sha256`, as it lies on the disk; both of
-    two aligned files."""
+    two aligned files. Of one that this run made, its `origin`."""
     return {
         f"{split}.{name}" if name else split: {
             "file": path,
-            "sha256": ", ".join(map(sha256, paths_of(run.base / path))),
+            "sha256": ", ".join(map(sha256, paths_of(labelled_file(run, path)))),
+            **({"origin": origin} if (origin := origin_of(run, path)) else {}),
         }
         for split in SPLITS
         for name, path in files_by_name(getattr(table, split)).items()
@@ -38,7 +40,8 @@ def data_of(run: Run, table: FinetuneTable) -> dict[str, dict[str, str]]:
 
 def data_of_card(data: Mapping[str, Mapping[str, str]]) -> list[str]:
     """The same as lines of a card."""
-    return [f"{split}: {entry['file']}, sha256 {entry['sha256']}" for split, entry in data.items()]
+    lines = {split: f"{split}: {entry['file']}, sha256 {entry['sha256']}" for split, entry in data.items()}
+    return [f"{line}, {origin}" if (origin := data[split].get("origin")) else line for split, line in lines.items()]
 
 
 def limits_of(task: Trainable, train: Sequence[Any], encoded: Sequence[Encoded]) -> list[str]:

@@ -26,6 +26,7 @@ from encodery.stages.report_pretraining import (
     pretrain_section,
     pretrained,
 )
+from encodery.stages.translating import translate_section
 from encodery.tasks.metrics import spread
 from encodery.train.log import LOG, read_log
 
@@ -57,6 +58,8 @@ def build_report(run: Run, into: Path, work: Path) -> Metrics:
         sections.append(_vocabulary_section(revisions))
     if recipe.distill:
         sections.append(distill_section(run))
+    if recipe.translate:
+        sections.append(translate_section(run))
     sections += [_finetune_section(run, name) for name in recipe.finetune]
     pretrained = pretrain_results(run) if recipe.pretrain else []
     distilled = distill_results(run) if recipe.distill else []

@@ -36,11 +36,13 @@ def translate_train(
     target_language: str,
     fields: Sequence[str],
     console: Console,
+    asked: str = "",
 ) -> None:
     """Write the records of `file` to `to` as JSON Lines, in the same order: `text`, `text_pair` and `choices`
     translated, `language` the one translated into, all else as it was.
 
-    `fields` say which columns hold these, as OURS=THEIRS. The file is there whole or not at all.
+    `fields` say which columns hold these, as OURS=THEIRS; `asked` is where the languages were asked for. The file is
+    there whole or not at all.
 
     Raises:
         UserError: the model does not translate so, a record has no text, `to` is there, or its labels belong to
@@ -51,7 +53,7 @@ def translate_train(
         raise UserError(f"{model}: this model does {predictor.task.name}; name one that translates")
     if to.exists():
         raise UserError(f"{to}: is there already; remove it, or name another file with --to")
-    asked = f"--from {source_language} --into {target_language}"
+    asked = asked or f"--from {source_language} --into {target_language}"
     predictor.task.directions.find(TranslationExample("", None, asked, source_language, target_language))
     names = _columns(fields)
     part = to.with_name(f"{to.name}.part")
@@ -112,7 +114,7 @@ def _texts(place: str, record: Record, names: dict[str, str]) -> dict[str, list[
     if names["text"] not in record:
         raise UserError(
             f"{place}: no column {names['text']!r}; the columns are: {', '.join(record) or 'none'}; name the one "
-            "that holds the text with --field text=COLUMN"
+            "that holds the text with --field text=COLUMN, in a recipe with fields"
         )
     found: dict[str, list[str]] = {}
     for ours, name in names.items():

@@ -23,6 +23,7 @@ from encodery.families.folder import ModelFolder, read_folder
 from encodery.recipe import BASES, SCRATCH, FinetuneTable, load_recipe
 from encodery.serve.predictor import load
 from encodery.stages.engine import Run, base_folder, open_run
+from encodery.stages.translating import labelled_file
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.problems import Number
 from encodery.tasks.task import Task
@@ -218,11 +219,15 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
         return DataSet(f"finetune.{name}", {}, Options(), f"records of {table.task.type} are not checked yet")
     files: dict[str, Path] = {}
     parts: dict[str, str] = {}
+    remarks: list[str] = []
     for split in SPLITS:
         for file, path in files_by_name(getattr(table, split)).items():
             key = f"{split}.{file}" if file else split
-            files[key], parts[key] = run.base / path, split
-    length, pairs, remark = None, _pairs(table), ""
+            if run.recipe.is_translation(path) and not labelled_file(run, path).is_file():
+                remarks.append(f"{key} is not checked: {path} is not there yet")
+                continue
+            files[key], parts[key] = labelled_file(run, path), split
+    length, pairs = None, _pairs(table)
     try:
         folder = run.artifact("tokenizer") if table.source == SCRATCH else base_folder(run, table.source)
         length = length_by(Tokenizer.load(folder), table.task)
@@ -231,7 +236,7 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
     except UserError as error:
         if table.source not in (*BASES, SCRATCH):
             raise
-        remark = f"lengths are not checked: there is no tokenizer yet ({error})"
+        remarks.append(f"lengths are not checked: there is no tokenizer yet ({error})")
     options = Options(
         kind=kind,
         columns=replace(columns_of(table.fields), defaults=_languages(table.task)),
@@ -240,7 +245,7 @@ def _of_table(run: Run, name: str, table: FinetuneTable) -> DataSet:
         length=length,
         pairs=pairs,
     )
-    return DataSet(f"finetune.{name}", files, options, remark, parts)
+    return DataSet(f"finetune.{name}", files, options, "; ".join(remarks), parts)
 
 
 def _languages(task: Reading) -> dict[str, str]:
