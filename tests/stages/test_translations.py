@@ -14,13 +14,14 @@ import encodery as encodery_module
 from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
 from encodery.deploy import choose
-from encodery.errors import UserError
+from encodery.errors import Hopeless, UserError
 from encodery.recipe import load_recipe
-from encodery.stages import exporting_translators, open_run, run
+from encodery.stages import exporting_translators, finetuning, open_run, run
 from encodery.stages.engine import Run, plan
 from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 from encodery.tasks.translation import Translation
+from encodery.train.log import read_log
 from tests.conftest import own_copy
 
 pytest.importorskip("sacrebleu")
@@ -231,6 +232,44 @@ def test_either_file_makes_the_stage_stale(project: Path) -> None:
 def run_changed(*changes: str) -> None:
     some = opened(*changes)
     run(some, [stage for stage in stages_of(some) if stage.name != "report"])
+
+
+def test_each_direction_is_in_the_log(model: Path) -> None:
+    (first, *_) = (line for line in read_log(model / "log.jsonl") if line["event"] == "eval")
+    for fact in ("bleu", "copied", "empty", "repeated"):
+        assert {f"{fact} en-de", f"{fact} de-en"} <= first.keys()
+    low, high = sorted((first["bleu en-de"], first["bleu de-en"]))
+    assert low < first["bleu"] < high  # of both together
+
+
+def test_a_run_with_pairs_that_is_stuck_stops(project: Path) -> None:
+    changes = ["evaluate_every=2", "stuck={ patience = 3, after = 4 }", "optimizer.lr=1e-9", "epochs=2"]
+    with pytest.raises(Hopeless, match=r"stopped at step 8 of \d\d, .*finetune\.both is stuck: ") as stop:
+        run_changed(*(f"finetune.both.{change}" for change in changes))
+    assert "monolingual" not in str(stop.value)
+
+
+def test_a_long_run_is_looked_at_early_unless_told_otherwise(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, Any]] = []
+
+    def trainer(*_: Any, **settings: Any) -> None:
+        given.append(settings)
+        raise UserError("enough")
+
+    monkeypatch.setattr(finetuning, "Trainer", trainer)
+    assert failing("finetune.both.stuck={ patience = 7 }", "finetune.both.optimizer.warmup_steps=2000") == "enough"
+    recipe = Path("words.toml")
+    recipe.write_text(re.sub("\ndev = .*", "", RECIPE).replace('keep = "best"\nbest_metric = "bleu"\n', ""))
+    assert failing() == "enough"
+    with_dev, without = given
+    assert with_dev["look_every"] == 500
+    assert (with_dev["hopeless"].keywords["patience"], with_dev["hopeless"].keywords["after"]) == (7, 2000)
+    assert without == {}  # nothing is measured that could show it
+
+
+def test_what_is_no_translation_is_not_looked_at(project: Path) -> None:
+    message = failing("finetune.scratch.task={ type = 'text-classification' }", "finetune.scratch.stuck={}")
+    assert "stuck: translations are looked at so, and the task is text-classification; leave it out" in message
 
 
 def failing(*changes: str) -> str:
