@@ -432,7 +432,7 @@ def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, mon
     monkeypatch.setattr(exporting_translators, "thread_counts", lambda: (1,))
     monkeypatch.setattr(exporting_translators, "LENGTHS", (8,))
     monkeypatch.setattr(exporting_translators, "EXTREMES", ("", "a", "😀" * 40))
-    options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl")
+    options = ("--engine", "onnxruntime", "--data", "test.jsonl")
     code, out, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
     assert code == 0, error
     assert "scores on 22 dev examples" in " ".join(out.split())
@@ -451,9 +451,31 @@ def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery, mon
     assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=1e-4)
     code, out, _ = encodery("inspect", "bundle")
     assert code == 0
-    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", "--data", "test.jsonl")
+    assert read_json(project / "bundle/encodery.json")["bundle"]["dtype"] == "fp32"  # though it was not asked for
+    options = ("--dtype", "int8", "--data", "test.jsonl")
+    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", *options)
     assert code == 2
     assert "--dtype int8: a model that translates is exported in fp32; give --dtype fp32" in " ".join(error.split())
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("from = 'finetune.both'", "export.small.dtype = 'int8', the default: finetune.both translates, and"),
+        ("from = 'finetune.both.1', dtype = 'bf16'", "export.small.dtype = 'bf16': finetune.both translates, and"),
+    ],
+)
+def test_a_recipe_that_exports_a_translator_in_less_is_refused_before_training(
+    project: Path, table: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as error:
+        opened(f"export={{ small = {{ {table} }} }}")
+    assert str(error.value).endswith('is exported in fp32; set dtype = "fp32"')
+
+
+@pytest.mark.parametrize("more", ["dtype = 'fp32'", "task = 'feature-extraction'"])
+def test_what_can_be_exported_is_let_through(project: Path, more: str) -> None:
+    assert opened(f"export={{ small = {{ from = 'finetune.both', {more} }} }}").recipe.export["small"].source
 
 
 def test_inspect_shows_a_translator(model: Path, encodery: Encodery) -> None:

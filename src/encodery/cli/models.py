@@ -112,7 +112,12 @@ def evaluate(
 def export(
     model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
     to: Annotated[Path, typer.Option(help="the bundle to write", show_default=False)],
-    dtype: Annotated[str, typer.Option(metavar="fp32|bf16|int8", help="what it computes in")] = "int8",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fp32|bf16|int8", help="what it computes in: int8 if not given, fp32 where it translates"
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(metavar="auto|openvino|onnxruntime", help="what computes it; auto: the fastest here")
     ] = "auto",
@@ -144,8 +149,8 @@ def export(
     from encodery.deploy.settings import ExportSettings
     from encodery.stages.export_stage import run_export
 
-    stated = {"dtype": dtype, "engine": engine, "task": task, "max_metric_drop": max_metric_drop}
-    stated |= {"min_cosine": min_cosine}
+    stated = {"engine": engine, "task": task, "max_metric_drop": max_metric_drop, "min_cosine": min_cosine}
+    stated |= {"dtype": dtype} if dtype else {}
     settings = ExportSettings.parse(stated, "export")
     run_export(Console(highlight=False), model, to, settings, data or [], field or [], calibrate)
 
