@@ -365,6 +365,57 @@ def test_a_record_that_cannot_be_translated(
     assert message in " ".join(error.split())
 
 
+def test_a_text_alone_is_translated_where_the_command_says_its_languages(encodery: Encodery, model: Path) -> None:
+    code, out, error = encodery("predict", str(model), "two cat.", "--from", "en", "--into", "de")
+    assert code == 0, error
+    assert {*WORDS.values()} & {*json.loads(out)["translation"].rstrip(".").split()}
+    code, out, _ = encodery("predict", str(model), "zwei Katze.", "--into", "en")  # the source is clear then
+    assert {*WORDS} & {*json.loads(out)["translation"].rstrip(".").split()}
+    code, _, error = encodery("predict", str(model), "two cat.")
+    assert code == 2
+    said = "one of en-de, de-en; for all records of a command, --from and --into"
+    assert said in " ".join(error.split())
+
+
+def test_how_translations_are_looked_for_is_asked_of_a_finished_model(
+    project: Path, encodery: Encodery, model: Path
+) -> None:
+    way = ("--from", "en", "--into", "de")
+    code, out, error = encodery("predict", str(model), "two cat.", *way, "--num-beams", "3", "--n-best", "3")
+    assert code == 0, error
+    best = json.loads(out)["n_best"]
+    assert best[0]["translation"] == json.loads(out)["translation"]
+    assert len({one["translation"] for one in best}) == 3
+    loaded = encodery_module.load(model, generation={"num_beams": 3, "num_return_sequences": 3})
+    (found,) = loaded.predict([{"text": "two cat.", "target_language": "de"}])
+    assert found["n_best"] == best
+    code, _, error = encodery("predict", str(model), "two cat.", *way, "--n-best", "3")
+    assert code == 2
+    assert "2 beams give no more than 2; give --num-beams 3 or --n-best 2" in " ".join(error.split())
+
+
+def test_predictions_of_other_beams_are_not_gone_on_with(project: Path, encodery: Encodery, model: Path) -> None:
+    (project / "in.jsonl").write_text('{"text": "two cat.", "source_language": "en"}\n')
+    command = ("predict", str(model), "--file", "in.jsonl", "--to", "out.jsonl")
+    assert encodery(*command, "--num-beams", "1")[0] == 0
+    assert "finished already" in encodery(*command, "--num-beams", "1")[2]
+    code, _, error = encodery(*command)
+    assert code == 2
+    assert 'out.jsonl: predicted with the options {"num_beams": 1}, and now they are {}; give the same, or' in (
+        " ".join(error.split())
+    )
+
+
+def test_greedy_and_beam_search_are_compared_on_one_model(project: Path, encodery: Encodery, model: Path) -> None:
+    options = ("--data", "test.jsonl", "--num-beams", "1", "--length-penalty", "0.5", "--against", str(model))
+    code, out, error = encodery("evaluate", str(model), *options)
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["generation"] == {"num_beams": 1, "length_penalty": 0.5}
+    assert found["against"]["bleu"]["against"] == pytest.approx(metrics_of(model)["test"]["bleu"])  # by 2 beams
+    assert found["against"]["bleu"]["model"] == pytest.approx(found["bleu"])
+
+
 def test_pairs_are_checked_by_what_the_model_translates(project: Path, encodery: Encodery, model: Path) -> None:
     records = [
         {"text": "red dog.", "translation": "rot Hund.", "target_language": "de"},

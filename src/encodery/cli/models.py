@@ -18,6 +18,14 @@ class OnError(StrEnum):
     SKIP = "skip"
 
 
+NumBeams = Annotated[
+    int | None, typer.Option(help="a model that translates: how many beams are looked along; 1 is greedy")
+]
+LengthPenalty = Annotated[
+    float | None, typer.Option(help="a model that translates: above 0 longer translations are favoured")
+]
+
+
 def predict(
     model: Annotated[Path, typer.Argument(help="a model folder or bundle", show_default=False)],
     text: Annotated[str | None, typer.Argument(help="one text", show_default=False)] = None,
@@ -37,12 +45,26 @@ def predict(
     pretty: Annotated[
         bool, typer.Option("--pretty", help="for the eye: entities in colour, bars for labels")
     ] = False,
+    source_language: Annotated[
+        str | None,
+        typer.Option("--from", help="a model that translates: the language of texts that do not say theirs"),
+    ] = None,
+    target_language: Annotated[
+        str | None, typer.Option("--into", help="a model that translates: the language to write, likewise")
+    ] = None,
+    num_beams: NumBeams = None,
+    n_best: Annotated[
+        int | None, typer.Option(help="a model that translates: how many translations of each text, best first")
+    ] = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """Predictions as JSON Lines on standard output, or in a file."""
     from rich.console import Console
 
+    from encodery.serve.asked import Asked
     from encodery.serve.lines import predict_lines, predict_records
 
+    asked = Asked.of(num_beams, n_best, length_penalty, source_language, target_language)
     skip = on_error is OnError.SKIP
     progress = Console(stderr=True, highlight=False, quiet=sys.stdout.isatty() and to is None)
     if to is not None:
@@ -50,14 +72,14 @@ def predict(
 
         if file is None or text is not None or pretty:
             raise UserError("--to goes with --file: encodery predict MODEL --file in.jsonl --to out.jsonl")
-        outcome = predict_file(model, file, to, progress, skip)
+        outcome = predict_file(model, file, to, progress, skip, asked)
         print(f"encodery: {outcome}", file=sys.stderr)
     elif pretty:
         from encodery.report.terminal import print_shown
 
-        print_shown(Console(), predict_records(model, text, file))
+        print_shown(Console(), predict_records(model, text, file, asked))
     else:
-        for line in predict_lines(model, text, file, progress, skip):
+        for line in predict_lines(model, text, file, progress, skip, asked):
             print(line)
 
 
@@ -99,14 +121,18 @@ def evaluate(
     ] = None,
     against: Annotated[Path | None, typer.Option(help="another model: is the difference more than luck?")] = None,
     errors: Annotated[Path | None, typer.Option(help="a page of errors to write, HTML")] = None,
+    num_beams: NumBeams = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """The task's metrics over labelled files with intervals, as one JSON object; tables on standard error."""
     from rich.console import Console
 
+    from encodery.serve.asked import Asked
     from encodery.stages.evaluating import run_evaluation
 
     console = Console(stderr=True, highlight=False)
-    print(run_evaluation(console, model, data, field or [], by or [], against, errors))
+    asked = Asked.of(num_beams, None, length_penalty)
+    print(run_evaluation(console, model, data, field or [], by or [], against, errors, asked))
 
 
 def export(

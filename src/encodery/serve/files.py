@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from encodery.serve.asked import Asked
 from encodery.serve.blocks import Block, InputChanged, Records, read_blocks
 from encodery.serve.bulk import predict_blocks
 from encodery.serve.output import Output
-from encodery.serve.predictor import load
+from encodery.serve.predictor import Predictor, load
 from encodery.serve.progress import FileProgress
 
 
@@ -41,20 +42,23 @@ class Outcome:
         return said + (f"; the first: {self.first_error}" if self.first_error else "")
 
 
-def predict_file(model: Path, file: Path, to: Path, console: Console, skip: bool = False) -> Outcome:
+def predict_file(
+    model: Path, file: Path, to: Path, console: Console, skip: bool = False, asked: Asked | None = None
+) -> Outcome:
     """Predictions for every record of `file`, in order, as JSON lines in `to` (`.gz` and `.zst` are compressed).
 
     Args:
         model: a model folder or bundle; it is opened only if there is something to predict.
         file: as `blocks.Records`; `-` is standard input.
         skip: a record that is none of the task's gets `{"error": ...}` for its prediction, instead of an end.
+        asked: as `predictor.load`.
 
     Raises:
-        UserError: such a record without `skip`; a file that is broken itself; `to` or its part is of another model or
-            of other records; a failing disk.
+        UserError: such a record without `skip`; a file that is broken itself; `to` or its part is of another model,
+            of other records or asked for otherwise; a failing disk.
     """
     start = time.monotonic()
-    with Output(to, model, file) as output:
+    with Output(to, model, file, str(asked or "")) as output:
         done = output.written.records
         blocks = read_blocks(Records(file, skip), done, output.written.input_sha256)
         try:
@@ -65,7 +69,7 @@ def predict_file(model: Path, file: Path, to: Path, console: Console, skip: bool
             raise output.input_changed()
         errors: list[str] = []
         if first is not None:
-            errors = _predict(model, chain([first], blocks), output, console, skip)
+            errors = _predict(load(model, asked=asked), chain([first], blocks), output, console, skip)
         elif not output.is_finished:  # killed when all was written
             output.open()
         if not output.is_finished:
@@ -76,9 +80,10 @@ def predict_file(model: Path, file: Path, to: Path, console: Console, skip: bool
         return Outcome(to, written.records, written.errors, first_error, written.records - done, seconds)
 
 
-def _predict(model: Path, blocks: Iterable[Block], output: Output, console: Console, skip: bool) -> list[str]:
+def _predict(
+    predictor: Predictor, blocks: Iterable[Block], output: Output, console: Console, skip: bool
+) -> list[str]:
     """Write the predictions for these blocks; the errors of the records that have none, the first ones."""
-    predictor = load(model)
     output.open()
     errors: list[str] = []
     with FileProgress(output.to.name, console, output.written.records) as progress:
@@ -90,9 +95,13 @@ def _predict(model: Path, blocks: Iterable[Block], output: Output, console: Cons
     return errors
 
 
-def predict_lines(model: Path, file: Path, console: Console, skip: bool = False) -> Iterator[str]:
+def predict_lines(
+    model: Path, file: Path, console: Console, skip: bool = False, asked: Asked | None = None
+) -> Iterator[str]:
     """The same lines as they come, written nowhere."""
     with FileProgress(str(file), console) as progress:
-        for predicted in predict_blocks(load(model), read_blocks(Records(file, skip)), skip, progress.tick):
+        for predicted in predict_blocks(
+            load(model, asked=asked), read_blocks(Records(file, skip)), skip, progress.tick
+        ):
             yield from (line.decode() for line in predicted.lines)
             progress.block(predicted.block.num_records, len(predicted.errors), predicted.block.share)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from encodery.artifact.disk import explained, fsync_path, make_folder, rename, write_bytes
 from encodery.config import Config, read_json
@@ -28,6 +28,8 @@ class Written(Config):
     """The folder."""
     model_sha256: str
     """As `folder_hash`."""
+    asked: str = Field(default="", exclude_if=lambda asked: not asked)
+    """What was asked of the model beside its folder."""
     input: str
     input_sha256: str = ""
     """Of the records that predictions are there for."""
@@ -40,18 +42,18 @@ class Written(Config):
 class Output:
     """Where predictions go. Use it in a `with` block."""
 
-    def __init__(self, to: Path, model: Path, file: Path) -> None:
-        """Look at what is there of an earlier run.
+    def __init__(self, to: Path, model: Path, file: Path, asked: str = "") -> None:
+        """Look at what is there of an earlier run; `asked` is what the model is asked beside its folder.
 
         Raises:
-            UserError: it is not of this model, has been changed since, or is no such file.
+            UserError: it is not of this model or was asked for otherwise, has been changed since, or is no such file.
         """
         self.to = to
         self.part = to.with_name(f"{to.name}.part")
         self.manifest = to.with_name(f"{to.name}.manifest.json")
         self.is_finished = to.exists()
         self._descriptor: int | None = None
-        fresh = Written(model=str(model), model_sha256=folder_hash(model), input=str(file))
+        fresh = Written(model=str(model), model_sha256=folder_hash(model), asked=asked, input=str(file))
         self.written = self._found(fresh)
 
     def _found(self, fresh: Written) -> Written:
@@ -74,6 +76,11 @@ class Output:
             raise UserError(
                 f"{path}: predicted by another model ({found.model}), or by this one before it was changed; "
                 f"{self._remedy}"
+            )
+        if found.asked != fresh.asked:
+            raise UserError(
+                f"{path}: predicted with the options {found.asked or '{}'}, and now they are {fresh.asked or '{}'}; "
+                f"give the same, or {self._remedy}"
             )
         return found
 
