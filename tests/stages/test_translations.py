@@ -416,6 +416,34 @@ def test_greedy_and_beam_search_are_compared_on_one_model(project: Path, encoder
     assert found["against"]["bleu"]["model"] == pytest.approx(found["bleu"])
 
 
+def test_a_training_set_is_translated_by_the_command_and_gone_on_with(
+    project: Path, encodery: Encodery, model: Path
+) -> None:
+    records: list[dict[str, Any]] = [
+        {"text": "two cat.", "label": "a"},
+        {"text": 7},
+        {"text": "red dog runs.", "label": "b"},
+    ]
+    (project / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    command = ("translate", str(model), "in.jsonl", "--to", "out.jsonl", "--from", "en", "--into", "de")
+    code, _, error = encodery(*command)
+    assert code == 2
+    assert "in.jsonl:2: text = 7 is no text" in " ".join(error.split())
+    code, _, error = encodery(*command, "--on-error", "skip", "--num-beams", "1")
+    assert code == 0, error
+    found = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [(record["label"], record["language"]) for record in found] == [("a", "de"), ("b", "de")]
+    records = [{"text": "two cat.", "source_language": "en"}, {"text": "red dog runs.", "source_language": "en"}]
+    said = encodery_module.load(model, generation={"num_beams": 1}).predict(records)
+    assert [record["text"] for record in found] == [one["translation"] for one in said]
+    assert "out.jsonl: 2 records in de; 1 left out that could not be translated; the first: in.jsonl:2" in (
+        " ".join(error.split())
+    )
+    code, _, error = encodery(*command, "--on-error", "skip", "--num-beams", "1")
+    assert code == 0
+    assert "finished already, nothing to do" in " ".join(error.split())
+
+
 def test_pairs_are_checked_by_what_the_model_translates(project: Path, encodery: Encodery, model: Path) -> None:
     records = [
         {"text": "red dog.", "translation": "rot Hund.", "target_language": "de"},

@@ -86,20 +86,40 @@ def predict(
 def translate(
     model: Annotated[Path, typer.Argument(help="a model folder or bundle that translates", show_default=False)],
     file: Annotated[Path, typer.Argument(help="labelled records in one language", show_default=False)],
-    to: Annotated[Path, typer.Option(help="the file to write: JSON Lines", show_default=False)],
+    to: Annotated[
+        Path,
+        typer.Option(
+            help="the file to write, JSON Lines (.gz, .zst: compressed); the same command again goes on with it",
+            show_default=False,
+        ),
+    ],
     source_language: Annotated[str, typer.Option("--from", help="the language of the records", show_default=False)],
     target_language: Annotated[str, typer.Option("--into", help="the language to write", show_default=False)],
     field: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the file: text=sentence")
     ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="a record that cannot be translated: end there, or leave it out and go on")
+    ] = OnError.STOP,
+    drop_truncated: Annotated[
+        bool,
+        typer.Option(
+            "--drop-truncated",
+            help='leave records out with a translation that did not come to its end (else "truncated": true)',
+        ),
+    ] = False,
+    num_beams: NumBeams = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """A labelled training set in another language (translate-train): texts translated, labels kept."""
     from rich.console import Console
 
-    from encodery.stages.translate_train import translate_train
+    from encodery.serve.asked import Asked
+    from encodery.stages.translate_train import Wanted, translate_train
 
-    console = Console(stderr=True, highlight=False)
-    translate_train(model, file, to, source_language, target_language, field or [], console)
+    skip, asked = on_error is OnError.SKIP, Asked.of(num_beams, None, length_penalty)
+    wanted = Wanted(source_language, target_language, field or [], skip, drop_truncated, asked)
+    translate_train(model, file, to, wanted, Console(stderr=True, highlight=False))
 
 
 def evaluate(

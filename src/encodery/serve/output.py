@@ -36,6 +36,8 @@ class Written(Config):
     records: NonNegativeInt = 0
     errors: NonNegativeInt = 0
     """How many of these have no prediction."""
+    truncated: NonNegativeInt = Field(default=0, exclude_if=lambda count: not count)
+    """Of how many something was left out, where that is counted."""
     bytes: NonNegativeInt = 0
 
 
@@ -72,6 +74,8 @@ class Output:
                 f"{path}: {size:,} bytes where {self.manifest.name} says {found.bytes:,}, so it has been changed "
                 f"since; {self._remedy}"
             )
+        if not found.records and not self.is_finished:  # it ended before there was anything to go on with
+            return fresh
         if found.model_sha256 != fresh.model_sha256:
             raise UserError(
                 f"{path}: predicted by another model ({found.model}), or by this one before it was changed; "
@@ -127,9 +131,9 @@ class Output:
         if not is_ours:
             raise UserError(f"{self.part}: another process writes it; wait until it is done, or stop it")
 
-    def add(self, lines: Sequence[bytes], records: int, input_sha256: str, errors: int) -> None:
+    def add(self, lines: Sequence[bytes], records: int, input_sha256: str, errors: int, truncated: int = 0) -> None:
         """The predictions of a block: on the disk when this returns. `records` and `input_sha256` are those up to its
-        end, `errors` its own.
+        end, `errors` and `truncated` its own.
 
         Raises:
             UserError: the disk is full or failing; what was written before is safe.
@@ -146,6 +150,7 @@ class Output:
                 "records": records,
                 "input_sha256": input_sha256,
                 "errors": self.written.errors + errors,
+                "truncated": self.written.truncated + truncated,
                 "bytes": self.written.bytes + len(data),
             }
         )
