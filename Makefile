@@ -41,7 +41,7 @@ clean: ## remove the environment and the demo's run
 	$(PYTHON) -m venv .venv
 
 .venv/base: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[translation]'
 	touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt

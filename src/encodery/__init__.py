@@ -1,5 +1,6 @@
 """Encodery: raw text in any languages in, a small, fast, good encoder in production out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,20 @@ _HOME = {
 }
 
 
-def load(path: str | Path) -> "Predictor":
+def load(path: str | Path, generation: Mapping[str, Any] | None = None) -> "Predictor":
     """A model folder ready to predict; what `predict` returns is a list that shows itself, in a notebook as HTML.
 
+    `generation` is how a model that translates looks for translations, in place of what its folder says:
+    `{"num_beams": 8, "num_return_sequences": 3, "length_penalty": 1.2}`.
+
     Raises:
-        UserError: the folder is missing, damaged, or holds a model whose head has no task here.
+        UserError: the folder is missing, damaged, or holds a model whose head has no task here; or it does not
+            translate, or not so.
     """
     predictor: Predictor = _imported("encodery.serve.predictor").load(
-        path, _imported("encodery.report.predictions").Predictions
+        path,
+        _imported("encodery.report.predictions").Predictions,
+        asked=_imported("encodery.serve.asked").Asked(generation or {}),
     )
     return predictor
 

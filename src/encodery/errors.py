@@ -15,3 +15,7 @@ class Interrupted(Exception):  # noqa: N818 (it is no error: the work is saved a
     """The run was asked to stop (SIGTERM, Ctrl-C) and saved its state first. 75 is `EX_TEMPFAIL`: try again."""
 
     exit_code = 75
+
+
+class Hopeless(Interrupted):
+    """The run stopped by itself, and saved its state: what it shows of itself says that nothing comes of it."""

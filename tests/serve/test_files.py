@@ -46,7 +46,7 @@ def test_the_predictions_of_a_file(model_folder: Path, root: Path) -> None:
 
 def test_killed_at_every_change_of_the_disk(model_folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load(model_folder)
-    monkeypatch.setattr(files, "load", lambda path: model)  # opened once, and not by each of the killed
+    monkeypatch.setattr(files, "load", lambda path, **_: model)  # opened once, and not by each of the killed
     (root / "clean").mkdir()
     file = write_records(root / "in.jsonl", RECORDS[:17])
     with FaultyDisk(root / "clean") as disk:

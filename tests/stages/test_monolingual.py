@@ -124,7 +124,8 @@ def test_a_model_comes_out_that_translates_both_ways(finished: Path) -> None:
     assert read_json(folder / "encodery.json")["directions"] == [["en", "de"], ["de", "en"]]
     metrics = metrics_of(folder)
     assert metrics["steps"] == 7
-    assert {"round_trip_bleu", "copied en-de", "empty de-en", "repeated en-de"} <= metrics["dev"].keys()
+    facts = {"round_trip_bleu", "round_trip_bleu en-de", "copied en-de", "empty de-en", "repeated en-de"}
+    assert facts <= metrics["dev"].keys()
     assert metrics["best"]["metric"] == "round_trip_bleu"
     card = (folder / "README.md").read_text()
     assert "- text: en.txt" in card
@@ -158,7 +159,7 @@ def test_a_killed_run_ends_with_the_same_bits(project: Path) -> None:
 
 
 def test_a_stuck_run_stops_saves_and_says_what_to_try(project: Path) -> None:
-    changes = ["finetune.text.monolingual.patience=2", "finetune.text.optimizer.lr=1e-9"]
+    changes = ["finetune.text.stuck={ patience = 2, after = 3 }", "finetune.text.optimizer.lr=1e-9"]
     with pytest.raises(
         Interrupted, match=r"stopped at step 6 of 7, state saved in .*finetune\.text is stuck: "
     ) as stop:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from encodery.errors import UserError
+from encodery.errors import Hopeless, UserError
 from encodery.recipe import load_recipe
 from encodery.stages import open_run, run
 from encodery.stages import search as module
@@ -181,6 +181,22 @@ def test_a_trial_that_fails_is_counted_and_avoided(searching: Path, monkeypatch:
     assert best_of(failed) is None
     monkeypatch.setattr(module, "build_finetune", lambda *_: (_ for _ in ()).throw(UserError("no space left")))
     assert refusal(searching, "search.trials=2") == "search: every trial failed, the last one with: no space left"
+
+
+def test_a_trial_that_stops_by_itself_does_not_end_the_search(
+    searching: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[Any] = [Hopeless("stopped at step 7: BLEU stays at 0"), {"dev": {"accuracy": 0.5}, "steps": 3}]
+
+    def build(*_: Any) -> Any:
+        if isinstance(end := ends.pop(0), Hopeless):
+            raise end
+        return end
+
+    monkeypatch.setattr(module, "build_finetune", build)
+    stuck, good = search(searching, "search.trials=2")
+    assert stuck["error"] == "stopped at step 7: BLEU stays at 0"
+    assert good["value"] == 0.5
 
 
 def test_a_score_that_is_no_number_is_a_failure(searching: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from encodery.artifact import read_manifest, verify
 from encodery.artifact.disk import sha256
 from encodery.errors import UserError
 from encodery.recipe import load_recipe
+from encodery.serve.files import Outcome
 from encodery.stages import open_run, run, translating
 from encodery.stages.engine import Run, plan
 from encodery.stages.graph import stages_of
@@ -206,13 +207,14 @@ def test_a_translation_that_nobody_had_changes_no_other_stage(project: Path) -> 
 
 
 def test_files_that_are_done_are_not_translated_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = []
+    begun: list[tuple[str, int]] = []
 
-    def stopped(model: Path, file: Path, *rest: Any, **named: Any) -> None:
-        begun.append(file.name)
-        if begun == ["first.jsonl", "second.jsonl"]:
+    def stopped(model: Path, file: Path, *rest: Any, **named: Any) -> Outcome:
+        if file.name == "second.jsonl" and len(begun) == 1:
             raise UserError("killed")
-        translate_train(model, file, *rest, **named)
+        outcome = translate_train(model, file, *rest, **named)
+        begun.append((file.name, outcome.predicted))
+        return outcome
 
     monkeypatch.setattr(translating, "translate_train", stopped)
     before = (project / "runs/over/translate/animals/records.jsonl").read_bytes()
@@ -221,7 +223,9 @@ def test_files_that_are_done_are_not_translated_again(project: Path, monkeypatch
     with pytest.raises(UserError, match="killed"):
         run(some, stages_of(some))
     run(some, stages_of(some))
-    assert begun == ["first.jsonl", "second.jsonl", "second.jsonl"]
+    (first, found), *others = begun
+    assert (first, found > 0) == ("first.jsonl", True)
+    assert [(name, predicted > 0) for name, predicted in others] == [("first.jsonl", False), ("second.jsonl", True)]
     assert (project / "runs/over/translate/animals/records.jsonl").read_bytes() == before
     assert stale() == []
 

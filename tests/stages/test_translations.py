@@ -15,13 +15,14 @@ from encodery.artifact import read_manifest, verify
 from encodery.config import read_json
 from encodery.deploy import choose
 from encodery.deploy.translator_engine import EngineSteps
-from encodery.errors import UserError
+from encodery.errors import Hopeless, UserError
 from encodery.recipe import load_recipe
-from encodery.stages import exporting_translators, open_run, run
+from encodery.stages import exporting_translators, finetuning, open_run, run
 from encodery.stages.engine import Run, plan
 from encodery.stages.evaluation import evaluate
 from encodery.stages.graph import stages_of
 from encodery.tasks.translation import Translation
+from encodery.train.log import read_log
 from tests.conftest import own_copy
 
 pytest.importorskip("sacrebleu")
@@ -234,6 +235,44 @@ def run_changed(*changes: str) -> None:
     run(some, [stage for stage in stages_of(some) if stage.name != "report"])
 
 
+def test_each_direction_is_in_the_log(model: Path) -> None:
+    (first, *_) = (line for line in read_log(model / "log.jsonl") if line["event"] == "eval")
+    for fact in ("bleu", "copied", "empty", "repeated"):
+        assert {f"{fact} en-de", f"{fact} de-en"} <= first.keys()
+    low, high = sorted((first["bleu en-de"], first["bleu de-en"]))
+    assert low < first["bleu"] < high  # of both together
+
+
+def test_a_run_with_pairs_that_is_stuck_stops(project: Path) -> None:
+    changes = ["evaluate_every=2", "stuck={ patience = 3, after = 4 }", "optimizer.lr=1e-9", "epochs=2"]
+    with pytest.raises(Hopeless, match=r"stopped at step 8 of \d\d, .*finetune\.both is stuck: ") as stop:
+        run_changed(*(f"finetune.both.{change}" for change in changes))
+    assert "monolingual" not in str(stop.value)
+
+
+def test_a_long_run_is_looked_at_early_unless_told_otherwise(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, Any]] = []
+
+    def trainer(*_: Any, **settings: Any) -> None:
+        given.append(settings)
+        raise UserError("enough")
+
+    monkeypatch.setattr(finetuning, "Trainer", trainer)
+    assert failing("finetune.both.stuck={ patience = 7 }", "finetune.both.optimizer.warmup_steps=2000") == "enough"
+    recipe = Path("words.toml")
+    recipe.write_text(re.sub("\ndev = .*", "", RECIPE).replace('keep = "best"\nbest_metric = "bleu"\n', ""))
+    assert failing() == "enough"
+    with_dev, without = given
+    assert with_dev["look_every"] == 500
+    assert (with_dev["hopeless"].keywords["patience"], with_dev["hopeless"].keywords["after"]) == (7, 2000)
+    assert without == {}  # nothing is measured that could show it
+
+
+def test_what_is_no_translation_is_not_looked_at(project: Path) -> None:
+    message = failing("finetune.scratch.task={ type = 'text-classification' }", "finetune.scratch.stuck={}")
+    assert "stuck: translations are looked at so, and the task is text-classification; leave it out" in message
+
+
 def failing(*changes: str) -> str:
     with pytest.raises(UserError) as error:
         run_changed(*changes)
@@ -327,6 +366,85 @@ def test_a_record_that_cannot_be_translated(
     assert message in " ".join(error.split())
 
 
+def test_a_text_alone_is_translated_where_the_command_says_its_languages(encodery: Encodery, model: Path) -> None:
+    code, out, error = encodery("predict", str(model), "two cat.", "--from", "en", "--into", "de")
+    assert code == 0, error
+    assert {*WORDS.values()} & {*json.loads(out)["translation"].rstrip(".").split()}
+    code, out, _ = encodery("predict", str(model), "zwei Katze.", "--into", "en")  # the source is clear then
+    assert {*WORDS} & {*json.loads(out)["translation"].rstrip(".").split()}
+    code, _, error = encodery("predict", str(model), "two cat.")
+    assert code == 2
+    said = "one of en-de, de-en; for all records of a command, --from and --into"
+    assert said in " ".join(error.split())
+
+
+def test_how_translations_are_looked_for_is_asked_of_a_finished_model(
+    project: Path, encodery: Encodery, model: Path
+) -> None:
+    way = ("--from", "en", "--into", "de")
+    code, out, error = encodery("predict", str(model), "two cat.", *way, "--num-beams", "3", "--n-best", "3")
+    assert code == 0, error
+    best = json.loads(out)["n_best"]
+    assert best[0]["translation"] == json.loads(out)["translation"]
+    assert len({one["translation"] for one in best}) == 3
+    loaded = encodery_module.load(model, generation={"num_beams": 3, "num_return_sequences": 3})
+    (found,) = loaded.predict([{"text": "two cat.", "target_language": "de"}])
+    assert found["n_best"] == best
+    code, _, error = encodery("predict", str(model), "two cat.", *way, "--n-best", "3")
+    assert code == 2
+    assert "2 beams give no more than 2; give --num-beams 3 or --n-best 2" in " ".join(error.split())
+
+
+def test_predictions_of_other_beams_are_not_gone_on_with(project: Path, encodery: Encodery, model: Path) -> None:
+    (project / "in.jsonl").write_text('{"text": "two cat.", "source_language": "en"}\n')
+    command = ("predict", str(model), "--file", "in.jsonl", "--to", "out.jsonl")
+    assert encodery(*command, "--num-beams", "1")[0] == 0
+    assert "finished already" in encodery(*command, "--num-beams", "1")[2]
+    code, _, error = encodery(*command)
+    assert code == 2
+    assert 'out.jsonl: predicted with the options {"num_beams": 1}, and now they are {}; give the same, or' in (
+        " ".join(error.split())
+    )
+
+
+def test_greedy_and_beam_search_are_compared_on_one_model(project: Path, encodery: Encodery, model: Path) -> None:
+    options = ("--data", "test.jsonl", "--num-beams", "1", "--length-penalty", "0.5", "--against", str(model))
+    code, out, error = encodery("evaluate", str(model), *options)
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["generation"] == {"num_beams": 1, "length_penalty": 0.5}
+    assert found["against"]["bleu"]["against"] == pytest.approx(metrics_of(model)["test"]["bleu"])  # by 2 beams
+    assert found["against"]["bleu"]["model"] == pytest.approx(found["bleu"])
+
+
+def test_a_training_set_is_translated_by_the_command_and_gone_on_with(
+    project: Path, encodery: Encodery, model: Path
+) -> None:
+    records: list[dict[str, Any]] = [
+        {"text": "two cat.", "label": "a"},
+        {"text": 7},
+        {"text": "red dog runs.", "label": "b"},
+    ]
+    (project / "in.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    command = ("translate", str(model), "in.jsonl", "--to", "out.jsonl", "--from", "en", "--into", "de")
+    code, _, error = encodery(*command)
+    assert code == 2
+    assert "in.jsonl:2: text = 7 is no text" in " ".join(error.split())
+    code, _, error = encodery(*command, "--on-error", "skip", "--num-beams", "1")
+    assert code == 0, error
+    found = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [(record["label"], record["language"]) for record in found] == [("a", "de"), ("b", "de")]
+    records = [{"text": "two cat.", "source_language": "en"}, {"text": "red dog runs.", "source_language": "en"}]
+    said = encodery_module.load(model, generation={"num_beams": 1}).predict(records)
+    assert [record["text"] for record in found] == [one["translation"] for one in said]
+    assert "out.jsonl: 2 records in de; 1 left out that could not be translated; the first: in.jsonl:2" in (
+        " ".join(error.split())
+    )
+    code, _, error = encodery(*command, "--on-error", "skip", "--num-beams", "1")
+    assert code == 0
+    assert "finished already, nothing to do" in " ".join(error.split())
+
+
 def test_pairs_are_checked_by_what_the_model_translates(project: Path, encodery: Encodery, model: Path) -> None:
     records = [
         {"text": "red dog.", "translation": "rot Hund.", "target_language": "de"},
@@ -416,7 +534,7 @@ def test_a_bundle_that_mixes_up_its_beams_is_not_written(
 
 @pytest.mark.usefixtures("hasty")
 def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery) -> None:
-    options = ("--dtype", "fp32", "--engine", "onnxruntime", "--data", "test.jsonl")
+    options = ("--engine", "onnxruntime", "--data", "test.jsonl")
     code, out, error = encodery("export", "runs/words/finetune/both/1", "--to", "bundle", *options)
     assert code == 0, error
     assert "scores on 22 dev examples" in " ".join(out.split())
@@ -437,9 +555,31 @@ def test_a_bundle_translates_as_its_model(project: Path, encodery: Encodery) -> 
     assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=1e-4)
     code, out, _ = encodery("inspect", "bundle")
     assert code == 0
-    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", "--data", "test.jsonl")
+    assert read_json(project / "bundle/encodery.json")["bundle"]["dtype"] == "fp32"  # though it was not asked for
+    options = ("--dtype", "int8", "--data", "test.jsonl")
+    code, _, error = encodery("export", "runs/words/finetune/both/1", "--to", "small", *options)
     assert code == 2
     assert "--dtype int8: a model that translates is exported in fp32; give --dtype fp32" in " ".join(error.split())
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("from = 'finetune.both'", "export.small.dtype = 'int8', the default: finetune.both translates, and"),
+        ("from = 'finetune.both.1', dtype = 'bf16'", "export.small.dtype = 'bf16': finetune.both translates, and"),
+    ],
+)
+def test_a_recipe_that_exports_a_translator_in_less_is_refused_before_training(
+    project: Path, table: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as error:
+        opened(f"export={{ small = {{ {table} }} }}")
+    assert str(error.value).endswith('is exported in fp32; set dtype = "fp32"')
+
+
+@pytest.mark.parametrize("more", ["dtype = 'fp32'", "task = 'feature-extraction'"])
+def test_what_can_be_exported_is_let_through(project: Path, more: str) -> None:
+    assert opened(f"export={{ small = {{ from = 'finetune.both', {more} }} }}").recipe.export["small"].source
 
 
 def test_inspect_shows_a_translator(model: Path, encodery: Encodery) -> None:

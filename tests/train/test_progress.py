@@ -124,7 +124,7 @@ def test_plain_output_has_no_control_codes_and_does_not_wrap_or_read_markup() ->
     screen = Screen(terminal=False, width=40)
     with screen.progress(9, title="pretrain [bold]") as progress:
         progress.update(1, VALUES)
-        progress.evaluation(1, {"loss": 4.5, "accuracy": 0.5})
+        progress.evaluation(1, {"loss": 4.5, "accuracy": 0.5, "loss/en": 4.5, "bleu en-de": 9.0})  # those in the log
         progress.notice("step 1 [skipped]: loss is not finite, " + 20 * "word ")
     assert "\x1b" not in screen.file.getvalue()
     assert screen.lines[0] == "pretrain [bold]: 9 steps"

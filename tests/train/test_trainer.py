@@ -12,7 +12,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from encodery.batch import Batch, LossOutput, Sequence, pack
-from encodery.errors import Interrupted, UserError
+from encodery.errors import Hopeless, Interrupted, UserError
 from encodery.model.config import EncoderConfig
 from encodery.model.heads import Model
 from encodery.train import trainer as module
@@ -332,6 +332,29 @@ def test_evaluation_happens_in_between_and_at_the_end(tmp_path: Path) -> None:
     assert modes == [False] * 3
 
 
+def looked_at(folder: Path, look_every: int | None, **settings: Any) -> list[int]:
+    trainer = make(folder, **settings)
+    trainer.look_every = look_every
+    trainer.evaluate = lambda: {"loss": 1.0}
+    trainer.fit()
+    return [record["step"] for record in read_log(folder / "log.jsonl") if record["event"] == "eval"]
+
+
+def test_a_long_run_is_looked_at_early_where_that_is_asked_for(tmp_path: Path) -> None:
+    assert looked_at(tmp_path / "tenths", None, total_steps=71)[:3] == [7, 14, 21]
+    assert looked_at(tmp_path / "early", 5, total_steps=71)[:3] == [5, 10, 15]
+    assert looked_at(tmp_path / "short", 5, total_steps=23)[:3] == [2, 4, 6]
+    assert looked_at(tmp_path / "told", 5, total_steps=23, evaluate_every=11) == [11, 22, 23]
+
+
+def test_a_run_that_stops_by_itself_says_so(tmp_path: Path) -> None:
+    trainer = make(tmp_path, evaluate_every=2)
+    trainer.evaluate = lambda: {"loss": 1.0}
+    trainer.hopeless = lambda evaluations: "it is no use" if len(evaluations) == 2 else None
+    with pytest.raises(Hopeless, match=r"stopped at step 4 of 7, state saved in .*; it is no use"):
+        trainer.fit()
+
+
 def test_a_mean_is_taken_once_over_everything() -> None:
     class Counting:
         def counts(self, batch: Batch) -> Mapping[str, int]:
@@ -446,6 +469,12 @@ def test_the_time_of_earlier_sittings_is_spent(tmp_path: Path, monkeypatch: pyte
     second.fit()
     assert [record["step"] for record in steps_of(tmp_path)] == list(range(1, 21))
     assert second.state.seconds == 20.0
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_run_with_a_time_is_looked_at_at_its_tenths_and_early(tmp_path: Path) -> None:
+    assert looked_at(tmp_path / "tenths", None, total_steps=UNBOUNDED, time="100s")[:3] == [10, 20, 30]
+    assert looked_at(tmp_path / "both", 7, total_steps=UNBOUNDED, time="100s")[:4] == [7, 10, 14, 20]
 
 
 @pytest.mark.usefixtures("ticking")

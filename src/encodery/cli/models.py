@@ -18,6 +18,14 @@ class OnError(StrEnum):
     SKIP = "skip"
 
 
+NumBeams = Annotated[
+    int | None, typer.Option(help="a model that translates: how many beams are looked along; 1 is greedy")
+]
+LengthPenalty = Annotated[
+    float | None, typer.Option(help="a model that translates: above 0 longer translations are favoured")
+]
+
+
 def predict(
     model: Annotated[Path, typer.Argument(help="a model folder or bundle", show_default=False)],
     text: Annotated[str | None, typer.Argument(help="one text", show_default=False)] = None,
@@ -37,12 +45,26 @@ def predict(
     pretty: Annotated[
         bool, typer.Option("--pretty", help="for the eye: entities in colour, bars for labels")
     ] = False,
+    source_language: Annotated[
+        str | None,
+        typer.Option("--from", help="a model that translates: the language of texts that do not say theirs"),
+    ] = None,
+    target_language: Annotated[
+        str | None, typer.Option("--into", help="a model that translates: the language to write, likewise")
+    ] = None,
+    num_beams: NumBeams = None,
+    n_best: Annotated[
+        int | None, typer.Option(help="a model that translates: how many translations of each text, best first")
+    ] = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """Predictions as JSON Lines on standard output, or in a file."""
     from rich.console import Console
 
+    from encodery.serve.asked import Asked
     from encodery.serve.lines import predict_lines, predict_records
 
+    asked = Asked.of(num_beams, n_best, length_penalty, source_language, target_language)
     skip = on_error is OnError.SKIP
     progress = Console(stderr=True, highlight=False, quiet=sys.stdout.isatty() and to is None)
     if to is not None:
@@ -50,34 +72,54 @@ def predict(
 
         if file is None or text is not None or pretty:
             raise UserError("--to goes with --file: encodery predict MODEL --file in.jsonl --to out.jsonl")
-        outcome = predict_file(model, file, to, progress, skip)
+        outcome = predict_file(model, file, to, progress, skip, asked)
         print(f"encodery: {outcome}", file=sys.stderr)
     elif pretty:
         from encodery.report.terminal import print_shown
 
-        print_shown(Console(), predict_records(model, text, file))
+        print_shown(Console(), predict_records(model, text, file, asked))
     else:
-        for line in predict_lines(model, text, file, progress, skip):
+        for line in predict_lines(model, text, file, progress, skip, asked):
             print(line)
 
 
 def translate(
     model: Annotated[Path, typer.Argument(help="a model folder or bundle that translates", show_default=False)],
     file: Annotated[Path, typer.Argument(help="labelled records in one language", show_default=False)],
-    to: Annotated[Path, typer.Option(help="the file to write: JSON Lines", show_default=False)],
+    to: Annotated[
+        Path,
+        typer.Option(
+            help="the file to write, JSON Lines (.gz, .zst: compressed); the same command again goes on with it",
+            show_default=False,
+        ),
+    ],
     source_language: Annotated[str, typer.Option("--from", help="the language of the records", show_default=False)],
     target_language: Annotated[str, typer.Option("--into", help="the language to write", show_default=False)],
     field: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="a column's name in the file: text=sentence")
     ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="a record that cannot be translated: end there, or leave it out and go on")
+    ] = OnError.STOP,
+    drop_truncated: Annotated[
+        bool,
+        typer.Option(
+            "--drop-truncated",
+            help='leave records out with a translation that did not come to its end (else "truncated": true)',
+        ),
+    ] = False,
+    num_beams: NumBeams = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """A labelled training set in another language (translate-train): texts translated, labels kept."""
     from rich.console import Console
 
-    from encodery.stages.translate_train import translate_train
+    from encodery.serve.asked import Asked
+    from encodery.stages.translate_train import Wanted, translate_train
 
-    console = Console(stderr=True, highlight=False)
-    translate_train(model, file, to, source_language, target_language, field or [], console)
+    skip, asked = on_error is OnError.SKIP, Asked.of(num_beams, None, length_penalty)
+    wanted = Wanted(source_language, target_language, field or [], skip, drop_truncated, asked)
+    translate_train(model, file, to, wanted, Console(stderr=True, highlight=False))
 
 
 def evaluate(
@@ -99,20 +141,29 @@ def evaluate(
     ] = None,
     against: Annotated[Path | None, typer.Option(help="another model: is the difference more than luck?")] = None,
     errors: Annotated[Path | None, typer.Option(help="a page of errors to write, HTML")] = None,
+    num_beams: NumBeams = None,
+    length_penalty: LengthPenalty = None,
 ) -> None:
     """The task's metrics over labelled files with intervals, as one JSON object; tables on standard error."""
     from rich.console import Console
 
+    from encodery.serve.asked import Asked
     from encodery.stages.evaluating import run_evaluation
 
     console = Console(stderr=True, highlight=False)
-    print(run_evaluation(console, model, data, field or [], by or [], against, errors))
+    asked = Asked.of(num_beams, None, length_penalty)
+    print(run_evaluation(console, model, data, field or [], by or [], against, errors, asked))
 
 
 def export(
     model: Annotated[Path, typer.Argument(help="a model folder", show_default=False)],
     to: Annotated[Path, typer.Option(help="the bundle to write", show_default=False)],
-    dtype: Annotated[str, typer.Option(metavar="fp32|bf16|int8", help="what it computes in")] = "int8",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fp32|bf16|int8", help="what it computes in: int8 if not given, fp32 where it translates"
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(metavar="auto|openvino|onnxruntime", help="what computes it; auto: the fastest here")
     ] = "auto",
@@ -144,8 +195,8 @@ def export(
     from encodery.deploy.settings import ExportSettings
     from encodery.stages.export_stage import run_export
 
-    stated = {"dtype": dtype, "engine": engine, "task": task, "max_metric_drop": max_metric_drop}
-    stated |= {"min_cosine": min_cosine}
+    stated = {"engine": engine, "task": task, "max_metric_drop": max_metric_drop, "min_cosine": min_cosine}
+    stated |= {"dtype": dtype} if dtype else {}
     settings = ExportSettings.parse(stated, "export")
     run_export(Console(highlight=False), model, to, settings, data or [], field or [], calibrate)
 

@@ -34,6 +34,19 @@ def check_exports(tables: Mapping[str, ExportTable], seeds: Mapping[str, Sequenc
             )
 
 
+def check_precisions(tables: Mapping[str, ExportTable], tasks: Mapping[str, str]) -> None:
+    """Raises `ValueError` if a fine-tuning that translates is to be exported in what it cannot be, before anything is
+    trained; `tasks` are the types of the fine-tunings."""
+    for name, table in tables.items():
+        tuned = table.source.removeprefix(FINETUNE).partition(".")[0] if table.source.startswith(FINETUNE) else ""
+        if tasks.get(tuned) == "translation" and table.task is None and table.dtype != "fp32":
+            stated = "" if "dtype" in table.model_fields_set else ", the default"
+            raise ValueError(
+                f"export.{name}.dtype = {table.dtype!r}{stated}: {FINETUNE}{tuned} translates, and a model that "
+                'translates is exported in fp32; set dtype = "fp32"'
+            )
+
+
 def finetuning_of(table: ExportTable, seeds: Mapping[str, Sequence[int]]) -> tuple[str, str] | None:
     """The name of the fine-tuning that a bundle is made from, and its stage; None where it is a folder."""
     if not table.source.startswith(FINETUNE):

@@ -21,8 +21,6 @@ class MonolingualTable(UnsupervisedConfig):
     """How many; text has no end as pairs have, so there are no epochs."""
     round_trip_sentences: PositiveInt = 200
     """Of each direction, so many held-out sentences are translated there and back at each evaluation."""
-    patience: PositiveInt = 5
-    """The run stops when so many evaluations in a row show it stuck: at copying, at a BLEU of 0, at one output."""
 
     @property
     def directions(self) -> tuple[tuple[str, str], ...]:

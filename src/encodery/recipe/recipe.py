@@ -11,7 +11,7 @@ from encodery.data.schedule import stated
 from encodery.families import FAMILIES
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
-from encodery.recipe.exporting import ExportTable, check_exports
+from encodery.recipe.exporting import ExportTable, check_exports, check_precisions
 from encodery.recipe.tables import (
     BASES,
     EXTEND,
@@ -225,6 +225,7 @@ class Recipe(Config):
     @model_validator(mode="after")
     def _exports_have_a_model(self) -> "Recipe":
         check_exports(self.export, {name: table.seeds for name, table in self.finetune.items()})
+        check_precisions(self.export, {name: table.task.type for name, table in self.finetune.items()})
         return self
 
     @model_validator(mode="after")

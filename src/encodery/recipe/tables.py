@@ -23,6 +23,7 @@ from encodery.objectives.phases import Stretch
 from encodery.objectives.seqlen_warmup import SeqlenWarmup
 from encodery.recipe.monolingual import MonolingualTable, check_monolingual
 from encodery.recipe.reading_table import ReadingTable
+from encodery.recipe.stuck import StuckTable
 from encodery.recipe.teaching import DISTILL, TaughtTable
 from encodery.tasks.classification import TextClassificationConfig
 from encodery.tasks.tables import TaskTable
@@ -166,6 +167,8 @@ class FinetuneTable(TaughtTable):
     """Not needed where `monolingual` text is learned from."""
     monolingual: MonolingualTable | None = Field(default=None, exclude_if=lambda table: table is None)
     """Learn to translate from the text of `[corpus]`, too."""
+    stuck: StuckTable | None = Field(default=None, exclude_if=lambda table: table is None)
+    """When a run that learns to translate is given up; as the defaults say if not given."""
     max_train_samples: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
     """Of each training file only the first so many examples: what more data is worth."""
     dev: Files = None
@@ -195,6 +198,8 @@ class FinetuneTable(TaughtTable):
             raise ValueError(
                 'parallel = "fsdp": text is translated by the whole model within the step; set parallel = "ddp"'
             )
+        if self.stuck and self.task.type != "translation":
+            raise ValueError(f"stuck: translations are looked at so, and the task is {self.task.type}; leave it out")
         return self
 
     @model_validator(mode="after")

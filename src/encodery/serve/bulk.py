@@ -26,6 +26,8 @@ class Predicted:
     errors: list[str]
     """What was wrong with the records that got none, in order."""
     num_tokens: int
+    num_truncated: int = 0
+    """Of how many records something was left out, where that is counted."""
 
 
 @dataclass(frozen=True)

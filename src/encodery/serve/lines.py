@@ -9,6 +9,7 @@ from rich.console import Console
 
 from encodery.errors import UserError
 from encodery.serve import files
+from encodery.serve.asked import Asked
 from encodery.serve.blocks import Records
 from encodery.serve.json_line import json_line
 from encodery.serve.predictor import load, to_example
@@ -17,7 +18,12 @@ RECORDS_AT_ONCE = 1024
 
 
 def predict_lines(
-    model: Path, text: str | None, file: Path | None, console: Console | None = None, skip: bool = False
+    model: Path,
+    text: str | None,
+    file: Path | None,
+    console: Console | None = None,
+    skip: bool = False,
+    asked: Asked | None = None,
 ) -> Iterator[str]:
     """Predictions as JSON lines; raises as `predict_records`.
 
@@ -25,12 +31,12 @@ def predict_lines(
     """
     _check_one(text, file)
     if file is not None:
-        return files.predict_lines(model, file, console or Console(quiet=True), skip)
-    return (json_line(prediction).decode() for _, prediction in predict_records(model, text, None))
+        return files.predict_lines(model, file, console or Console(quiet=True), skip, asked)
+    return (json_line(prediction).decode() for _, prediction in predict_records(model, text, None, asked))
 
 
 def predict_records(
-    model: Path, text: str | None, file: Path | None
+    model: Path, text: str | None, file: Path | None, asked: Asked | None = None
 ) -> Iterator[tuple[str | Mapping[str, Any], dict[str, Any]]]:
     """One text or every record of a file, in order, with the prediction for it.
 
@@ -38,7 +44,7 @@ def predict_records(
         UserError: neither or both are given, or a record is not one; names file and line.
     """
     _check_one(text, file)
-    predictor = load(model)
+    predictor = load(model, asked=asked)
     task = predictor.task
     given: Iterable[tuple[str, Any]] = [("the text", text)] if text is not None else Records(cast(Path, file))
     read: Iterator[tuple[Any, Any]] = ((record, to_example(task, record, source)) for source, record in given)

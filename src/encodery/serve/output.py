@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from encodery.artifact.disk import explained, fsync_path, make_folder, rename, write_bytes
 from encodery.config import Config, read_json
@@ -28,30 +28,34 @@ class Written(Config):
     """The folder."""
     model_sha256: str
     """As `folder_hash`."""
+    asked: str = Field(default="", exclude_if=lambda asked: not asked)
+    """What was asked of the model beside its folder."""
     input: str
     input_sha256: str = ""
     """Of the records that predictions are there for."""
     records: NonNegativeInt = 0
     errors: NonNegativeInt = 0
     """How many of these have no prediction."""
+    truncated: NonNegativeInt = Field(default=0, exclude_if=lambda count: not count)
+    """Of how many something was left out, where that is counted."""
     bytes: NonNegativeInt = 0
 
 
 class Output:
     """Where predictions go. Use it in a `with` block."""
 
-    def __init__(self, to: Path, model: Path, file: Path) -> None:
-        """Look at what is there of an earlier run.
+    def __init__(self, to: Path, model: Path, file: Path, asked: str = "") -> None:
+        """Look at what is there of an earlier run; `asked` is what the model is asked beside its folder.
 
         Raises:
-            UserError: it is not of this model, has been changed since, or is no such file.
+            UserError: it is not of this model or was asked for otherwise, has been changed since, or is no such file.
         """
         self.to = to
         self.part = to.with_name(f"{to.name}.part")
         self.manifest = to.with_name(f"{to.name}.manifest.json")
         self.is_finished = to.exists()
         self._descriptor: int | None = None
-        fresh = Written(model=str(model), model_sha256=folder_hash(model), input=str(file))
+        fresh = Written(model=str(model), model_sha256=folder_hash(model), asked=asked, input=str(file))
         self.written = self._found(fresh)
 
     def _found(self, fresh: Written) -> Written:
@@ -70,10 +74,17 @@ class Output:
                 f"{path}: {size:,} bytes where {self.manifest.name} says {found.bytes:,}, so it has been changed "
                 f"since; {self._remedy}"
             )
+        if not found.records and not self.is_finished:  # it ended before there was anything to go on with
+            return fresh
         if found.model_sha256 != fresh.model_sha256:
             raise UserError(
                 f"{path}: predicted by another model ({found.model}), or by this one before it was changed; "
                 f"{self._remedy}"
+            )
+        if found.asked != fresh.asked:
+            raise UserError(
+                f"{path}: predicted with the options {found.asked or '{}'}, and now they are {fresh.asked or '{}'}; "
+                f"give the same, or {self._remedy}"
             )
         return found
 
@@ -120,9 +131,9 @@ class Output:
         if not is_ours:
             raise UserError(f"{self.part}: another process writes it; wait until it is done, or stop it")
 
-    def add(self, lines: Sequence[bytes], records: int, input_sha256: str, errors: int) -> None:
+    def add(self, lines: Sequence[bytes], records: int, input_sha256: str, errors: int, truncated: int = 0) -> None:
         """The predictions of a block: on the disk when this returns. `records` and `input_sha256` are those up to its
-        end, `errors` its own.
+        end, `errors` and `truncated` its own.
 
         Raises:
             UserError: the disk is full or failing; what was written before is safe.
@@ -139,6 +150,7 @@ class Output:
                 "records": records,
                 "input_sha256": input_sha256,
                 "errors": self.written.errors + errors,
+                "truncated": self.written.truncated + truncated,
                 "bytes": self.written.bytes + len(data),
             }
         )

@@ -22,6 +22,7 @@ from encodery.families.folder import ModelFolder, load_folder
 from encodery.model.forward import Forward
 from encodery.model.search import GenerationConfig
 from encodery.model.translator import HEAD
+from encodery.serve.asked import Asked
 from encodery.serve.grouping import group_by_length
 from encodery.tasks.classification import TextClassification
 from encodery.tasks.directions import Directions
@@ -181,13 +182,16 @@ class Predictor:
             yield decode(prepared, list(islice(outputs, len(prepared.sequences))))
 
 
-def load(path: str | Path, results: Results | None = None, threads: int | None = None) -> Predictor:
+def load(
+    path: str | Path, results: Results | None = None, threads: int | None = None, asked: Asked | None = None
+) -> Predictor:
     """A predictor from a model folder or a bundle; its task is that of its head: classification, fill-mask, next
     sentence, else embeddings. `results` as in `Predictor`; `threads` in the place of those that a bundle was exported
-    for.
+    for; `asked` of a model that translates.
 
     Raises:
-        UserError: the folder is missing, damaged, or holds a model whose head has no task here.
+        UserError: the folder is missing, damaged, or holds a model whose head has no task here, or none that can be
+            asked so.
     """
     path = Path(path)
     engine: Forward | None = None
@@ -202,7 +206,7 @@ def load(path: str | Path, results: Results | None = None, threads: int | None =
     pooling = read_pooling(path)
     shorter = reading.model_copy(update={"max_seqlen": min(reading.max_seqlen, pooling.max_seqlen or 1 << 30)})
     embedding = FeatureExtraction(folder.tokenizer, pooling, shorter, languages)
-    task = _task(folder, path, reading, languages) or embedding
+    task = (asked or Asked()).task(_task(folder, path, reading, languages) or embedding, path)
     return Predictor(folder, task, embedding=embedding, results=results, engine=engine)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from encodery.demo import world
 from encodery.errors import UserError
+from encodery.tasks.metrics import translation_signature
 
 DATA = "demo-data"
 RECIPE = "demo.toml"
@@ -17,8 +18,9 @@ def prepare(output: Path) -> Path:
     """Write the demo's texts and recipe into `output`; what is there already and the same stays untouched.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or what scores its translation is not installed.
     """
+    translation_signature(1)  # said now, not after minutes of training
     try:
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output) as temporary:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from encodery.serve.asked import Asked
 from encodery.stages.error_page import check_place, write_error_page
 from encodery.stages.evaluation import COMPARISON, Evaluation, comparison_rows, evaluate
 from encodery.stages.group_table import group_table
@@ -21,6 +22,7 @@ def run_evaluation(
     by: Sequence[str] = (),
     against: Path | None = None,
     errors: Path | None = None,
+    asked: Asked | None = None,
 ) -> str:
     """The scores as one line of JSON; tables go to the console, the page of errors to its file.
 
@@ -29,7 +31,7 @@ def run_evaluation(
     """
     if errors:
         check_place(errors)
-    evaluation = evaluate(model, data, fields, by, against)
+    evaluation = evaluate(model, data, fields, by, against, asked)
     scores = evaluation.scores
     if "truncated" in scores:
         console.print(

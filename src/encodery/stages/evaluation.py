@@ -10,6 +10,7 @@ from typing import Any
 from encodery.data.examples import read_records
 from encodery.errors import UserError
 from encodery.files.records import Record
+from encodery.serve.asked import Asked
 from encodery.serve.predictor import Predictor, load
 from encodery.stages.slicing import LANGUAGE, languages_of, sliced
 from encodery.tasks.metrics import Measurement, average_scores, difference, group_scores, intervals
@@ -43,13 +44,17 @@ class Evaluation:
     """By what was asked for, the scores of each slice."""
     against: Mapping[str, Any] = field(default_factory=dict)
     """The comparison with another model."""
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """How translations were looked for, where not as the model's folder says."""
 
     @cached_property
     def scores(self) -> dict[str, Any]:
         """Everything in numbers, as JSON has it."""
         slices = {"slices": self.slices} if self.slices else {}
         against = {"against": self.against} if self.against else {}
+        generation = {"generation": self.generation} if self.generation else {}
         return {
+            **generation,
             "examples": len(self.predictions),
             **truncated(self.predictions),
             **self.task.score(self.predictions, self.labelled.examples),
@@ -60,16 +65,22 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, data: Sequence[str], fields: Sequence[str] = (), by: Sequence[str] = (), against: Path | None = None
+    model: Path,
+    data: Sequence[str],
+    fields: Sequence[str] = (),
+    by: Sequence[str] = (),
+    against: Path | None = None,
+    asked: Asked | None = None,
 ) -> Evaluation:
-    """A model over labelled files, each written as `FILE` or `LANGUAGE=FILE`.
+    """A model over labelled files, each written as `FILE` or `LANGUAGE=FILE`. What is `asked` of it is not asked of
+    the one that it is compared with, which may be the same folder.
 
     Raises:
         UserError: a field is no `ours=theirs`, a file is not readable, a label is not the model's, there is nothing
             to slice by, or the models' tasks differ.
     """
     files = files_given(data)
-    predictor = load(model)
+    predictor = load(model, asked=asked)
     task = predictor.task
     columns = task.fields.parse(renamed(fields), "--field")
     if not isinstance(task, Trainable):
@@ -85,6 +96,7 @@ def evaluate(
         measurement,
         {name: group.scores(measurement, task.headline) for name, group in groups.items()},
         _compared(predictor, measurement, labelled.examples, against) if against else {},
+        asked.generation if asked else {},
     )
 
 

@@ -77,14 +77,18 @@ def run_export(
     fields: Sequence[str] = (),
     calibrate: Path | None = None,
 ) -> None:
-    """Export from the command line; what was found is printed.
+    """Export from the command line; what was found is printed. A model that translates is exported in fp32 where the
+    settings do not say in what.
 
     Raises:
         UserError: as `export_bundle`; a file cannot be read; there is something else at `to`.
     """
     if to.resolve() == model.resolve():
         raise UserError(f"--to {to}: is the model folder itself; name another one")
-    load_for_export(model)  # what is no model is said before anything else is looked at
+    predictor = load_for_export(model)  # what is no model is said before anything else is looked at
+    translates = isinstance(predictor.task, Translation) and settings.task is None
+    if translates and "dtype" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"dtype": "fp32"})
     parent = read_manifest(model) if (model / MANIFEST).is_file() else None
     weights = {path.name: sha256(path) for path in weight_files(model)}
     config = {"settings": settings.model_dump(), "model": str(model), "weights": weights}

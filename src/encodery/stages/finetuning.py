@@ -19,9 +19,11 @@ from encodery.model.heads import Model
 from encodery.model.translator import Translator
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.recipe.monolingual import ROUND_TRIP
+from encodery.recipe.stuck import StuckTable
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
+from encodery.stages.by_direction import DevDirections
 from encodery.stages.engine import Metrics, Run
 from encodery.stages.evaluation import read_labelled, truncated, trust
 from encodery.stages.group_table import group_table
@@ -30,13 +32,14 @@ from encodery.stages.provenance import data_of, data_of_card, limits_of, run_com
 from encodery.stages.round_trips import RoundTrips
 from encodery.stages.saving import save_model, training_facts
 from encodery.stages.starting import check_positions, starting_point
-from encodery.stages.stuck import why_stuck
+from encodery.stages.stuck import LOOK_EVERY, why_stuck
 from encodery.stages.teachers import lesson_of
 from encodery.stages.translating import labelled_file
 from encodery.tasks.class_weights import describe
 from encodery.tasks.directions import Directions
 from encodery.tasks.languages import Languages
 from encodery.tasks.task import Saved, TaskConfig, Trainable, Tunable
+from encodery.tasks.translation import Translation
 from encodery.tasks.windows import Encoded, Reading
 from encodery.train.loss import mean_metrics
 from encodery.train.trainer import Trainer
@@ -67,6 +70,8 @@ class Job:
     """The training examples."""
     round_trips: RoundTrips | None = None
     """What a translator that learns from text without pairs is measured on."""
+    directions: DevDirections | None = None
+    """The dev data of a translator."""
 
     @property
     def table(self) -> FinetuneTable:
@@ -137,7 +142,10 @@ def prepare(run: Run, name: str, seed: int) -> Job:
         files = described(table.train)
         raise UserError(f"{files}: nothing to learn from within task.max_seqlen = {longest}; raise it")
     round_trips = round_trips_of(run, name, start, task)
-    return Job(run, name, seed, start, learned, task, examples, encoded, round_trips)
+    directions = None
+    if isinstance(task, Translation) and "dev" in examples:
+        directions = DevDirections.of(task.directions, examples["train"], examples["dev"])
+    return Job(run, name, seed, start, learned, task, examples, encoded, round_trips, directions)
 
 
 def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
@@ -162,25 +170,40 @@ def train(job: Job, said: Predictions, work: Path) -> dict[str, Any]:
         run.console,
         job.stage,
         run.ranks,
-        partial(why_stuck, name=f"finetune.{job.name}", patience=table.monolingual.patience)
-        if table.monolingual
-        else None,
+        **_watched(job, lesson.steps),
     )
     metrics = {"dev": trainer.fit(), **training_facts(trainer)}
     run.ranks.dismiss_others()
     return metrics
 
 
+def _watched(job: Job, steps: int) -> dict[str, Any]:
+    """What the trainer is told of a translator that may get stuck, where anything is measured that shows it."""
+    table = job.table
+    if job.directions is None and job.round_trips is None:
+        return {}
+    rule = table.stuck or StuckTable()
+    hopeless = partial(
+        why_stuck,
+        name=f"finetune.{job.name}",
+        patience=rule.patience,
+        after=rule.first_step(table.optimizer, steps),
+        monolingual=table.monolingual is not None,
+    )
+    return {"hopeless": hopeless, "look_every": LOOK_EVERY}
+
+
 def evaluate_dev(job: Job, said: Predictions) -> Mapping[str, float]:
-    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data. What
-    text without pairs shows comes behind it."""
+    """The headline over the dev data, with the loss where the run is judged by it; nothing without dev data. What a
+    translator shows of each direction comes behind it, and what text without pairs shows."""
     without_pairs = job.round_trips.measure() if job.round_trips else {}
     if "dev" not in job.examples:
         return without_pairs
     said["dev"] = job.predict("dev")
     scores = job.task.score(said["dev"], job.examples["dev"])
     loss = dev_loss(job.task, job.start.model, job.examples["dev"]) if job.table.best_metric == LOSS else {}
-    return {key: scores[key] for key in job.task.headline if key in scores} | loss | without_pairs
+    each = job.directions.measure(said["dev"]) if job.directions else {}
+    return {key: scores[key] for key in job.task.headline if key in scores} | loss | each | without_pairs
 
 
 def _tuned(job: Job, task: Tunable) -> Trainable:

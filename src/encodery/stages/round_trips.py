@@ -12,6 +12,7 @@ from encodery.model.search import GenerationConfig
 from encodery.objectives.sentences import Sentences, Shuffled
 from encodery.recipe.monolingual import ROUND_TRIP
 from encodery.serve.predictor import Predictor
+from encodery.stages.by_direction import READ, SEPARATOR
 from encodery.tasks.metrics import scores
 from encodery.tasks.metrics.copying import COPY, Outputs, shared_words
 from encodery.tasks.metrics.translation import Sentences as Compared
@@ -19,10 +20,6 @@ from encodery.tasks.metrics.translation import translation_sums
 from encodery.tasks.translation import Translation
 from encodery.text.tokenizer import Tokenizer
 
-SEPARATOR = " "
-"""Between a fact and the direction it is of: `copied en-de`."""
-READ = 4000
-"""Sentences of each language by which it is known which words both have."""
 _ORDER = 0x7E57
 
 
@@ -56,8 +53,8 @@ class RoundTrips:
         return cls(Predictor(folder, greedy), held_out, shared)
 
     def measure(self) -> dict[str, float]:
-        """`round_trip_bleu` over all directions; of each of them what the first half of the way shows
-        (`copied en-de`, `empty en-de`, `repeated en-de`).
+        """`round_trip_bleu` over all directions and of each (`round_trip_bleu en-de`: of English there and back), and
+        of each what the first half of the way shows (`copied en-de`, `empty en-de`, `repeated en-de`).
 
         A model that copies would come back unharmed: a sentence whose translation is a copy counts as lost.
         """
@@ -66,22 +63,27 @@ class RoundTrips:
         languages: list[str] = []
         facts: dict[str, float] = {}
         for source, target in self.shared:
-            texts = self.sentences[source]
+            if not (texts := self.sentences[source]):
+                continue
+            name = f"{SEPARATOR}{source}-{target}"
             there = self._translate(texts, source, target)
             outputs = Outputs(texts, there, self.shared[source, target])
             back = self._translate(there, target, source)
-            returned += ["" if copy >= COPY else text for copy, text in zip(outputs.copied(), back, strict=True)]
+            kept = ["" if copy >= COPY else text for copy, text in zip(outputs.copied(), back, strict=True)]
+            facts[f"{ROUND_TRIP}{name}"] = _bleu(kept, texts, [source] * len(texts))
+            facts |= {f"{fact}{name}": value for fact, value in outputs.facts().items()}
+            returned += kept
             originals += texts
             languages += [source] * len(texts)
-            facts |= {f"{name}{SEPARATOR}{source}-{target}": value for name, value in outputs.facts().items()}
-        if not originals:
-            return {}
-        bleu = scores(translation_sums(Compared(returned, originals, languages)))["bleu"]
-        return {ROUND_TRIP: bleu, **facts}
+        return {ROUND_TRIP: _bleu(returned, originals, languages), **facts} if originals else {}
 
     def _translate(self, texts: Sequence[str], source: str, target: str) -> list[str]:
         examples = [TranslationExample(text, None, "round trip").between(source, target) for text in texts]
         return [prediction["translation"] for prediction in self.predictor.predict_examples(examples)]
+
+
+def _bleu(said: Sequence[str], right: Sequence[str], languages: Sequence[str]) -> float:
+    return scores(translation_sums(Compared(said, right, languages)))["bleu"]
 
 
 def _texts(shards: Shards, language: str, longest: int, most: int, tokenizer: Tokenizer) -> list[str]:

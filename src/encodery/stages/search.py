@@ -15,7 +15,7 @@ from typing import Any
 from encodery.artifact import artifact_key
 from encodery.artifact.disk import explained, fsync_path
 from encodery.config import read_json, write_json
-from encodery.errors import UserError
+from encodery.errors import Hopeless, UserError
 from encodery.recipe import FinetuneTable
 from encodery.stages.engine import TRIALS, Metrics, Run
 from encodery.stages.finetuning import build_finetune
@@ -98,7 +98,7 @@ def _train(run: Run, search: SearchTable, values: Mapping[str, Any], work: Path)
     into.mkdir(parents=True)
     try:
         metrics = build_finetune(replace(run, recipe=recipe), into, place, search.finetune, table.seeds[0])
-    except UserError as error:  # of this trial: its rate was too high, say
+    except (UserError, Hopeless) as error:  # of this trial: its rate was too high, say
         return {"error": str(error)}
     finally:
         shutil.rmtree(into, ignore_errors=True)

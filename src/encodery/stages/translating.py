@@ -7,16 +7,17 @@ from encodery.artifact.disk import sha256
 from encodery.recipe.teaching import FINETUNE
 from encodery.recipe.translating import TranslateTable
 from encodery.report.page import Section, Table
+from encodery.serve.files import Outcome
 from encodery.stages.engine import Metrics, Run, base_folder
 from encodery.stages.report_parts import metrics_of
-from encodery.stages.translate_train import translate_train
+from encodery.stages.translate_train import Wanted, translate_train
 
 RECORDS = "records.jsonl"
 """The artifact: all records of the table's files, in order."""
 
 
 def build_translate(run: Run, into: Path, work: Path, name: str) -> Metrics:
-    """Translate each file of the table; of a stage that was killed, those that are done are there already.
+    """Translate each file of the table; a stage that was killed goes on where it was.
 
     Raises:
         UserError: as `translate_train`.
@@ -26,11 +27,11 @@ def build_translate(run: Run, into: Path, work: Path, name: str) -> Metrics:
     with (into / RECORDS).open("wb") as out:
         for number, file in enumerate(table.files):
             part = work / f"{number}.jsonl"
-            if not part.exists():
-                _translate(run, table, name, run.base / file, part)
+            outcome = _translate(run, table, name, run.base / file, part)
             with part.open("rb") as lines:
                 shutil.copyfileobj(lines, out)
-            files.append({"file": file, "sha256": sha256(run.base / file), "records": _count(part)})
+            facts: Metrics = {"file": file, "sha256": sha256(run.base / file), "records": outcome.records}
+            files.append(facts | ({"truncated": outcome.truncated} if outcome.truncated else {}))
     return {
         "model": run.recipe.artifact_of(table.source),
         "source_language": table.source_language,
@@ -40,17 +41,12 @@ def build_translate(run: Run, into: Path, work: Path, name: str) -> Metrics:
     }
 
 
-def _translate(run: Run, table: TranslateTable, name: str, file: Path, part: Path) -> None:
+def _translate(run: Run, table: TranslateTable, name: str, file: Path, part: Path) -> Outcome:
     of_this_run = table.source.startswith(FINETUNE)
     model = run.artifact(run.recipe.artifact_of(table.source)) if of_this_run else base_folder(run, table.source)
     fields = [f"{ours}={theirs}" for ours, theirs in table.fields.items()]
-    languages = (table.source_language, table.target_language)
-    translate_train(model, file, part, *languages, fields, run.console, asked=f"translate.{name}")
-
-
-def _count(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
+    wanted = Wanted(table.source_language, table.target_language, fields, source=f"translate.{name}")
+    return translate_train(model, file, part, wanted, run.console)
 
 
 def labelled_file(run: Run, file: str) -> Path:

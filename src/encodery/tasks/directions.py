@@ -70,25 +70,37 @@ class Directions:
                 names the file and line.
         """
         stated = (example.source_language, example.target_language)
+        fitting = self.check(example)
+        if stated == (None, None) and example.language in self.names:
+            return self.pairs[self.names.index(example.language)]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise UserError(
+            f"{example.source}: from which language to which is not said; give source_language and target_language, "
+            f"one of {', '.join(self.names)}; for all records of a command, --from and --into"
+        )
+
+    def check(self, example: TranslationExample) -> list[Pair]:
+        """The directions that what an example says of its languages leaves open.
+
+        Raises:
+            UserError: a language is not known, or the direction was not trained; names the file and line.
+        """
+        stated = (example.source_language, example.target_language)
         for key, language in zip(("source_language", "target_language"), stated, strict=True):
             if language is not None and language not in self.languages:
                 raise UserError(
                     f"{example.source}: {key} = {language!r:.80} is not one of the model's languages "
                     f"({', '.join(self.languages)}); name one of these"
                 )
-        if stated == (None, None) and example.language in self.names:
-            return self.pairs[self.names.index(example.language)]
         fitting = [pair for pair in self.pairs if all(s in (None, p) for s, p in zip(stated, pair, strict=True))]
-        if len(fitting) == 1:
-            return fitting[0]
-        trained = ", ".join(self.names)
-        if fitting:
+        if not fitting:
+            asked = "-".join(language or "?" for language in stated)
+            trained = ", ".join(self.names)
             raise UserError(
-                f"{example.source}: from which language to which is not said; give source_language and "
-                f"target_language, one of {trained}"
+                f"{example.source}: the direction {asked} was not trained; this model translates {trained}"
             )
-        asked = "-".join(language or "?" for language in stated)
-        raise UserError(f"{example.source}: the direction {asked} was not trained; this model translates {trained}")
+        return fitting
 
 
 def _stated(example: TranslationExample) -> Pair:

@@ -5,6 +5,7 @@ input, then the translation, and learns the token that comes next; the one that 
 translation is not known, it reads the first token alone, and what follows is looked for.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,9 +81,21 @@ class Translation:
         self.languages = languages or Languages()
         self.generation = generation or GenerationConfig()
         self.label_smoothing = label_smoothing
+        self.asked_languages: tuple[str | None, str | None] = (None, None)
+        """Those of texts to translate that do not say theirs."""
         self._ids = language_ids(directions, self.languages)
         outside = tokenizer.special_ids - {tokenizer.sep_token_id}
         self._never = tuple(sorted(outside))
+
+    def asked(
+        self, generation: GenerationConfig, source_language: str | None, target_language: str | None
+    ) -> "Translation":
+        """The same task where translations are looked for in another way, and between these languages where a text
+        does not say its own."""
+        task = copy.copy(self)
+        task.generation = generation
+        task.asked_languages = (source_language, target_language)
+        return task
 
     @staticmethod
     def read(source: str, record: Record, columns: TranslationFields | None) -> TranslationExample:
@@ -103,6 +116,7 @@ class Translation:
             UserError: a language is not known, the direction was not trained, or the text is too long and
                 `on_overflow` is "error"; names the file and line.
         """
+        example = example.between(*self.asked_languages)
         source, target = self.directions.find(example)
         room = self.reading.max_seqlen - self.tokenizer.num_added(pair=False)
         pieces = self._pieces(example, room) or [Piece("", Cut([], list))]

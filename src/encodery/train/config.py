@@ -31,7 +31,7 @@ class TrainerConfig(Config):
     deterministic: bool = Field(default=False, exclude_if=lambda switch: not switch)
     """The same bits from the same seed: slower kernels on a GPU, the same number of threads throughout on a CPU."""
     evaluate_every: PositiveInt | None = None
-    """Steps between evaluations; ten times a run if not given."""
+    """Steps between evaluations; ten times a run if not given, of a translator each 500 steps at least."""
     keep: Literal["last", "best"] = Field(default="last", exclude_if=lambda value: value == "last")
     """Which weights a run ends with: those of its last step, or of its best evaluation."""
     early_stopping: EarlyStopping | None = Field(default=None, exclude_if=lambda value: value is None)

@@ -40,10 +40,14 @@ class OptimizerConfig(Config):
             raise ValueError(f"betas = {self.betas}; each must be in [0, 1)")
         return self
 
+    def warmup(self, total_steps: int) -> int:
+        """The steps of the warm-up of a run of `total_steps`."""
+        return round(self.warmup_ratio * total_steps) if self.warmup_steps is None else self.warmup_steps
+
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:
     """The rate of the update that ends step `step` (1 to `total_steps`): up linearly, then as the schedule says."""
-    warmup = round(config.warmup_ratio * total_steps) if config.warmup_steps is None else config.warmup_steps
+    warmup = config.warmup(total_steps)
     if step <= warmup:
         return config.lr * step / warmup
     if config.schedule == "constant":

@@ -28,6 +28,8 @@ ETA_UPDATES = 100
 Metrics = Mapping[str, float | int]
 
 _LABELS = {"tokens_per_second": "tokens/s", "peak_memory_bytes": "memory", "eta_seconds": "ETA"}
+_BY_GROUP = {"/", " "}
+"""In the names of figures by language or by direction of translation; a table has no room for them."""
 _LAST = ("lr", "tokens_per_second", "eta_seconds", "peak_memory_bytes")
 
 
@@ -95,7 +97,7 @@ class Progress:
         """Metrics of an evaluation after `step`: a row beneath the table, or a line of their own; never skipped.
         `total_steps` as in `update`."""
         self._total_steps = total_steps or self._total_steps
-        values = {name: value for name, value in values.items() if "/" not in name}  # by language: for the log
+        values = {name: value for name, value in values.items() if not _BY_GROUP & set(name)}  # for the log
         self._evaluations.append((step, values))
         if self._live:
             self._draw()

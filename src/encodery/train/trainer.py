@@ -19,7 +19,7 @@ from torch import Tensor
 
 from encodery.batch import Batch
 from encodery.data.loader import Loader
-from encodery.errors import Interrupted, UserError
+from encodery.errors import Hopeless, Interrupted, UserError
 from encodery.model.heads import Model
 from encodery.train import continuing
 from encodery.train.allocator import FreedMemory, bound_kernel_caches, keep_freed_memory
@@ -53,9 +53,10 @@ class Trainer:
     verified checkpoint in `folder`.
 
     `batches(step)` gives the whole batch of a step (steps count from 0); `evaluate()` gives metrics by name;
-    `hopeless(evaluations)` says of all evaluations so far why there is no use in going on, if there is none. Where
-    `ranks` are several, each of them calls `fit` and computes its share of each step; the first one alone evaluates,
-    saves and writes, and has the weights afterwards.
+    `hopeless(evaluations)` says of all evaluations so far why there is no use in going on, if there is none, and
+    `look_every` is how many steps may lie between two of them where `config` does not say it. Where `ranks` are
+    several, each of them calls `fit` and computes its share of each step; the first one alone evaluates, saves and
+    writes, and has the weights afterwards.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Trainer:
         title: str = "train",
         ranks: Ranks = ALONE,
         hopeless: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None,
+        look_every: int | None = None,
     ) -> None:
         self.device = pick_device(config.device)
         self.model = model.to(self.device)
@@ -85,6 +87,7 @@ class Trainer:
         self.checkpoints = folder / "checkpoints"
         self.evaluate = evaluate
         self.hopeless = hopeless
+        self.look_every = look_every
         self.ranks = ranks
         self.console = (console or Console(stderr=True)) if ranks.is_first else Console(quiet=True)
         self.title = title
@@ -99,7 +102,7 @@ class Trainer:
         """Run the steps that are left; afterwards the model holds the weights to keep. Returns their evaluation.
 
         Raises:
-            Interrupted: SIGTERM or Ctrl-C, or the run is hopeless; the state was saved, the same call continues.
+            Interrupted: SIGTERM or Ctrl-C; the state was saved, the same call continues. `Hopeless`, if the run is.
             UserError: too many non-finite steps in a row, no space for a checkpoint, or none that is whole.
         """
         config = self.config
@@ -109,7 +112,6 @@ class Trainer:
             torch.set_float32_matmul_precision("medium")
         # a tenth of the run: of its steps or, where the time is given, of that
         tenth = None if self.budget.is_limited else max(1, self.total_steps // 10)
-        evaluate_every = config.evaluate_every or tenth
         checkpoint_every = config.checkpoint_every or tenth
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -138,7 +140,7 @@ class Trainer:
                     progress.update(step, values, self._expected_steps)
                     freed.return_excess()
                     window = Sums()
-                if not last and (step % evaluate_every == 0 if evaluate_every else passed):
+                if not last and self._looks(step, tenth, passed):
                     self._evaluate(log, progress)
                     last, why = self.is_done, self.ranks.first(self._why_hopeless)
                 stopped = self.ranks.any(stop.is_set() or why is not None)
@@ -147,7 +149,7 @@ class Trainer:
                 if last or stopped:
                     self.ranks.first(background.wait)
                 if stopped and not last:
-                    raise Interrupted(
+                    raise (Hopeless if why else Interrupted)(
                         f"stopped at step {step} of {self._expected_steps}, state saved in {self.folder}; "
                         f"{why or 'the same command continues'}"
                     )
@@ -170,6 +172,13 @@ class Trainer:
         """How many steps the run will have had, if it goes on as it went; None while that is not known."""
         steps = self.budget.total_steps(self.state.step, self.total_steps)
         return steps if steps < UNBOUNDED else None
+
+    def _looks(self, step: int, tenth: int | None, passed: bool) -> bool:
+        """Whether there is an evaluation after this step; `tenth` and `passed` are of its steps and of its time."""
+        if self.config.evaluate_every:
+            return step % self.config.evaluate_every == 0
+        every = min(filter(None, (tenth, self.look_every)), default=None)
+        return passed or (every is not None and step % every == 0)
 
     def _look_at_clock(self) -> None:
         """All ranks go by the first one's."""
