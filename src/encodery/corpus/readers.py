@@ -16,7 +16,7 @@ from encodery.corpus.reading.fields import FieldError, string_field
 from encodery.corpus.reading.web import WEB_READERS
 from encodery.errors import DamageError, UserError
 from encodery.files.records import read_records
-from encodery.files.streams import decompress, read_lines
+from encodery.files.streams import UNREADABLE, decompress, read_lines
 
 __all__ = ["CorpusInput", "Document", "input_files", "read_documents"]
 
@@ -93,11 +93,11 @@ def read_stream(
     """The documents of one file of text or records, decompressed; raises as `read_documents` does.
 
     Args:
-        damaged: told of each record that cannot be used, which is then passed over, and of a language that a record
-            does not say, which is then not known (`FieldError`).
+        damaged: told of each line and record that cannot be used, which is then passed over, and of a language that a
+            record does not say, which is then not known (`FieldError`).
     """
     if chosen == "txt":
-        lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT)
+        lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT, damaged)
         if entry.language_field is not None:
             raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
         yield from _split_at_blank_lines(lines, source, entry.language or "")
@@ -136,6 +136,8 @@ def _split_at_blank_lines(lines: Iterator[str], source: str, language: str) -> I
     part: list[str] = []
     start = size = 0
     for number, line in enumerate(lines, start=1):
+        if line == UNREADABLE:
+            continue
         blank = not line.strip()
         if part and (blank or size + len(line) > MAX_DOCUMENT_CHARS):
             yield Document("\n".join(part), source, start, language)

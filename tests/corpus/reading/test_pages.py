@@ -118,6 +118,30 @@ def test_a_line_that_is_no_json_costs_itself(tmp_path: Path) -> None:
     assert [place for place, _ in ledger.damage] == [f"{path}:2", f"{path}:3"]
 
 
+@pytest.mark.parametrize("bad", [b"caf\xe9", b"x\0", b"x" * 301])
+@pytest.mark.parametrize(("name", "form"), [("a.jsonl", b'{"text": "%b"}'), ("a.txt", b"%b"), ("a.csv", b'"%b",1')])
+def test_a_line_that_cannot_be_read_costs_itself(
+    tmp_path: Path, name: str, form: bytes, bad: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encodery.files.streams.MAX_LINE_BYTES", 300)
+    lines = [form % text for text in (b"one", bad, b"three")]
+    path = tmp_path / name
+    path.write_bytes((b"text,n\n" if name == "a.csv" else b"") + b"\n".join(lines))
+    found, ledger = pages_of(path)
+    assert "\n".join(each.text for each in found) == "one\nthree"
+    assert ledger.counts["damage", "places"] == 1
+    assert [place for place, _ in ledger.damage] == [f"{path}:{3 if name == 'a.csv' else 2}"]
+
+
+def test_a_row_that_does_not_fit_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("n\ttext\n1\tone\n2\n3\tthree\n")
+    found, ledger = pages_of(path)
+    assert [each.text for each in found] == ["one", "three"]
+    message = "1 columns where the header has 2 (n, text); fix the row or its quotes"
+    assert ledger.damage == [(f"{path}:3", message)]
+
+
 def test_a_record_without_text_costs_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n{"text": null}\n{"text": ["b"]}\n{"text": "c"}\n')
