@@ -174,5 +174,5 @@ def test_rows_that_do_not_fit_can_be_passed_over(delimiter: str) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 def test_a_header_that_cannot_be_read_costs_the_table(delimiter: str) -> None:
-    with pytest.raises(DamageError, match="^t: the names of the columns, in its first line, cannot be read"):
+    with pytest.raises(DamageError, match=r"^t: the names of the columns, in its first line, cannot be read"):
         some("?\n1,2\n", delimiter)

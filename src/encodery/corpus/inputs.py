@@ -66,6 +66,10 @@ class CorpusInput(Config):
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The field or column of a record that names its language."""
+    url_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The field or column of a record that holds its address; `[corpus.clean.url]` and `near.urls` go by it."""
+    date_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The field or column of a record that holds its date; what is a time and no string is written in ISO 8601."""
     extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
     """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
     is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/reading.md)."""

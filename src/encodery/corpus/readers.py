@@ -4,15 +4,16 @@ Memory is bounded by the longest document (plain text: 16 Mi characters), whatev
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from encodery.corpus.archives import opened_files
 from encodery.corpus.inputs import CorpusInput, Format, InputFile, files_of, input_files, record_format
 from encodery.corpus.ledger import Ledger
-from encodery.corpus.reading.fields import FieldError, string_field
+from encodery.corpus.reading.fields import FieldError, FieldSetting, string_field, told_field
 from encodery.corpus.reading.web import WEB_READERS
 from encodery.errors import DamageError, UserError
 from encodery.files.records import read_records
@@ -28,13 +29,15 @@ _ENCODING_HINT = 'set encoding_errors = "replace" or convert the file to UTF-8'
 class Document:
     """A text and where it came from: `source` is a path or `archive!member`, `line` its first line or row.
 
-    `language` is what the input or the record says; "" if they say nothing.
+    `language` is what the input or the record says, `url` and `date` what the record does; "" if they say nothing.
     """
 
     text: str
     source: str
     line: int
     language: str = ""
+    url: str = ""
+    date: str = ""
 
 
 def read_documents(inputs: Sequence[CorpusInput], base: Path) -> Iterator[Document]:
@@ -93,16 +96,18 @@ def read_stream(
     """The documents of one file of text or records, decompressed; raises as `read_documents` does.
 
     Args:
-        damaged: told of each line and record that cannot be used, which is then passed over, and of a language that a
-            record does not say, which is then not known (`FieldError`).
+        damaged: told of each line and record that cannot be used, which is then passed over, and of a language, an
+            address or a date that a record does not say, which is then not known (`FieldError`).
     """
     if chosen == "txt":
         lines = read_lines(stream, source, entry.encoding_errors, _ENCODING_HINT, damaged)
         if entry.language_field is not None:
             raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
+        if (field := entry.url_field or entry.date_field) is not None:
+            raise UserError(f"{source}: plain text has no field {field!r}; leave it out, or name the records alone")
         yield from _split_at_blank_lines(lines, source, entry.language or "")
         return
-    fields = [entry.text_field, *([entry.language_field] if entry.language_field else [])]
+    fields = filter(None, (entry.text_field, entry.language_field, entry.url_field, entry.date_field))
     wanted = dict.fromkeys(name for field in fields for name in (field, field.partition(".")[0]))
     known = record_format(chosen)
     assert known is not None
@@ -128,7 +133,27 @@ def read_stream(
             if error.setting == "text_field":
                 continue
         if text.strip():
-            yield Document(text.replace("\r\n", "\n"), source, line, language)
+            url = _told(record, entry.url_field, "url_field", place, damaged)
+            date = _told(record, entry.date_field, "date_field", place, damaged)
+            yield Document(text.replace("\r\n", "\n"), source, line, language, url, date)
+
+
+def _told(
+    record: Mapping[str, Any],
+    name: str | None,
+    setting: FieldSetting,
+    place: str,
+    damaged: Callable[[DamageError], None] | None,
+) -> str:
+    """What a record need not say."""
+    if name is None:
+        return ""
+    try:
+        return told_field(record, name, setting, place)
+    except FieldError as error:
+        if damaged is not None:
+            damaged(error)
+        return ""
 
 
 def _split_at_blank_lines(lines: Iterator[str], source: str, language: str) -> Iterator[Document]:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from encodery.corpus.page import Page
 from encodery.corpus.readers import Document, read_documents
 from encodery.corpus.reading.fields import FieldTally
 from encodery.corpus.reading.pages import read_pages
+from encodery.corpus.steps.url import UrlConfig, UrlStep
 from encodery.errors import UserError
 from tests.corpus.reading.crawl import packed, page, record, response
 
@@ -183,6 +185,52 @@ def test_a_record_that_does_not_say_its_language_is_in_none_that_is_known(tmp_pa
     }
 
 
+def test_records_say_where_they_are_from_and_of_when(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text": "a", "meta": {"url": "http://e.x/1"}, "timestamp": "2019-04-25T12:57:54Z"}\n'
+        '{"text": "b", "meta": {"url": null}, "timestamp": 7}\n{"text": "c"}\n'
+    )
+    found, ledger = pages_of(path, url_field="meta.url", date_field="timestamp")
+    assert [(page.url, page.date) for page in found] == [("http://e.x/1", "2019-04-25T12:57:54Z"), ("", ""), ("", "")]
+    assert not ledger.counts
+    assert [page.url for page in pages_of(path)[0]] == ["", "", ""]
+    (document, *_) = read_documents(
+        [CorpusInput(path=str(path), url_field="nowhere", date_field="timestamp")], tmp_path
+    )
+    assert (document.url, document.date) == ("", "2019-04-25T12:57:54Z")
+
+
+def test_times_of_parquet_are_written_as_the_standard_has_them(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    times = pa.array([datetime(2024, 2, 29, 11, 13, 17), None], pa.timestamp("s"))
+    columns = {"text": ["a", "b"], "url": ["http://e.x/1", None], "crawled": times, "day": [date(2023, 1, 7), None]}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found, _ = pages_of(tmp_path / "a.parquet", url_field="url", date_field="crawled")
+    assert [(page.url, page.date) for page in found] == [("http://e.x/1", "2024-02-29T11:13:17"), ("", "")]
+    assert [page.date for page in pages_of(tmp_path / "a.parquet", date_field="day")[0]] == ["2023-01-07", ""]
+
+
+@pytest.mark.parametrize("setting", ["url_field", "date_field"])
+def test_text_has_no_fields(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(
+        UserError, match=r"a\.txt: plain text has no field 'x'; leave it out, or name the records alone"
+    ):
+        pages_of(tmp_path / "a.txt", **{setting: "x"})
+
+
+def test_addresses_of_records_are_blocked(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("bad.example\n")
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "url": "http://www.bad.example/1"}\n{"text": "b", "url": "http://e.x/"}\n')
+    found, ledger = pages_of(path, url_field="url")
+    UrlStep(UrlConfig(blocked=("list.txt",)), tmp_path)(found, ledger)
+    assert [page.dropped for page in found] == ["url/blocked", ""]
+
+
 def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
     """Each value would be a folder of its own."""
     path = tmp_path / "a.jsonl"
@@ -211,6 +259,12 @@ def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
         ),
         ('{"text": "a"}\n{"text": "b", "l": "de"}\n', {"language_field": "l"}, None),
         ('{"text": "a", "l": null}\n', {"language_field": "l"}, None),
+        (
+            '{"text": "a"}\n{"text": "b"}\n',
+            {"url_field": "u"},
+            ":1: no field 'u'; it has: text; set url_field",
+        ),
+        ('{"text": "a"}\n{"text": "b", "d": null}\n', {"date_field": "d"}, None),
     ],
 )
 def test_a_field_that_no_record_has_is_a_wrong_setting(
