@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -308,10 +309,26 @@ def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(
     with monkeypatch.context() as patched:
         patched.setattr("encodery.corpus.phases.extract.read_pages", away)
         with pytest.raises(
-            UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"
+            UserError,
+            match=r"extract: 1 of 4 tasks failed \(1\); the first one, which reads en1\.jsonl\.gz, says: .*denied",
         ):
             crawl.run(tmp_path)
     assert crawl.run(tmp_path)["extract"] == 1
+
+
+def test_the_files_of_a_task_that_failed_are_named_where_its_error_does_not(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    table = TABLE.model_copy(update={"task_bytes": 1 << 30, "launch": LocalLaunch(workers=1, max_retries=0)})
+    first = re.escape(
+        "filter: 1 of 1 tasks failed (0); the first one, which reads en0.jsonl.gz and 3 more files behind"
+    )
+    monkeypatch.setattr("encodery.corpus.phases.filtering.LanguageWriter.add", broken)
+    with pytest.raises(UserError, match=f"^{first} it, says: ZeroDivisionError: division by zero;"):
+        crawl.run(tmp_path, table.launch, table)
 
 
 def test_records_without_the_text_field_end_nothing_unless_it_is_all_of_an_input(

@@ -15,6 +15,7 @@ from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import Document, read_documents
 from encodery.corpus.reading.fields import FieldTally
+from encodery.corpus.reading.html import html_text
 from encodery.corpus.reading.pages import read_pages
 from encodery.corpus.steps.url import UrlConfig, UrlStep
 from encodery.errors import UserError
@@ -62,6 +63,38 @@ def test_a_crawl_file(tmp_path: Path) -> None:
     assert b"http://e.x/1" in gzip.GzipFile(fileobj=io.BytesIO(crawl()[offset:])).read(500)
     assert documents(ledger) == {"read/status": 1, "read/type": 1, "read/empty": 1, "read/deep": 1}
     assert ledger.damage == []
+
+
+def test_a_page_that_brings_the_extractor_down_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fragile(text: str, extractor: str) -> str:
+        if "second" in text:
+            raise IndexError("list index\nout of range")
+        return html_text(text, "main-content")
+
+    monkeypatch.setattr("encodery.corpus.reading.web.html_text", fragile)
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(record(response(page(f"{name} {TEXT}"))) for name in ("first", "second", "third")))
+    found, ledger = pages_of(path)
+    assert [each.text.split()[0] for each in found] == ["first", "third"]
+    assert documents(ledger) == {"read/failed": 1}
+    ((place, what),) = ledger.damage
+    assert place == f"{path}!{path.read_bytes().index(b'WARC/1.0', 9)}"
+    assert what == "its text cannot be found (IndexError: list index out of range)"
+    with pytest.raises(UserError, match=r"cannot be found \(IndexError"):
+        list(read_documents([CorpusInput(path=str(path))], tmp_path))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), UserError("a package"), ModuleNotFoundError("x")])
+def test_what_is_no_fault_of_a_page_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr("encodery.corpus.reading.web.html_text", broken)
+    (tmp_path / "a.html").write_bytes(page(TEXT))
+    with pytest.raises(type(error)):
+        pages_of(tmp_path / "a.html")
 
 
 def test_damage_is_named_by_file_and_offset(tmp_path: Path) -> None:

@@ -53,14 +53,15 @@ class Cleaning:
         late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
-        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
+        reads = [_files(group) for group in groups]
+        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs), reads)
         check_fields(self.folder, EXTRACT, extracted, [entry.path for entry in self.inputs])
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)
             num_ranges = len(ranges)
             yield self._phase(PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs))
-        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near))
+        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near), reads)
         self._free(EXTRACT, extracted, PAGES, HASHES)
         if table.near:
             ranges = self._ranges(FILTER, BANDS, extracted)
@@ -91,8 +92,8 @@ class Cleaning:
             _put(file, target)
         return account
 
-    def _phase(self, name: str, tasks: int, work: Work) -> Phase:
-        return Phase(name, tasks, work, self.folder)
+    def _phase(self, name: str, tasks: int, work: Work, reads: Sequence[str] = ()) -> Phase:
+        return Phase(name, tasks, work, self.folder, reads)
 
     def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:
         sizes: Counter[int] = Counter()
@@ -106,6 +107,12 @@ class Cleaning:
             for name in names:
                 with suppress(FileNotFoundError):
                     (task_folder(self.folder, phase, task) / name).unlink()
+
+
+def _files(group: Sequence[Source]) -> str:
+    """The first file of a task, by which it is found again."""
+    more = len(group) - 1
+    return group[0].name + (f" and {more} more file{'s' if more > 1 else ''} behind it" if more else "")
 
 
 def _put(file: Path, target: Path) -> None:
