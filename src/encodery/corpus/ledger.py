@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from encodery.corpus.spread import Sample, Spread, bin_of
+from encodery.files.streams import suffix_of
 
 if TYPE_CHECKING:
     from encodery.corpus.page import Page
@@ -30,6 +31,8 @@ SAMPLES = 5
 SAMPLE_CHARACTERS = 500
 AROUND = 150
 """Characters on either side of a place in a text that is shown."""
+SKIPPED = "not read"
+"""What the report calls files of unknown suffixes."""
 DAMAGE = 1000
 """So many damaged places are listed, the first by name; all are counted."""
 
@@ -113,6 +116,10 @@ class Ledger:
         if len(self.damage) == DAMAGE and (place, what) >= self.damage[-1]:
             return
         self.damage = sorted({*self.damage, (place, what)})[:DAMAGE]
+
+    def passed_over(self, name: str) -> None:
+        """A file of a folder or an archive that is of no format to read; it is counted by its suffix."""
+        self.counts[f"{SKIPPED}/{suffix_of(name)}", "files"] += 1
 
     def passed(self, step: str, pages: Iterable["Page"]) -> None:
         """What is left behind a step: documents, paragraphs and characters by language (`left/step/language`)."""

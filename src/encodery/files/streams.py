@@ -23,6 +23,7 @@ MAX_LINE_BYTES = 64 << 20
 BINARY_HINT = "Encodery reads text in UTF-8"
 UNREADABLE = "\0"
 """What stands for a line that cannot be read, where its reader goes on behind it; no line that can be read is it."""
+_LONGEST_SUFFIX = 12
 _BUFFER_BYTES = 1 << 16
 _BROKEN_BZIP2 = "Invalid data stream"
 """How the library says it, by an error that files which cannot be read raise as well."""
@@ -82,6 +83,17 @@ def inner_suffix(name: str) -> str:
     for suffix in COMPRESSIONS:
         name = name.removesuffix(suffix)
     return PurePosixPath(name).suffix
+
+
+def suffix_of(name: str) -> str:
+    """What files are counted by: `.json.gz`; what no program would call a suffix is "other"."""
+    last, inner = PurePosixPath(name).suffix.lower(), inner_suffix(name)
+    if not last:
+        return "no suffix"
+    said = inner + last if last in COMPRESSIONS and inner != last else last
+    plain = said.replace(".", "")
+    named = plain.isascii() and plain.isalnum() and not plain.isdigit() and len(plain) <= _LONGEST_SUFFIX
+    return said if named else "other"
 
 
 def decompress(stream: Any, name: str) -> io.BufferedReader:

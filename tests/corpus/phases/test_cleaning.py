@@ -387,6 +387,17 @@ def test_a_package_that_the_last_phase_needs_is_missed_before_the_first(
     assert not (tmp_path / "extract").exists()
 
 
+def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    odd = Crawl(tmp_path / "odd")
+    (odd.base / "photo.png").touch()
+    odd.inputs = [CorpusInput(path=".", format="jsonl", language_field="language")]
+    odd.run(tmp_path / "work")
+    (tmp_path / "into").mkdir()
+    counts = odd.cleaning(tmp_path / "work").collect(tmp_path / "into").ledger.counts
+    found = {reason: number for (reason, unit), number in counts.items() if unit == "files"}
+    assert found == {"not read/.png": 1, "not read/.txt": 1}
+
+
 def test_steps_are_switched_by_a_word() -> None:
     table = CleanTable.parse({"near": True, "c4": True, "gopher": False}, "r.toml")
     assert table.near == NearConfig()

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -321,12 +322,27 @@ def test_members_of_archives(tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    found, _ = pages_of(path)
+    found, ledger = pages_of(path)
     assert [each.source.removeprefix(f"{path}!").partition("!")[0] for each in found] == [
         "p/a.html",
         "b.warc.gz",
         "b.warc.gz",
     ]
+    skipped = {reason: number for (reason, unit), number in ledger.counts.items() if unit == "files"}
+    assert skipped == {"not read/.png": 1, "not read/.xml": 1}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_crawl_file_is_one_under_the_name_of_a_text(tmp_path: Path, pack: Any) -> None:
+    data = record(b"Title\n\n text ", "conversion", "http://e.x/6")
+    path = tmp_path / ("a.warc.txt" if pack is bytes else "a.warc.txt.gz")
+    path.write_bytes(pack(data))
+    ((found,), _) = pages_of(path)
+    assert (found.text, found.url) == ("Title\ntext", "http://e.x/6")
+    assert pages_of(path, format="txt")[0][0].text.startswith("WARC/1.0")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr(path.name, pack(data))
+    assert [page.text for page in pages_of(tmp_path / "b.zip")[0]] == ["Title\ntext"]
 
 
 def test_files_in_object_stores() -> None:

@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
-from encodery.corpus.inputs import CorpusInput
+from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
 from encodery.corpus.phases.fields import check_fields
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
-from encodery.corpus.phases.groups import Source, groups_of, sources_of
+from encodery.corpus.phases.groups import Source, found_sources, groups_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.output import check_format
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
@@ -78,11 +78,17 @@ class Cleaning:
     @cached_property
     def groups(self) -> list[list[Source]]:
         """The input files by the task that reads them."""
-        return groups_of(sources_of(self.inputs, self.base), self.table.task_bytes)
+        return groups_of(self._found[0], self.table.task_bytes)
+
+    @cached_property
+    def _found(self) -> tuple[list[Source], list[InputFile]]:
+        return found_sources(self.inputs, self.base)
 
     def collect(self, into: Path) -> Account:
         """Put the documents into `into/documents`, and the ledgers of all tasks together; all phases are complete."""
         account = Account()
+        for other in self._found[1]:
+            account.ledger.passed_over(other.name)
         for phase in (EXTRACT, FILTER, WRITE):
             for folder in sorted(self.folder.joinpath(phase).glob("[0-9]*"), key=lambda folder: int(folder.name)):
                 account.add(folder)

@@ -35,7 +35,7 @@ def read_pages(
     """
     tally = FieldTally() if tally is None else tally
     try:
-        with closing(opened_files(file, entry, name)) as opened:
+        with closing(opened_files(file, entry, name, ledger.passed_over)) as opened:
             for source, stream, chosen in opened:
                 yield from _pages(stream, source, chosen, entry, ledger, tally)
     except DamageError as error:  # of an archive
