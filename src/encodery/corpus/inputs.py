@@ -46,6 +46,10 @@ def _is_main_content(value: str) -> bool:
     return value == "main-content"
 
 
+def _is_blank_line(value: str) -> bool:
+    return value == "blank-line"
+
+
 class CorpusInput(Config):
     """Text to learn from: a file, a folder (with all below it) or a glob, `**` included; on disk, or at an address
     that fsspec knows (`s3://bucket/folder`).
@@ -63,6 +67,9 @@ class CorpusInput(Config):
     "translation.en"."""
     encoding_errors: EncodingErrors = "strict"
     """`replace` reads invalid UTF-8 as U+FFFD instead of stopping."""
+    documents: Literal["blank-line", "file"] = Field(default="blank-line", exclude_if=_is_blank_line)
+    """What a document of plain text is: what lies between blank lines, of which each line is a paragraph; or a whole
+    file, whose paragraphs lie between blank lines, each on lines that are joined (books, as Gutenberg has them)."""
     language: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from encodery.corpus.inputs import CorpusInput, Format, InputFile, files_of, inp
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.reading.fields import FieldError, FieldSetting, string_field, told_field
 from encodery.corpus.reading.web import WEB_READERS
+from encodery.corpus.scripts import is_without_spaces
 from encodery.errors import DamageError, UserError
 from encodery.files.records import read_records
 from encodery.files.streams import UNREADABLE, decompress, read_lines
@@ -43,8 +45,9 @@ class Document:
 def read_documents(inputs: Sequence[CorpusInput], base: Path) -> Iterator[Document]:
     """The documents of all inputs, in the order of the inputs, of the sorted files, of the lines.
 
-    In plain text a blank line ends a document and lines stay apart ("\\n"); in the other formats a record is a
-    document. Empty documents are skipped. Files are searched for at once, read as the iterator advances.
+    In plain text a blank line ends a document and lines stay apart ("\\n"), or a file is one
+    (`CorpusInput.documents`); in the other formats a record is a document. Empty documents are skipped. Files are
+    searched for at once, read as the iterator advances.
 
     Raises:
         UserError: as `input_files`; while reading: invalid UTF-8, binary data, malformed records, a record without
@@ -105,7 +108,8 @@ def read_stream(
             raise UserError(f"{source}: plain text has no field {entry.language_field!r}; set language instead")
         if (field := entry.url_field or entry.date_field) is not None:
             raise UserError(f"{source}: plain text has no field {field!r}; leave it out, or name the records alone")
-        yield from _split_at_blank_lines(lines, source, entry.language or "")
+        documents = _whole if entry.documents == "file" else _split_at_blank_lines
+        yield from documents(lines, source, entry.language or "")
         return
     fields = filter(None, (entry.text_field, entry.language_field, entry.url_field, entry.date_field))
     wanted = dict.fromkeys(name for field in fields for name in (field, field.partition(".")[0]))
@@ -174,3 +178,33 @@ def _split_at_blank_lines(lines: Iterator[str], source: str, language: str) -> I
         size += len(line) + 1
     if part:
         yield Document("\n".join(part), source, start, language)
+
+
+def _whole(lines: Iterator[str], source: str, language: str) -> Iterator[Document]:
+    """The document that a file of plain text is; one that grows past the bound goes on as a further document."""
+    paragraphs: list[str] = []
+    begun: list[str] = []
+    start = size = 0
+    for number, line in enumerate(chain(lines, [""]), start=1):
+        if line == UNREADABLE:
+            continue
+        if text := line.strip():
+            start = start or number
+            begun.append(text)
+            size += len(text) + 1
+        if begun and (not text or size > MAX_DOCUMENT_CHARS):
+            paragraphs.append(_joined(begun))
+            begun = []
+        if size > MAX_DOCUMENT_CHARS:
+            yield Document("\n".join(paragraphs), source, start, language)
+            paragraphs, start, size = [], 0, 0
+    if paragraphs:
+        yield Document("\n".join(paragraphs), source, start, language)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """Wrapped lines as one; between letters of scripts without spaces there is none."""
+    parts = [lines[0]]
+    for before, line in pairwise(lines):
+        parts += ["" if is_without_spaces(before[-1]) and is_without_spaces(line[0]) else " ", line]
+    return "".join(parts)
