@@ -18,6 +18,7 @@ from encodery.corpus.ledger import LEDGER
 from encodery.corpus.phases.groups import found_sources, groups_of
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
+from encodery.recipe.keeping_out import not_kept_out
 from encodery.report.amounts import human_bytes
 from encodery.stages.corpus_progress import PhaseProgress
 from encodery.stages.engine import Metrics, Planned, Run
@@ -79,8 +80,13 @@ def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
     not_read = f", not read {suffixes_of(file.name for file in others)}" if others else ""
     return (
         f"corpus: files {len(sizes):,} ({human_bytes(sum(sizes))}){not_read}, tasks {len(groups):,}; "
-        f"{who_runs(corpus.clean.launch)}"
+        f"{who_runs(corpus.clean.launch)}{_may_hold_tests(run, corpus.clean)}"
     )
+
+
+def _may_hold_tests(run: Run, clean: CleanTable) -> str:
+    names = ", ".join(f"[finetune.{name}]" for name in not_kept_out(run.recipe.finetune, clean))
+    return f"; may hold dev and test of {names:.200} (corpus.clean.decontaminate = true)" if names else ""
 
 
 def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) -> "Cleaning":
