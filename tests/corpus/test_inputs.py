@@ -1,19 +1,21 @@
 """Finding the files of a corpus, and saying what is wrong when there are none."""
 
+import gzip
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from encodery.corpus.inputs import CorpusInput, input_files
+from encodery.corpus.inputs import CorpusInput, input_files, look_for_files
 from encodery.errors import UserError
 
 ALL = (
     "allowed: .txt, .jsonl, .ndjson, .csv, .tsv, .parquet, .warc, .wet, .arc, .html, .htm, .xhtml, "
-    ".xml of Wikipedia (plain, .gz, .zst or .bz2) "
+    ".xml of Wikipedia, .json with an object a line (plain, .gz, .zst or .bz2) "
     "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
 )
+HINT = 'a file or a glob with format = "..." is read whatever its suffix'
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -91,6 +93,19 @@ def test_a_format_reads_any_name_outright_and_limits_folders(tmp_path: Path) -> 
     assert found(tmp_path, "d", format="jsonl") == ["d/b.jsonl", "d/e.zip"]
 
 
+def test_json_lines_and_crawl_files_under_other_names(tmp_path: Path) -> None:
+    touch(tmp_path, "d/c.txt", "d/e.json")
+    (tmp_path / "d/a.json.gz").write_bytes(gzip.compress(b'{"text": "' + b"x" * 99_991 + b'"}\n{"text": "y"}\n'))
+    (tmp_path / "d/squad.json").write_text('{\n "data": {}\n}')
+    (tmp_path / "d/one.json").write_text('{"data": {}}')
+    (tmp_path / "d/b.warc.txt").write_text("WARC/1.0\r\n")
+    assert found(tmp_path, "d") == ["d/a.json.gz", "d/b.warc.txt", "d/c.txt"]
+    assert found(tmp_path, "d", format="jsonl") == ["d/a.json.gz"]
+    assert found(tmp_path, "d", format="warc") == ["d/b.warc.txt"]
+    _, others = look_for_files(CorpusInput(path="d"), tmp_path)
+    assert [file.name for file in others] == ["e.json", "one.json", "squad.json"]
+
+
 def test_ten_thousand_files(tmp_path: Path) -> None:
     for i in range(10_007):
         (tmp_path / f"{i:05}.txt").touch()
@@ -114,8 +129,15 @@ def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_of_images(tmp_path: Path) -> None:
     touch(tmp_path, *(f"d/{i}.JPG" for i in range(7)), "d/x/1.png", "d/x/2.png", "d/LICENSE")
-    assert fails(tmp_path, "d") == (f"{tmp_path}/d: no readable file in it, found 7 .jpg, 2 .png, 1 no suffix; {ALL}")
-    assert fails(tmp_path, "d/*.JPG") == f"{tmp_path}/d/*.JPG: no readable file in it, found 7 .jpg; {ALL}"
+    assert fails(tmp_path, "d") == (
+        f"{tmp_path}/d: no readable file in it, found 7 .jpg, 2 .png, 1 no suffix; {ALL}; {HINT}"
+    )
+    assert fails(tmp_path, "d/*.JPG") == f"{tmp_path}/d/*.JPG: no readable file in it, found 7 .jpg; {ALL}; {HINT}"
+
+
+def test_files_are_counted_by_what_lies_within_a_compression(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"d/{i}.json.gz" for i in range(3)), "d/a.gz", "d/b.123", "d/c.what is this")
+    assert "found 3 .json.gz, 2 other, 1 .gz; " in fails(tmp_path, "d")
 
 
 def test_many_kinds_of_unreadable_files_are_abridged(tmp_path: Path) -> None:
@@ -130,8 +152,8 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_a_folder_without_the_format_asked_for(tmp_path: Path) -> None:
     touch(tmp_path, "d/a.txt")
     assert fails(tmp_path, "d", format="jsonl") == (
-        f"{tmp_path}/d: no readable file in it, found 1 .txt; allowed: .jsonl, .ndjson (plain, .gz, .zst or .bz2) "
-        "and archives of these (.zip, .tar, .tar.gz, .tar.zst)"
+        f"{tmp_path}/d: no readable file in it, found 1 .txt; allowed: .jsonl, .ndjson, .json with an object a line "
+        f"(plain, .gz, .zst or .bz2) and archives of these (.zip, .tar, .tar.gz, .tar.zst); {HINT}"
     )
 
 

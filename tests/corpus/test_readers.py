@@ -358,3 +358,26 @@ def test_a_language_that_is_not_there(tmp_path: Path, name: str, content: str, e
     with pytest.raises(UserError) as error:
         read(tmp_path, name, language_field="lang")
     assert str(error.value) == f"{tmp_path}/{name}{expected}"
+
+
+def test_a_file_can_be_a_document(tmp_path: Path) -> None:
+    """A paragraph that was wrapped is one line again; where words have no spaces between them, without one."""
+    (tmp_path / "a.txt").write_text(
+        "\n\nChapter I\n\n  It was\n the best\r\nof times.  \n\n\n它是最好的\n时代 and\nnew\n"
+    )
+    text = "Chapter I\nIt was the best of times.\n它是最好的时代 and new"
+    assert read(tmp_path, documents="file") == [Document(text, f"{tmp_path}/a.txt", 3)]
+    (tmp_path / "a.txt").write_text(" \n\n")
+    assert "the corpus is empty" in fails(tmp_path, documents="file")
+    assert "documents" not in CorpusInput(path="a").model_dump(), "older recipes stay fresh"
+
+
+def test_a_file_of_any_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MAX_DOCUMENT_CHARS", 23)
+    (tmp_path / "a.txt").write_text("one two\nthree\n\nfour five six\n\nseven\n" + "wrapped\n" * 7)
+    assert [(each.line, each.text) for each in read(tmp_path, documents="file")] == [
+        (1, "one two three\nfour five six"),
+        (6, "seven wrapped wrapped wrapped"),
+        (10, "wrapped wrapped wrapped"),
+        (13, "wrapped"),
+    ]

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.corpus.sniffing import sniff
+from encodery.corpus.sniffing import has_json_lines, sniff
 
 STARTS = {
     b"WARC/1.0\r\nWARC-Type: warcinfo\r\n": "warc",
@@ -29,6 +29,25 @@ STARTS = {
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, zstandard.compress])
 def test_formats(start: bytes, pack: Any) -> None:
     assert sniff(pack(start + b" and more" * 1000)) == STARTS[start]
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b'{"a": "b"}\n{"a', True),
+        (b'\xef\xbb\xbf{"a": 1}\n{"a', True),
+        (b'{"a": "b"}\n\n  {"a"', True),
+        (b'{"a": "b"}\n', False),
+        (b'{"a": "b"', False),
+        (b'{\n"a": {\n', False),
+        (b'{"a": \n{"b": 1}}', False),
+        (b'[{"a": 1},\n{"a": 2}]', False),
+        (b"{" * 9999 + b"\n{", False),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_json_lines(head: bytes, found: bool, pack: Any) -> None:
+    assert has_json_lines(pack(head)) is found
 
 
 def test_of_packed_data_a_beginning_is_enough() -> None:

@@ -11,9 +11,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 from encodery.files import streams
-from encodery.files.streams import EncodingErrors, decompress, inner_suffix, open_bytes, read_lines
+from encodery.files.streams import UNREADABLE, EncodingErrors, decompress, inner_suffix, open_bytes, read_lines
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -117,6 +117,30 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert fails(path) == "a.txt:2: a line over 1 MiB; break it up"
     path = write(tmp_path / "b.txt", b"short\n" + b"x" * ((1 << 20) - 1) + b"\n")
     assert len(lines_of(path)[1]) == (1 << 20) - 1
+
+
+def test_lines_that_cannot_be_read_are_told_and_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MAX_LINE_BYTES", 7)
+    path = write(tmp_path / "a.txt", b"one\ncaf\xe9\r\nthree\nfo\0r\n" + b"x" * 29 + b"\nsix\ncaf\xe9")
+    told: list[str] = []
+    with open_bytes(path) as stream:
+        lines = list(read_lines(stream, "a.txt", damaged=lambda error: told.append(str(error))))
+    assert lines == ["one", UNREADABLE, "three", UNREADABLE, UNREADABLE, "six", UNREADABLE]
+    assert [message.partition(";")[0] for message in told] == [
+        "a.txt:2: invalid UTF-8 at byte 7: e9",
+        "a.txt:4: NUL byte at byte 18: binary data",
+        "a.txt:5: a line over 0 MiB",
+        "a.txt:7: invalid UTF-8 at byte 58: e9",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", ["line\n".encode("utf-16-le") * 5, b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe\x00"]
+)
+def test_binary_data_is_no_text_with_damaged_lines(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "a.txt", content)
+    with open_bytes(path) as stream, pytest.raises(DamageError, match="NUL byte"):
+        list(read_lines(stream, "a.txt", damaged=lambda _: None))
 
 
 def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encodery.errors import UserError
+from encodery.errors import DamageError, UserError
 from encodery.files import tables
+from encodery.files.streams import UNREADABLE
 from encodery.files.tables import missing_header_hint, read_table
 
 
@@ -148,3 +149,30 @@ def test_a_first_row_that_is_data_is_suspected() -> None:
     for header in (["text", "label"], ["sentence_A", "relatedness score"], ["Text of the tweet", "id2"], []):
         assert missing_header_hint(header) == ""
     assert fails("It rains.\t1\t1\n") == f"t:1: the column '1' appears twice in the header; rename one{hint}"
+
+
+def some(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
+    """The rows that can be read, and where the others are; `?` is a line that cannot be read."""
+    told: list[str] = []
+    lines = (UNREADABLE if line == "?" else line for line in text.split("\n"))
+    found = [
+        (line, list(row.values()))
+        for line, row in read_table(lines, "t", delimiter, damaged=lambda error: told.append(str(error)))
+    ]
+    return found, [message.split(": ")[0] for message in told]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_rows_that_do_not_fit_can_be_passed_over(delimiter: str) -> None:
+    text = 'a,b\n1,2\n3\n"x"y,4\n5,6\n?\n7,8\n"9\n?\n10,11'.replace(",", delimiter)
+    rows, told = some(text, delimiter)
+    assert [cells for _, cells in rows if cells[0] != '"x"y'] == [["1", "2"], ["5", "6"], ["7", "8"], ["10", "11"]]
+    assert rows[-1][0] == 10, "lines are counted on"
+    assert "t:3" in told
+    assert ("t:4" in told) == (delimiter == ","), "a quote in a field of TSV may be one"
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_header_that_cannot_be_read_costs_the_table(delimiter: str) -> None:
+    with pytest.raises(DamageError, match=r"^t: the names of the columns, in its first line, cannot be read"):
+        some("?\n1,2\n", delimiter)

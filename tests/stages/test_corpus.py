@@ -151,6 +151,31 @@ def test_the_plan_says_what_would_be_read(recipe: Path) -> None:
     assert planned_corpus(begun, plan(begun, stages)) is None
 
 
+def test_the_plan_says_what_would_not_be_read(recipe: Path) -> None:
+    for name in ("a.wat.gz", "b.wat.gz", "photo.PNG"):
+        (recipe.parent / "crawl" / name).touch()
+    recipe.write_text(RECIPE.replace("crawl/*.jsonl.gz", "crawl"))
+    begun, _ = opened(recipe)
+    said = planned_corpus(begun, plan(begun, stages_of(begun)))
+    assert said is not None
+    assert re.match(r"corpus: files 4 \(.*B\), not read 2 \.wat\.gz, 1 \.png, tasks 4; ", said), said
+
+
+def test_the_plan_says_which_tests_may_be_in_it(recipe: Path) -> None:
+    (recipe.parent / "test.jsonl").write_text(
+        '{"text": "Nine rivers of the old county run west all year", "label": "a"}\n'
+    )
+    finetune = '[finetune.topics]\ntrain = "test.jsonl"\ntest = "test.jsonl"\n'
+    recipe.write_text(RECIPE + finetune)
+    begun, _ = opened(recipe)
+    said = planned_corpus(begun, plan(begun, stages_of(begun)))
+    assert str(said).endswith("; may hold dev and test of [finetune.topics] (corpus.clean.decontaminate = true)")
+    recipe.write_text(RECIPE.replace("[corpus.clean]", "[corpus.clean]\ndecontaminate = true") + finetune)
+    begun, _ = opened(recipe)
+    said = planned_corpus(begun, plan(begun, stages_of(begun)))
+    assert str(said).endswith("; 1 at a time on this machine")
+
+
 def test_a_new_file_makes_it_stale(recipe: Path) -> None:
     build(recipe)
     (recipe.parent / "crawl" / "en7.jsonl.gz").write_bytes((recipe.parent / "crawl" / "en0.jsonl.gz").read_bytes())

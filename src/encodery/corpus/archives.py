@@ -16,10 +16,12 @@ from encodery.corpus.inputs import (
     format_of,
     found_format,
     is_container,
+    is_disguised,
     may_be_read,
     nothing_readable,
+    sniffed_format,
 )
-from encodery.corpus.sniffing import HEAD_BYTES, sniff
+from encodery.corpus.sniffing import HEAD_BYTES
 from encodery.errors import UserError
 from encodery.files.streams import inner_suffix, open_bytes, reading
 
@@ -30,18 +32,21 @@ _TAR_BUFFER_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 16
 
 
-def opened_files(path: InputFile, entry: CorpusInput, name: str = "") -> Generator[Opened, None, None]:
+def opened_files(
+    path: InputFile, entry: CorpusInput, name: str = "", skipped: Callable[[str], None] | None = None
+) -> Generator[Opened, None, None]:
     """The file, or the members of the archive that are of a format to read, in the archive's order; each is open
     until the next is asked for.
 
     Args:
         name: what the file is called; its path if not given.
+        skipped: told the name of each member that is of no format to read.
 
     Raises:
         UserError: the file is missing, the archive is broken, locked, or holds nothing to read.
     """
     if is_container(path.name):
-        yield from _members(path, entry, name or str(path))
+        yield from _members(path, entry, name or str(path), skipped or _nothing)
         return
     # A file that was named outright need not have a suffix that tells its format: then `format` does.
     chosen = found_format(path) if entry.format == "auto" else entry.format
@@ -49,14 +54,26 @@ def opened_files(path: InputFile, entry: CorpusInput, name: str = "") -> Generat
     with reading(str(path)):
         file = path.open("rb")
     with file:
-        yield name or str(path), _buffered(file), chosen
+        stream = _buffered(file)
+        yield name or str(path), stream, _undisguised(chosen, stream, entry)
+
+
+def _undisguised(chosen: Format, stream: io.BufferedReader, entry: CorpusInput) -> Format:
+    """The format of what is called a text, by its first bytes where its name alone says it."""
+    return "warc" if entry.format == "auto" and is_disguised(chosen, stream.peek(HEAD_BYTES)) else chosen
+
+
+def _nothing(_: str) -> None:
+    return None
 
 
 def _buffered(file: Any) -> io.BufferedReader:
     return file if isinstance(file, io.BufferedReader) else io.BufferedReader(file, _BUFFER_BYTES)
 
 
-def _members(path: InputFile, entry: CorpusInput, name: str) -> Generator[Opened, None, None]:
+def _members(
+    path: InputFile, entry: CorpusInput, name: str, report: Callable[[str], None]
+) -> Generator[Opened, None, None]:
     found = _zip_members if inner_suffix(path.name) == ".zip" else _tar_members
     skipped: list[str] = []
     any_read = False
@@ -67,15 +84,17 @@ def _members(path: InputFile, entry: CorpusInput, name: str) -> Generator[Opened
                 continue
             if not may_be_read(member):
                 skipped.append(member)
+                report(member)
                 continue
             source = f"{name}!{member}"
             with _open(source, open_member) as stream:
-                chosen = format_of(member) or sniff(stream.peek(HEAD_BYTES))
+                chosen = format_of(member) or sniffed_format(member, stream.peek(HEAD_BYTES))
                 if chosen is None or entry.format not in ("auto", chosen):
                     skipped.append(member)
+                    report(member)
                     continue
                 any_read = True
-                yield source, stream, chosen
+                yield source, stream, _undisguised(chosen, stream, entry)
     if not any_read:
         raise nothing_readable(str(path), skipped, entry)
 

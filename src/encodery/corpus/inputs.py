@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from encodery.config import Config
 from encodery.corpus.remote import RemoteFile, is_remote, remote_files
-from encodery.corpus.sniffing import HEAD_BYTES, WebFormat, sniff
+from encodery.corpus.sniffing import HEAD_BYTES, WebFormat, has_json_lines, sniff
 from encodery.errors import UserError
 from encodery.files.records import RECORD_SUFFIXES, RecordFormat
-from encodery.files.streams import COMPRESSIONS, EncodingErrors, inner_suffix, reading
+from encodery.files.streams import COMPRESSIONS, EncodingErrors, inner_suffix, reading, suffix_of
 
 InputFile = Path | RemoteFile
 Format = Literal["txt", RecordFormat, WebFormat]
@@ -29,8 +29,8 @@ _SUFFIXES: dict[str, Format] = {
     ".htm": "html",
     ".xhtml": "html",
 }
-_SNIFFED = ".xml"
-"""What is a Wikipedia dump or anything else: its first bytes tell."""
+_SNIFFED = (".xml", ".json")
+"""What is a Wikipedia dump, JSON Lines or anything else: its first bytes tell."""
 File = TypeVar("File", Path, RemoteFile)
 _LZ4 = ".lz4"
 """A compression of crawl files alone."""
@@ -46,13 +46,18 @@ def _is_main_content(value: str) -> bool:
     return value == "main-content"
 
 
+def _is_blank_line(value: str) -> bool:
+    return value == "blank-line"
+
+
 class CorpusInput(Config):
     """Text to learn from: a file, a folder (with all below it) or a glob, `**` included; on disk, or at an address
     that fsspec knows (`s3://bucket/folder`).
 
-    `format = "auto"` goes by the suffix, and where that says nothing (`.xml`, none) by the first bytes: WARC, a
-    Wikipedia dump, HTML. Any other value is the format of every file named or globbed, whatever its
-    suffix, and limits folders and archives to the files of that format.
+    `format = "auto"` goes by the suffix, and where that says nothing (`.xml`, `.json`, none) by the first bytes: a
+    crawl file, a Wikipedia dump, HTML, JSON Lines; a crawl file is one under the name of a text, too. Any other value
+    is the format of every file named or globbed, whatever its suffix, and limits folders and archives to the files of
+    that format.
     """
 
     path: str = Field(min_length=1)
@@ -62,10 +67,17 @@ class CorpusInput(Config):
     "translation.en"."""
     encoding_errors: EncodingErrors = "strict"
     """`replace` reads invalid UTF-8 as U+FFFD instead of stopping."""
+    documents: Literal["blank-line", "file"] = Field(default="blank-line", exclude_if=_is_blank_line)
+    """What a document of plain text is: what lies between blank lines, of which each line is a paragraph; or a whole
+    file, whose paragraphs lie between blank lines, each on lines that are joined (books, as Gutenberg has them)."""
     language: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The language of all its text."""
     language_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
     """The field or column of a record that names its language."""
+    url_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The field or column of a record that holds its address; `[corpus.clean.url]` and `near.urls` go by it."""
+    date_field: str | None = Field(default=None, min_length=1, exclude_if=_absent)
+    """The field or column of a record that holds its date; what is a time and no string is written in ISO 8601."""
     extractor: Extractor = Field(default="main-content", exclude_if=_is_main_content)
     """What of a web page is its text: `main-content` leaves out menus, headers and footers, `full-text` nothing that
     is seen, both by resiliparse; `trafilatura` (precision mode) is ten times slower (docs/reading.md)."""
@@ -92,6 +104,12 @@ def input_files(inputs: Sequence[CorpusInput], base: Path) -> list[InputFile]:
 
 def files_of(entry: CorpusInput, base: Path) -> Sequence[InputFile]:
     """The files of one input, sorted; raises as `input_files` does."""
+    return look_for_files(entry, base)[0]
+
+
+def look_for_files(entry: CorpusInput, base: Path) -> tuple[Sequence[InputFile], Sequence[InputFile]]:
+    """The files of one input, and those that were found with them and are passed over, since they are of no format
+    to read; both sorted. Raises as `input_files` does."""
     if is_remote(entry.path):
         return _remote_files(entry)
     target = base / entry.path
@@ -99,7 +117,7 @@ def files_of(entry: CorpusInput, base: Path) -> Sequence[InputFile]:
         if target.is_dir():
             return _readable(_below(target), str(target), entry)
         if target.is_file():
-            return [_one_readable(target, entry)]
+            return [_one_readable(target, entry)], []
         if target.exists():
             raise UserError(f"{target}: neither a file nor a folder; name one of these")
         if not glob.has_magic(entry.path):
@@ -107,19 +125,19 @@ def files_of(entry: CorpusInput, base: Path) -> Sequence[InputFile]:
         files = sorted(path for path in _matches(entry.path, base) if path.is_file())
     if not files:
         raise UserError(f"{target.absolute()}: no file matches the pattern; check path = {entry.path!r}")
-    return files if entry.format != "auto" else _readable(files, str(target), entry)
+    return (files, []) if entry.format != "auto" else _readable(files, str(target), entry)
 
 
-def _remote_files(entry: CorpusInput) -> Sequence[InputFile]:
+def _remote_files(entry: CorpusInput) -> tuple[Sequence[InputFile], Sequence[InputFile]]:
     """The same for an address."""
     with reading(entry.path):
         files, named = remote_files(entry.path)
     if named:
-        return [_one_readable(files[0], entry)]
+        return [_one_readable(files[0], entry)], []
     if not files and glob.has_magic(entry.path):
         raise UserError(f"{entry.path}: no file matches the pattern; check path = {entry.path!r}")
     is_folder = not glob.has_magic(entry.path)
-    return files if entry.format != "auto" and not is_folder else _readable(files, entry.path, entry)
+    return (files, []) if entry.format != "auto" and not is_folder else _readable(files, entry.path, entry)
 
 
 def _one_readable(file: File, entry: CorpusInput) -> File:
@@ -146,11 +164,14 @@ def _below(folder: Path) -> list[Path]:
     )
 
 
-def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> Sequence[File]:
-    readable = [path for path in files if is_container(path.name) or accepts(entry, path)]
+def _readable(files: Sequence[File], place: str, entry: CorpusInput) -> tuple[list[File], list[File]]:
+    readable: list[File] = []
+    others: list[File] = []
+    for path in files:
+        (readable if is_container(path.name) or accepts(entry, path) else others).append(path)
     if not readable:
         raise nothing_readable(place, [path.name for path in files], entry)
-    return readable
+    return readable, others
 
 
 def fingerprint(file: InputFile) -> str:
@@ -198,34 +219,58 @@ def found_format(file: InputFile) -> Format | None:
     found = format_of(file.name)
     if found is not None or is_container(file.name):
         return found
+    return sniffed_format(file.name, _head(file))
+
+
+def sniffed_format(name: str, head: bytes) -> Format | None:
+    """The format of a file whose name does not tell it, by its first bytes."""
+    return "jsonl" if inner_suffix(name) == ".json" and has_json_lines(head) else sniff(head)
+
+
+def is_disguised(chosen: Format | None, head: bytes) -> bool:
+    """Whether what is called a text is a crawl file (`sample.warc.txt`)."""
+    return chosen == "txt" and sniff(head) == "warc"
+
+
+def _head(file: InputFile) -> bytes:
     with reading(str(file)), file.open("rb") as stream:
-        return sniff(stream.read(HEAD_BYTES))
+        head: bytes = stream.read(HEAD_BYTES)
+    return head
 
 
 def may_be_read(name: str) -> bool:
-    """Whether a file met in a folder or an archive may be one to read: of a known suffix, or `.xml`."""
-    return format_of(name) is not None or inner_suffix(name) == _SNIFFED
+    """Whether a file met in a folder or an archive may be one to read: of a known suffix, or `.xml`, `.json`."""
+    return format_of(name) is not None or inner_suffix(name) in _SNIFFED
 
 
 def accepts(entry: CorpusInput, file: InputFile) -> bool:
     """Whether a file met in a folder is one to read."""
     found = found_format(file) if may_be_read(file.name) else None
+    if entry.format == "warc" and found == "txt":
+        return is_disguised(found, _head(file))
     return found is not None and entry.format in ("auto", found)
+
+
+def suffixes_of(names: Iterable[str], at_most: int = 5) -> str:
+    """How many files there are of each suffix, the most frequent first: `7 .json.gz, 2 .png`."""
+    suffixes = Counter(map(suffix_of, names))
+    more = ", ..." if len(suffixes) > at_most else ""
+    return ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common(at_most)) + more
 
 
 def nothing_readable(place: str, names: Sequence[str], entry: CorpusInput) -> UserError:
     """The error for a folder or an archive without a file to read: what was found and what is allowed."""
     if not names:
         return UserError(f"{place}: there is no file in it; {_allowed(entry)}")
-    suffixes = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in names)
-    found = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
-    more = ", ..." if len(suffixes) > 5 else ""
-    return UserError(f"{place}: no readable file in it, found {found}{more}; {_allowed(entry)}")
+    hint = 'a file or a glob with format = "..." is read whatever its suffix'
+    return UserError(f"{place}: no readable file in it, found {suffixes_of(names)}; {_allowed(entry)}; {hint}")
 
 
 def _allowed(entry: CorpusInput) -> str:
     suffixes = [suffix for suffix, found in _SUFFIXES.items() if entry.format in ("auto", found)]
     if entry.format in ("auto", "wikipedia"):
-        suffixes.append(f"{_SNIFFED} of Wikipedia")
+        suffixes.append(".xml of Wikipedia")
+    if entry.format in ("auto", "jsonl"):
+        suffixes.append(".json with an object a line")
     packed = f"{', '.join(COMPRESSIONS[:-1])} or {COMPRESSIONS[-1]}"
     return f"allowed: {', '.join(suffixes)} (plain, {packed}) and archives of these (.zip, .tar, .tar.gz, .tar.zst)"

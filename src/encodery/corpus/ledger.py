@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from encodery.corpus.spread import Sample, Spread, bin_of
+from encodery.files.streams import suffix_of
 
 if TYPE_CHECKING:
     from encodery.corpus.page import Page
@@ -28,6 +29,10 @@ LEDGER = "ledger.json"
 SAMPLES = 5
 """Of each reason so many documents or paragraphs are kept for reading: those of the smallest hash."""
 SAMPLE_CHARACTERS = 500
+AROUND = 150
+"""Characters on either side of a place in a text that is shown."""
+SKIPPED = "not read"
+"""What the report calls files of unknown suffixes."""
 DAMAGE = 1000
 """So many damaged places are listed, the first by name; all are counted."""
 
@@ -60,13 +65,14 @@ class Ledger:
         self.counts[reason, "characters"] += len(page.text) - breaks
         self._sample(reason, page, shown or page.text)
 
-    def cut(self, page: "Page", reason: str, paragraphs: Sequence[str]) -> None:
-        """Paragraphs of a document were taken out; its caller gives the page its new text."""
+    def cut(self, page: "Page", reason: str, paragraphs: Sequence[str], shown: str = "") -> None:
+        """Paragraphs of a document were taken out; its caller gives the page its new text. `shown`, where given, is
+        kept for reading in place of their beginning."""
         if not paragraphs:
             return
         self.counts[reason, "paragraphs"] += len(paragraphs)
         self.counts[reason, "characters"] += sum(map(len, paragraphs))
-        self._sample(reason, page, "\n".join(paragraphs))
+        self._sample(reason, page, shown or "\n".join(paragraphs))
 
     def change(self, page: "Page", reason: str, times: int, text: str = "") -> None:
         """Something was replaced so often in a page that stays; `text`, where given, is shown as a sample of it."""
@@ -110,6 +116,10 @@ class Ledger:
         if len(self.damage) == DAMAGE and (place, what) >= self.damage[-1]:
             return
         self.damage = sorted({*self.damage, (place, what)})[:DAMAGE]
+
+    def passed_over(self, name: str) -> None:
+        """A file of a folder or an archive that is of no format to read; it is counted by its suffix."""
+        self.counts[f"{SKIPPED}/{suffix_of(name)}", "files"] += 1
 
     def passed(self, step: str, pages: Iterable["Page"]) -> None:
         """What is left behind a step: documents, paragraphs and characters by language (`left/step/language`)."""
@@ -168,6 +178,11 @@ class Ledger:
         spreads = {name: Spread.from_json(spread) for name, spread in values["spreads"].items()}
         damage = [(place, what) for place, what in values["damage"]]
         return cls(Counter(counts), samples, spreads, damage, list(values["steps"]))
+
+
+def around(text: str, first: int, last: int) -> str:
+    """A sample of a text that shows the place from `first` to `last`, wherever it is."""
+    return text[max(0, first - AROUND) : last + AROUND]
 
 
 def _hash(name: str, page: "Page", text: str) -> int:

@@ -1,6 +1,8 @@
-"""What a file is by its first bytes, where its name does not say it: crawl files, Wikipedia dumps, HTML."""
+"""What a file is by its first bytes, where its name does not say it: crawl files, Wikipedia dumps, HTML,
+JSON Lines."""
 
 import bz2
+import json
 import re
 import zlib
 from typing import Any, Literal
@@ -25,26 +27,38 @@ def sniff(head: bytes) -> WebFormat | None:
     return "html" if _HTML.match(start) else None
 
 
-def _unpacked(head: bytes) -> bytes:
+def has_json_lines(head: bytes) -> bool:
+    """Whether data that begins with `head` has a JSON object on its first line, and another line that begins as one:
+    a single document is none, on one line or on many."""
+    first, end, rest = _unpacked(head, HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    if not (end and first.lstrip().startswith(b"{") and rest.lstrip().startswith(b"{")):
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _unpacked(head: bytes, size: int = _START_BYTES) -> bytes:
     """The first bytes behind the compression that `head` begins with; nothing if it is broken."""
     try:
         if head.startswith(b"\x1f\x8b"):
-            return zlib.decompressobj(31).decompress(head, _START_BYTES)
+            return zlib.decompressobj(31).decompress(head, size)
         if head.startswith(b"BZh"):
-            return bz2.BZ2Decompressor().decompress(head, _START_BYTES)
+            return bz2.BZ2Decompressor().decompress(head, size)
     except (zlib.error, OSError):
         return b""
-    return _unpacked_zstd(head) if head.startswith(b"\x28\xb5\x2f\xfd") else head[:_START_BYTES]
+    return _unpacked_zstd(head, size) if head.startswith(b"\x28\xb5\x2f\xfd") else head[:size]
 
 
-def _unpacked_zstd(head: bytes) -> bytes:
+def _unpacked_zstd(head: bytes, size: int) -> bytes:
     try:
         import zstandard
     except ImportError:
         return b""
     try:
         reader: Any = zstandard.ZstdDecompressor().stream_reader(head)
-        start: bytes = reader.read(_START_BYTES)
+        start: bytes = reader.read(size)
     except zstandard.ZstdError:
         return b""
     return start

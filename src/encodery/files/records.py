@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from encodery.errors import DamageError, UserError
-from encodery.files.streams import EncodingErrors, read_lines, reading
+from encodery.files.streams import UNREADABLE, EncodingErrors, read_lines, reading
 from encodery.files.tables import read_table
 
 RecordFormat = Literal["jsonl", "csv", "tsv", "parquet"]
@@ -37,17 +37,18 @@ def read_records(
     Args:
         columns: all that the caller will look at, when known: Parquet then reads nothing else.
         encoding_errors, hint: see `streams.read_lines`.
-        damaged: told of each line of JSON Lines that is no record, which is then passed over.
+        damaged: told of each line that is no record and each row that does not fit, which are then passed over. In
+            Parquet all damage is that of the file.
 
     Raises:
         UserError: malformed JSON, a row that does not fit its header, a broken Parquet file, text that is not UTF-8.
     """
     if file_format == "parquet":
         return _read_parquet(stream, name, columns)
-    lines = read_lines(stream, name, encoding_errors, hint)
+    lines = read_lines(stream, name, encoding_errors, hint, damaged)
     if file_format == "jsonl":
         return _read_json_lines(lines, name, encoding_errors, damaged)
-    return read_table(lines, name, "," if file_format == "csv" else "\t")
+    return read_table(lines, name, "," if file_format == "csv" else "\t", damaged)
 
 
 def _read_json_lines(
@@ -57,7 +58,7 @@ def _read_json_lines(
     damaged: Callable[[DamageError], None] | None,
 ) -> Iterator[tuple[int, Record]]:
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if not line.strip() or line == UNREADABLE:
             continue
         try:
             record = json_record(line, f"{name}:{number}", encoding_errors)

@@ -9,7 +9,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -21,6 +21,9 @@ EncodingErrors = Literal["strict", "replace"]
 COMPRESSIONS = (".gz", ".zst", ".bz2")
 MAX_LINE_BYTES = 64 << 20
 BINARY_HINT = "Encodery reads text in UTF-8"
+UNREADABLE = "\0"
+"""What stands for a line that cannot be read, where its reader goes on behind it; no line that can be read is it."""
+_LONGEST_SUFFIX = 12
 _BUFFER_BYTES = 1 << 16
 _BROKEN_BZIP2 = "Invalid data stream"
 """How the library says it, by an error that files which cannot be read raise as well."""
@@ -82,6 +85,17 @@ def inner_suffix(name: str) -> str:
     return PurePosixPath(name).suffix
 
 
+def suffix_of(name: str) -> str:
+    """What files are counted by: `.json.gz`; what no program would call a suffix is "other"."""
+    last, inner = PurePosixPath(name).suffix.lower(), inner_suffix(name)
+    if not last:
+        return "no suffix"
+    said = inner + last if last in COMPRESSIONS and inner != last else last
+    plain = said.replace(".", "")
+    named = plain.isascii() and plain.isalnum() and not plain.isdigit() and len(plain) <= _LONGEST_SUFFIX
+    return said if named else "other"
+
+
 def decompress(stream: Any, name: str) -> io.BufferedReader:
     """A readable byte stream behind the compression that `name` ends in, if any."""
     if name.lower().endswith((".gz", ".tgz")):
@@ -140,45 +154,65 @@ def read_lines(
     name: str,
     encoding_errors: EncodingErrors = "strict",
     hint: str = "convert the file to UTF-8",
+    damaged: Callable[[DamageError], None] | None = None,
 ) -> Iterator[str]:
     """The lines of UTF-8 text without their ends (LF or CRLF); a byte order mark is dropped.
 
     Args:
         encoding_errors: `replace` turns invalid bytes into U+FFFD instead of raising.
         hint: what the message about invalid UTF-8 tells the reader to do.
+        damaged: told of each line that cannot be read; `UNREADABLE` then comes in its place, and reading goes on.
 
     Raises:
         UserError: invalid UTF-8 (line, byte offset in the decompressed file, the bytes), NUL bytes or UTF-16,
             a line over 64 MiB, a broken compressed file.
     """
     with reading(name):
-        _check_text(stream.peek(_BUFFER_BYTES), name)
+        _check_text(stream.peek(_BUFFER_BYTES), name, lines_may_be_lost=damaged is not None)
         offset = len(stream.read(3)) if stream.peek(3)[:3] == b"\xef\xbb\xbf" else 0
         number = 0
         while raw := stream.readline(MAX_LINE_BYTES + 1):
             number += 1
-            if len(raw) > MAX_LINE_BYTES:
-                raise DamageError(f"{name}:{number}: a line over {MAX_LINE_BYTES >> 20} MiB; break it up")
             try:
-                line = raw.decode("utf-8", encoding_errors)
-            except UnicodeDecodeError as error:
-                bad = raw[error.start : error.end].hex(" ")
-                raise DamageError(
-                    f"{name}:{number}: invalid UTF-8 at byte {offset + error.start}: {bad}; {hint}"
-                ) from None
-            if "\0" in line:
-                raise DamageError(
-                    f"{name}:{number}: NUL byte at byte {offset + raw.index(0)}: binary data; {BINARY_HINT}"
-                )
+                line = _decoded(raw, f"{name}:{number}", offset, encoding_errors, hint)
+            except DamageError as error:
+                if damaged is None:
+                    raise
+                damaged(error)
+                line = UNREADABLE
             offset += len(raw)
-            yield line.removesuffix("\n").removesuffix("\r")
+            while len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                raw = stream.readline(MAX_LINE_BYTES + 1)
+                offset += len(raw)
+            yield line
 
 
-def _check_text(start: bytes, name: str) -> None:
-    """Reject UTF-16 and binary files by their first bytes: "invalid UTF-8" would point the wrong way."""
+def _decoded(raw: bytes, place: str, offset: int, encoding_errors: EncodingErrors, hint: str) -> str:
+    """A line that begins at `offset`, as text."""
+    if len(raw) > MAX_LINE_BYTES:
+        raise DamageError(f"{place}: a line over {MAX_LINE_BYTES >> 20} MiB; break it up")
+    try:
+        line = raw.decode("utf-8", encoding_errors)
+    except UnicodeDecodeError as error:
+        bad = raw[error.start : error.end].hex(" ")
+        raise DamageError(f"{place}: invalid UTF-8 at byte {offset + error.start}: {bad}; {hint}") from None
+    if "\0" in line:
+        raise DamageError(f"{place}: NUL byte at byte {offset + raw.index(0)}: binary data; {BINARY_HINT}")
+    return line.removesuffix("\n").removesuffix("\r")
+
+
+def _check_text(start: bytes, name: str, lines_may_be_lost: bool) -> None:
+    """Reject UTF-16 and binary files by their first bytes: "invalid UTF-8" would point the wrong way. Where lines may
+    be lost, a NUL makes a file binary if most lines of its start cannot be read."""
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DamageError(f"{name}: the file is in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    if b"\0" in start:
+    if b"\0" in start and not (lines_may_be_lost and _mostly_text(start)):
         position = start.index(0)
         line = start.count(b"\n", 0, position) + 1
         raise DamageError(f"{name}:{line}: NUL byte at byte {position}: binary data; {BINARY_HINT}")
+
+
+def _mostly_text(start: bytes) -> bool:
+    lines = start.splitlines()
+    unreadable = sum(b"\0" in line or "\ufffd" in line.decode("utf-8", "replace") for line in lines)
+    return 2 * unreadable < len(lines)

@@ -12,6 +12,7 @@ from encodery.families import FAMILIES
 from encodery.families.model_table import ModelTable
 from encodery.families.vocabulary import ExtendTable, TrimTable
 from encodery.recipe.exporting import ExportTable, check_exports, check_precisions
+from encodery.recipe.keeping_out import with_own_tests
 from encodery.recipe.tables import (
     BASES,
     EXTEND,
@@ -107,6 +108,11 @@ class Recipe(Config):
             return {**values, "pretrain": {"alpha": family.alpha, **values["pretrain"]}} if named else values
         except (AttributeError, KeyError, TypeError):
             return values  # a table is missing or is none: said by the checks of the tables
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_tests_are_kept_out(cls, values: Any) -> Any:
+        return with_own_tests(values)
 
     @model_validator(mode="after")
     def _the_family_has_the_heads(self) -> "Recipe":

@@ -12,12 +12,13 @@ from encodery.artifact import FileRecord, canonical_json
 from encodery.artifact.disk import explained, sha256
 from encodery.config import Config
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
-from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of
+from encodery.corpus.inputs import CorpusInput, files_of, fingerprint, size_of, suffixes_of
 from encodery.corpus.launch import finished_tasks, who_runs
 from encodery.corpus.ledger import LEDGER
-from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.groups import found_sources, groups_of
 from encodery.errors import UserError
 from encodery.recipe import CorpusTable
+from encodery.recipe.keeping_out import not_kept_out
 from encodery.report.amounts import human_bytes
 from encodery.stages.corpus_progress import PhaseProgress
 from encodery.stages.engine import Metrics, Planned, Run
@@ -73,12 +74,19 @@ def planned_corpus(run: Run, planned: Sequence[Planned]) -> str | None:
     corpus = run.recipe.corpus
     if states.get(CORPUS, "fresh") == "fresh" or corpus is None or corpus.clean is None:
         return None
-    groups = groups_of(sources_of(corpus.inputs, run.base), corpus.clean.task_bytes)
+    sources, others = found_sources(corpus.inputs, run.base)
+    groups = groups_of(sources, corpus.clean.task_bytes)
     sizes = [size_of(source.file) for group in groups for source in group]
+    not_read = f", not read {suffixes_of(file.name for file in others)}" if others else ""
     return (
-        f"corpus: files {len(sizes):,} ({human_bytes(sum(sizes))}), tasks {len(groups):,}; "
-        f"{who_runs(corpus.clean.launch)}"
+        f"corpus: files {len(sizes):,} ({human_bytes(sum(sizes))}){not_read}, tasks {len(groups):,}; "
+        f"{who_runs(corpus.clean.launch)}{_may_hold_tests(run, corpus.clean)}"
     )
+
+
+def _may_hold_tests(run: Run, clean: CleanTable) -> str:
+    names = ", ".join(f"[finetune.{name}]" for name in not_kept_out(run.recipe.finetune, clean))
+    return f"; may hold dev and test of {names:.200} (corpus.clean.decontaminate = true)" if names else ""
 
 
 def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) -> "Cleaning":

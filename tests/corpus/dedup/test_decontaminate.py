@@ -54,6 +54,18 @@ def test_paragraphs_with_a_planted_question_are_cut(base: Path) -> None:
     assert ledger.counts["decontaminate/rivers", "documents"] == 1
 
 
+@pytest.mark.parametrize("drop", ["document", "paragraph"])
+def test_samples_show_the_run_that_is_shared(base: Path, drop: str) -> None:
+    far = "word " * 300
+    found, ledger = pages(f"Intro.\n{far}{QUESTION} {far}\n{NAMES} {far}"), Ledger()
+    step(base, drop=drop)(found, ledger)
+    ((_, shown),) = ledger.samples["decontaminate/qa"]
+    assert QUESTION in shown["text"]
+    assert len(shown["text"]) < 500
+    names = [what["text"] for _, what in ledger.samples.get("decontaminate/rivers", [])]
+    assert [NAMES in text for text in names] == ([True] if drop == "paragraph" else [])
+
+
 def test_short_texts_are_not_looked_for(base: Path) -> None:
     found = pages("Nine rivers", "the nine rivers of the old northern county all run")
     step(base)(found, Ledger())

@@ -1,10 +1,11 @@
-"""A small crawl of real formats: text in two languages, web pages, records; with copies of each kind."""
+"""Two small crawls: records and text in two languages, with copies of each kind, for the phases alone; crawl files,
+web pages and records for all that judges them."""
 
 import gzip
 import hashlib
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from encodery.corpus.clean_table import CleanTable
 from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.launch import LaunchTable, LocalLaunch, finished_tasks
 from encodery.corpus.phases.cleaning import Cleaning
+from tests.corpus.reading.crawl import packed, page, record, response
 
 HERE = LocalLaunch(workers=1)
 WORDS = {
@@ -64,6 +66,11 @@ def document(language: str, seed: int, paragraphs: int = 5) -> str:
     return "\n".join(lines)
 
 
+def prose(language: str, seed: int, paragraphs: int = 5) -> str:
+    """The same with two of Gopher's stop words, so that it passes for text."""
+    return document(language, seed, paragraphs).replace(" is ", " and ")
+
+
 def write_crawl(folder: Path, documents: int = 13) -> list[CorpusInput]:
     """Files below `folder`, with a menu in every page, a copy of one and a near copy of another; the inputs that name
     them."""
@@ -89,12 +96,53 @@ TABLE = CleanTable.model_validate({"task_bytes": 1000, **dict.fromkeys(JUDGING, 
 """The phases without the steps that judge."""
 
 
+ALL_STEPS = CleanTable.model_validate(
+    {
+        "task_bytes": 1000,
+        "language": {"paragraphs": "split", "min_paragraph": 100},
+        "decontaminate": {"against": [{"path": "test.jsonl", "fields": ["question"]}]},
+        "perplexity": {"good": [{"path": "good.txt", "language": "en"}], "order": 3, "vocab_size": 60},
+        "personal": True,
+    }
+)
+"""Those of the default, and of the others all but `url`, `lines` and `c4`."""
+
+
+def write_web(folder: Path, documents: int = 7) -> list[CorpusInput]:
+    """Crawl files, web pages and records whose language nobody says; in them, beside text, a part of a test set,
+    personal data, a page in two languages, an answer that is an error, text that was decoded wrongly, copies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    question = prose("en", 1001, 1)
+    (folder / "test.jsonl").write_text(json.dumps({"question": question}) + "\n")
+    (folder / "good.txt").write_text("\n\n".join(prose("en", 2000 + index) for index in range(13)))
+    for number, language in enumerate(("en", "de")):
+        texts = [f"{MENU}\n{prose(language, 100 * number + index)}" for index in range(documents)]
+        texts[1] += "\nWrite to jane.doe@mail.example.org or call +49 30 1234567."
+        texts[2] += f"\n{question}" if language == "en" else ""
+        texts[3] = texts[3].replace("ß", "ÃŸ").replace("ü", "Ã¼")
+        texts[4] += "\n" + prose("de" if language == "en" else "en", 50 + number, 2)
+        long = prose(language, 99, 11).replace("\n", " ")
+        texts += [long, long.replace("old", "new", 1).replace("alten", "neuen", 1)]
+        answers = [record(response(page(text)), uri=f"http://{language}.example/{n}") for n, text in enumerate(texts)]
+        answers.append(record(response(b"gone", status="404 Not Found")))
+        (folder / f"{language}.warc.gz").write_bytes(packed(answers))
+        (folder / f"{language}.html").write_bytes(page(prose(language, 300 + number), "A title"))
+    records = [{"text": prose("en", 400 + index), "url": f"http://e.x/{index}"} for index in range(documents)]
+    records += [{"text": prose("en", 500, 1)}, {"text": prose("en", 3), "url": "http://e.x/copy"}]
+    (folder / "more.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    return [
+        CorpusInput(path="*.warc.gz"),
+        CorpusInput(path="*.html"),
+        CorpusInput(path="more.jsonl", url_field="url"),
+    ]
+
+
 class Crawl:
     """A crawl on disk, and what becomes of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, write: Callable[[Path], list[CorpusInput]] = write_crawl) -> None:
         self.base = folder / "crawl"
-        self.inputs = write_crawl(self.base)
+        self.inputs = write(self.base)
 
     def cleaning(self, folder: Path, table: CleanTable = TABLE) -> Cleaning:
         return Cleaning(table, self.inputs, self.base, folder)

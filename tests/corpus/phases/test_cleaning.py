@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from encodery.corpus.steps.perplexity import PerplexityConfig
 from encodery.errors import UserError
 from tests.conftest import ROOT
 from tests.corpus.phases.conftest import HERE, MENU, TABLE, Crawl, document
+from tests.corpus.phases.wrapped import run_dying
 
 PHASES = {"extract": 4, "paragraphs": 1, "filter": 4, "near": 1, "clusters": 1, "write": 1}
 
@@ -119,7 +121,7 @@ def test_two_processes_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[
 @pytest.mark.slow
 def test_two_workers_of_ray_do_the_same(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, runtime_env={"env_vars": _ours()})
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, runtime_env={"env_vars": ours()})
     try:
         assert crawl.run(tmp_path, RayLaunch()) == PHASES
     finally:
@@ -127,7 +129,37 @@ def test_two_workers_of_ray_do_the_same(crawl: Crawl, tmp_path: Path, expected: 
     assert crawl.result(tmp_path) == expected
 
 
-def _ours() -> dict[str, str]:
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_workers_of_ray_that_are_killed_are_replaced(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    ray = pytest.importorskip("ray")
+    log = tmp_path / "log"
+    log.mkdir()
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, runtime_env={"env_vars": ours()})
+    try:
+        done = run_dying(crawl.cleaning(tmp_path / "work"), RayLaunch(max_retries=1), log)
+        assert done == sum(PHASES.values()) == len(list(log.iterdir()))
+        (tmp_path / "again").mkdir()
+        with pytest.raises(
+            UserError, match=r"extract: 4 of 4 tasks failed \(0, 1, 2, 3\); the first one, which reads"
+        ):
+            run_dying(crawl.cleaning(tmp_path / "none"), RayLaunch(max_retries=0), tmp_path / "again")
+    finally:
+        ray.shutdown()
+    assert crawl.result(tmp_path / "work") == expected
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_cluster_of_ray_that_is_not_there(crawl: Crawl, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^corpus\.clean\.launch\.address = '127\.0\.0\.1:1': "):
+        crawl.run(tmp_path, RayLaunch(address="127.0.0.1:1"))
+
+
+def ours() -> dict[str, str]:
+    """What workers of Ray find our modules by."""
     return {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
 
 
@@ -136,31 +168,58 @@ import sys
 from pathlib import Path
 from encodery.corpus.launch import LocalLaunch
 from tests.corpus.phases.conftest import Crawl
+from tests.corpus.phases.wrapped import run_slowly
 if __name__ == "__main__":
-    crawl = Crawl(Path(sys.argv[1]))
-    crawl.run(Path(sys.argv[2]), LocalLaunch(workers=2))
+    cleaning = Crawl(Path(sys.argv[1])).cleaning(Path(sys.argv[2]))
+    run_slowly(cleaning, LocalLaunch(workers=2), float(sys.argv[3]))
 """
+SECONDS = 0.5
+"""What a task takes longer: while it does, a kill finds it under way."""
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_killed_at_ten_random_moments_it_ends_the_same(
     tmp_path_factory: pytest.TempPathFactory, crawl: Crawl, tmp_path: Path, expected: dict[str, str]
 ) -> None:
-    """All its processes at once, as by a power cut: what is complete is kept, what was under way is done again."""
+    """All its processes at once, as by a power cut: what is complete is kept, what was under way is done again. A
+    moment is counted from when the first task is under way, so that none falls before the work or behind it."""
     chance = random.Random(5)
     folder = str(crawl.base.parent)
+    under_way = 0
     for _ in range(10):
         whole = subprocess.Popen(
-            [sys.executable, "-c", WHOLE, folder, str(tmp_path)],
+            [sys.executable, "-c", WHOLE, folder, str(tmp_path), str(SECONDS)],
             cwd=ROOT,
-            env=os.environ | _ours(),
+            env=os.environ | ours(),
             start_new_session=True,
         )
-        time.sleep(chance.uniform(0.3, 4.0))
+        left = _half_done(tmp_path)
+        while not _half_done(tmp_path) - left and whole.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 1.3 * SECONDS))
+        under_way += whole.poll() is None
         os.killpg(whole.pid, signal.SIGKILL)
         whole.wait()
-    crawl.run(tmp_path)
+    assert under_way >= 8
+    complete = len(list(tmp_path.glob("state/*/completions/*")))
+    done = sum(crawl.run(tmp_path).values())
+    assert 0 < done == sum(PHASES.values()) - complete
     assert crawl.result(tmp_path) == expected
+
+
+def _half_done(folder: Path) -> set[Path]:
+    """The folders of tasks that are under way, or were when somebody killed them."""
+    return {path for path in folder.glob("*/.[0-9]*") if path.is_dir()}
+
+
+def test_the_worker_of_each_task_is_killed_once(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
+    log = tmp_path / "log"
+    log.mkdir()
+    done = run_dying(crawl.cleaning(tmp_path / "work"), LocalLaunch(workers=2, max_retries=1), log)
+    assert done == sum(PHASES.values()) == len(list(log.iterdir()))
+    assert len({path.read_text() for path in log.iterdir()}) == done, "each in a process of its own"
+    assert crawl.result(tmp_path / "work") == expected
 
 
 def test_a_phase_cut_off_in_the_middle_goes_on(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
@@ -286,7 +345,7 @@ def test_a_full_disk_is_told_and_loses_nothing(crawl: Crawl, tmp_path: Path, exp
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=os.environ | _ours(),
+        env=os.environ | ours(),
     )
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("no disk of our own can be mounted here")
@@ -308,10 +367,26 @@ def test_a_task_that_cannot_be_read_is_named_and_the_others_are_done(
     with monkeypatch.context() as patched:
         patched.setattr("encodery.corpus.phases.extract.read_pages", away)
         with pytest.raises(
-            UserError, match=r"extract: 1 of 4 tasks failed \(1\); the first one says: .*en1.jsonl.gz"
+            UserError,
+            match=r"extract: 1 of 4 tasks failed \(1\); the first one, which reads en1\.jsonl\.gz, says: .*denied",
         ):
             crawl.run(tmp_path)
     assert crawl.run(tmp_path)["extract"] == 1
+
+
+def test_the_files_of_a_task_that_failed_are_named_where_its_error_does_not(
+    crawl: Crawl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    table = TABLE.model_copy(update={"task_bytes": 1 << 30, "launch": LocalLaunch(workers=1, max_retries=0)})
+    first = re.escape(
+        "filter: 1 of 1 tasks failed (0); the first one, which reads en0.jsonl.gz and 3 more files behind"
+    )
+    monkeypatch.setattr("encodery.corpus.phases.filtering.LanguageWriter.add", broken)
+    with pytest.raises(UserError, match=f"^{first} it, says: ZeroDivisionError: division by zero;"):
+        crawl.run(tmp_path, table.launch, table)
 
 
 def test_records_without_the_text_field_end_nothing_unless_it_is_all_of_an_input(
@@ -368,6 +443,17 @@ def test_a_package_that_the_last_phase_needs_is_missed_before_the_first(
     with pytest.raises(UserError, match=r"writes .zst with zstandard; pip install"):
         crawl.run(tmp_path)
     assert not (tmp_path / "extract").exists()
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    odd = Crawl(tmp_path / "odd")
+    (odd.base / "photo.png").touch()
+    odd.inputs = [CorpusInput(path=".", format="jsonl", language_field="language")]
+    odd.run(tmp_path / "work")
+    (tmp_path / "into").mkdir()
+    counts = odd.cleaning(tmp_path / "work").collect(tmp_path / "into").ledger.counts
+    found = {reason: number for (reason, unit), number in counts.items() if unit == "files"}
+    assert found == {"not read/.png": 1, "not read/.txt": 1}
 
 
 def test_steps_are_switched_by_a_word() -> None:

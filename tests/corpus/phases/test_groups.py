@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from encodery.corpus.inputs import CorpusInput
-from encodery.corpus.phases.groups import groups_of, sources_of
+from encodery.corpus.phases.groups import found_sources, groups_of, sources_of
 
 
 @pytest.fixture
@@ -26,6 +26,15 @@ def test_a_file_belongs_to_the_first_input_that_names_it(base: Path) -> None:
     assert [(source.name[0], source.entry.language) for source in sources_of(inputs, base)] == [
         ("c", "de"), ("a", "en"), ("b", "en"), ("d", "en"), ("e", "en")
     ]  # fmt: skip
+
+
+def test_what_no_input_reads_is_told_once(base: Path) -> None:
+    for name in ("photo.png", "LICENSE", "odd.bin"):
+        (base / name).write_text("x")
+    inputs = [CorpusInput(path="."), CorpusInput(path="*.*"), CorpusInput(path="odd.bin", format="txt")]
+    sources, others = found_sources(inputs, base)
+    assert len(sources) == 6
+    assert [Path(str(file)).name for file in others] == ["LICENSE", "photo.png"]
 
 
 def test_a_path_is_named_without_detours(base: Path) -> None:

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import tarfile
+import zipfile
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.readers import Document, read_documents
 from encodery.corpus.reading.fields import FieldTally
+from encodery.corpus.reading.html import html_text
 from encodery.corpus.reading.pages import read_pages
+from encodery.corpus.steps.url import UrlConfig, UrlStep
 from encodery.errors import UserError
 from tests.corpus.reading.crawl import packed, page, record, response
 
@@ -60,6 +64,38 @@ def test_a_crawl_file(tmp_path: Path) -> None:
     assert b"http://e.x/1" in gzip.GzipFile(fileobj=io.BytesIO(crawl()[offset:])).read(500)
     assert documents(ledger) == {"read/status": 1, "read/type": 1, "read/empty": 1, "read/deep": 1}
     assert ledger.damage == []
+
+
+def test_a_page_that_brings_the_extractor_down_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fragile(text: str, extractor: str) -> str:
+        if "second" in text:
+            raise IndexError("list index\nout of range")
+        return html_text(text, "main-content")
+
+    monkeypatch.setattr("encodery.corpus.reading.web.html_text", fragile)
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"".join(record(response(page(f"{name} {TEXT}"))) for name in ("first", "second", "third")))
+    found, ledger = pages_of(path)
+    assert [each.text.split()[0] for each in found] == ["first", "third"]
+    assert documents(ledger) == {"read/failed": 1}
+    ((place, what),) = ledger.damage
+    assert place == f"{path}!{path.read_bytes().index(b'WARC/1.0', 9)}"
+    assert what == "its text cannot be found (IndexError: list index out of range)"
+    with pytest.raises(UserError, match=r"cannot be found \(IndexError"):
+        list(read_documents([CorpusInput(path=str(path))], tmp_path))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), UserError("a package"), ModuleNotFoundError("x")])
+def test_what_is_no_fault_of_a_page_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr("encodery.corpus.reading.web.html_text", broken)
+    (tmp_path / "a.html").write_bytes(page(TEXT))
+    with pytest.raises(type(error)):
+        pages_of(tmp_path / "a.html")
 
 
 def test_damage_is_named_by_file_and_offset(tmp_path: Path) -> None:
@@ -118,6 +154,30 @@ def test_a_line_that_is_no_json_costs_itself(tmp_path: Path) -> None:
     assert [place for place, _ in ledger.damage] == [f"{path}:2", f"{path}:3"]
 
 
+@pytest.mark.parametrize("bad", [b"caf\xe9", b"x\0", b"x" * 301])
+@pytest.mark.parametrize(("name", "form"), [("a.jsonl", b'{"text": "%b"}'), ("a.txt", b"%b"), ("a.csv", b'"%b",1')])
+def test_a_line_that_cannot_be_read_costs_itself(
+    tmp_path: Path, name: str, form: bytes, bad: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encodery.files.streams.MAX_LINE_BYTES", 300)
+    lines = [form % text for text in (b"one", bad, b"three")]
+    path = tmp_path / name
+    path.write_bytes((b"text,n\n" if name == "a.csv" else b"") + b"\n".join(lines))
+    found, ledger = pages_of(path)
+    assert "\n".join(each.text for each in found) == "one\nthree"
+    assert ledger.counts["damage", "places"] == 1
+    assert [place for place, _ in ledger.damage] == [f"{path}:{3 if name == 'a.csv' else 2}"]
+
+
+def test_a_row_that_does_not_fit_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("n\ttext\n1\tone\n2\n3\tthree\n")
+    found, ledger = pages_of(path)
+    assert [each.text for each in found] == ["one", "three"]
+    message = "1 columns where the header has 2 (n, text); fix the row or its quotes"
+    assert ledger.damage == [(f"{path}:3", message)]
+
+
 def test_a_record_without_text_costs_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n{"text": null}\n{"text": ["b"]}\n{"text": "c"}\n')
@@ -159,6 +219,52 @@ def test_a_record_that_does_not_say_its_language_is_in_none_that_is_known(tmp_pa
     }
 
 
+def test_records_say_where_they_are_from_and_of_when(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"text": "a", "meta": {"url": "http://e.x/1"}, "timestamp": "2019-04-25T12:57:54Z"}\n'
+        '{"text": "b", "meta": {"url": null}, "timestamp": 7}\n{"text": "c"}\n'
+    )
+    found, ledger = pages_of(path, url_field="meta.url", date_field="timestamp")
+    assert [(page.url, page.date) for page in found] == [("http://e.x/1", "2019-04-25T12:57:54Z"), ("", ""), ("", "")]
+    assert not ledger.counts
+    assert [page.url for page in pages_of(path)[0]] == ["", "", ""]
+    (document, *_) = read_documents(
+        [CorpusInput(path=str(path), url_field="nowhere", date_field="timestamp")], tmp_path
+    )
+    assert (document.url, document.date) == ("", "2019-04-25T12:57:54Z")
+
+
+def test_times_of_parquet_are_written_as_the_standard_has_them(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    times = pa.array([datetime(2024, 2, 29, 11, 13, 17), None], pa.timestamp("s"))
+    columns = {"text": ["a", "b"], "url": ["http://e.x/1", None], "crawled": times, "day": [date(2023, 1, 7), None]}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found, _ = pages_of(tmp_path / "a.parquet", url_field="url", date_field="crawled")
+    assert [(page.url, page.date) for page in found] == [("http://e.x/1", "2024-02-29T11:13:17"), ("", "")]
+    assert [page.date for page in pages_of(tmp_path / "a.parquet", date_field="day")[0]] == ["2023-01-07", ""]
+
+
+@pytest.mark.parametrize("setting", ["url_field", "date_field"])
+def test_text_has_no_fields(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(
+        UserError, match=r"a\.txt: plain text has no field 'x'; leave it out, or name the records alone"
+    ):
+        pages_of(tmp_path / "a.txt", **{setting: "x"})
+
+
+def test_addresses_of_records_are_blocked(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("bad.example\n")
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "url": "http://www.bad.example/1"}\n{"text": "b", "url": "http://e.x/"}\n')
+    found, ledger = pages_of(path, url_field="url")
+    UrlStep(UrlConfig(blocked=("list.txt",)), tmp_path)(found, ledger)
+    assert [page.dropped for page in found] == ["url/blocked", ""]
+
+
 def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
     """Each value would be a folder of its own."""
     path = tmp_path / "a.jsonl"
@@ -187,6 +293,12 @@ def test_what_is_no_code_of_a_language_is_not_believed(tmp_path: Path) -> None:
         ),
         ('{"text": "a"}\n{"text": "b", "l": "de"}\n', {"language_field": "l"}, None),
         ('{"text": "a", "l": null}\n', {"language_field": "l"}, None),
+        (
+            '{"text": "a"}\n{"text": "b"}\n',
+            {"url_field": "u"},
+            ":1: no field 'u'; it has: text; set url_field",
+        ),
+        ('{"text": "a"}\n{"text": "b", "d": null}\n', {"date_field": "d"}, None),
     ],
 )
 def test_a_field_that_no_record_has_is_a_wrong_setting(
@@ -210,12 +322,27 @@ def test_members_of_archives(tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    found, _ = pages_of(path)
+    found, ledger = pages_of(path)
     assert [each.source.removeprefix(f"{path}!").partition("!")[0] for each in found] == [
         "p/a.html",
         "b.warc.gz",
         "b.warc.gz",
     ]
+    skipped = {reason: number for (reason, unit), number in ledger.counts.items() if unit == "files"}
+    assert skipped == {"not read/.png": 1, "not read/.xml": 1}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_crawl_file_is_one_under_the_name_of_a_text(tmp_path: Path, pack: Any) -> None:
+    data = record(b"Title\n\n text ", "conversion", "http://e.x/6")
+    path = tmp_path / ("a.warc.txt" if pack is bytes else "a.warc.txt.gz")
+    path.write_bytes(pack(data))
+    ((found,), _) = pages_of(path)
+    assert (found.text, found.url) == ("Title\ntext", "http://e.x/6")
+    assert pages_of(path, format="txt")[0][0].text.startswith("WARC/1.0")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr(path.name, pack(data))
+    assert [page.text for page in pages_of(tmp_path / "b.zip")[0]] == ["Title\ntext"]
 
 
 def test_files_in_object_stores() -> None:

@@ -93,6 +93,18 @@ def test_each_rule_can_be_switched_off() -> None:
         assert ours(step(**{**settings, rule: True}), [line])[0] == [rule]
 
 
+def test_citations_of_lines_that_stay_are_counted_and_shown() -> None:
+    page, ledger = (
+        Page(f"{LINE}\nAs [a] {'word ' * 200}said[1] here[2].\nNo mark[3]\nAgain[12] and again.", "a"),
+        Ledger(),
+    )
+    step(min_sentences=2)([page], ledger)
+    assert ledger.counts["c4/citations", "changes"] == 3
+    assert ledger.counts["c4/citations", "changed documents"] == 1
+    ((_, shown),) = ledger.samples["c4/citations"]
+    assert shown["text"].endswith("word said[1] here[2].")
+
+
 def test_a_page_without_a_line_left_goes_whatever_is_asked_of_it() -> None:
     assert ours(step(min_sentences=0), ["No mark at the end", "One of them ends."])[0] == ["few_sentences", ""]
 

@@ -92,6 +92,18 @@ def test_stop_words_are_those_of_the_language() -> None:
     assert reasons(french, "fr", stop_words={"fr": ["la", "les"]}) == [""]
 
 
+def test_a_language_with_stop_words_takes_nothing_from_others() -> None:
+    french = "la maison grande avec les arbres autour " * 10
+    added = {"fra": ["que", "qui"], "de-AT": ["der", "und"]}
+    assert reasons(french, "en", stop_words=added) == ["no_stop_words"]
+    assert reasons(french, "fr", stop_words=added) == ["no_stop_words"]
+    assert reasons(french, "de", stop_words=added) == ["no_stop_words"]
+    assert reasons(french, "en", stop_words={"en": []}) == [""]
+    assert reasons(french, "en", stop_words={"eng": ["la", "les"]}) == [""]
+    with pytest.raises(UserError, match="'deu' names the language 'de' a second time; give its words once"):
+        step(stop_words={"de": ["der"], "deu": ["die"]})
+
+
 def test_words_are_not_counted_where_there_are_no_spaces() -> None:
     chinese = "房子和树木在山的旁边。\n- 河流。"
     assert reasons(chinese, "zh") == [""]

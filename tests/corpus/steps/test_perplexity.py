@@ -121,6 +121,10 @@ def test_cutoffs_are_measured_or_given() -> None:
     assert cutoffs(perplexities, given, "en") == Cutoffs(3.0, 7.5)
     assert cutoffs(perplexities, given, "de") == Cutoffs(30.0, 60.0)
     assert cutoffs(Perplexities(), config(), "en").bucket(3.0) == "all"
+    with pytest.raises(
+        UserError, match=r"cutoffs\.deu: good has no text in this language, so it is not .* it has en"
+    ):
+        config(cutoffs={"en": [3, 7.5], "deu": [3, 7.5]})
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ def scrubbed(text: str, **settings: object) -> tuple[str, dict[str, int]]:
     page, ledger = Page(text, "a"), Ledger()
     step([page], ledger)
     assert not page.dropped
-    return page.text, {reason.partition("/")[2]: count for (reason, _), count in ledger.counts.items()}
+    return page.text, {
+        reason.partition("/")[2]: count for (reason, unit), count in ledger.counts.items() if unit == "changes"
+    }
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,17 @@ def test_several_in_several_lines() -> None:
     text = "a@b.de and c@d.fr\n\nnothing here 12345678\ne@f.org, Tel 030 1234567"
     left = "[EMAIL] and [EMAIL]\n\nnothing here 12345678\n[EMAIL], Tel [PHONE]"
     assert scrubbed(text) == (left, {"email": 3, "phone": 1})
+
+
+def test_what_was_replaced_is_shown_without_what_stood_there() -> None:
+    long = "x " * 300
+    page, ledger = Page(f"none\n{long}Mail a@b.de or call +49 30 1234567.\nc@d.fr", "a"), Ledger()
+    PersonalStep(PersonalConfig(), Path())([page], ledger)
+    assert ledger.counts["personal/email", "changes"] == 2
+    assert ledger.counts["personal/email", "changed documents"] == 1
+    shown = {reason: what["text"] for reason, ((_, what),) in ledger.samples.items()}
+    assert list(shown) == ["personal/email", "personal/phone"]
+    assert all(text.endswith("x Mail [EMAIL] or call [PHONE].") for text in shown.values())
 
 
 def test_dropped_pages_are_left() -> None:

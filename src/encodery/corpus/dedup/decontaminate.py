@@ -16,10 +16,13 @@ from pydantic import Field, model_validator
 from encodery.config import Config
 from encodery.corpus.dedup.evaluation import EvaluationFile
 from encodery.corpus.dedup.overlap import Overlap
-from encodery.corpus.ledger import Ledger
+from encodery.corpus.ledger import Ledger, around
 from encodery.corpus.page import Page
 from encodery.errors import UserError
 from encodery.files.streams import reading
+
+Run = tuple[int, int, int]
+"""Where its first and its last word begin, and the set that has it."""
 
 
 class DecontaminateConfig(Config):
@@ -66,27 +69,38 @@ class DecontaminateStep:
         hits = overlap(self.config, self.base).find([page.text for page in left])
         rows = zip(*(column.tolist() for column in (hits.texts, hits.first, hits.last, hits.sets)), strict=True)
         for place, found in groupby(rows, key=lambda row: row[0]):
-            page, runs = left[place], list(found)
+            page, runs = left[place], [run[1:] for run in found]
             if self.config.drop == "document":
-                ledger.drop(page, self._reason(min(run[3] for run in runs)))
+                self._drop(page, runs, ledger)
             else:
-                self._cut(page, [run[1:] for run in runs], ledger)
+                self._cut(page, runs, ledger)
 
-    def _cut(self, page: Page, runs: list[tuple[int, int, int]], ledger: Ledger) -> None:
+    def _drop(self, page: Page, runs: list[Run], ledger: Ledger) -> None:
+        owner = min(run[2] for run in runs)
+        ledger.drop(page, self._reason(owner), _shown(page, runs, owner))
+
+    def _cut(self, page: Page, runs: list[Run], ledger: Ledger) -> None:
         owners: dict[int, int] = {}
         for first, last, owner in runs:
             for number in range(page.text.count("\n", 0, first), page.text.count("\n", 0, last) + 1):
                 owners[number] = min(owner, owners.get(number, owner))
         paragraphs = page.paragraphs
         if len(owners) == len(paragraphs):
-            ledger.drop(page, self._reason(min(owners.values())))
+            self._drop(page, runs, ledger)
             return
         for owner in sorted(set(owners.values())):
-            ledger.cut(page, self._reason(owner), [paragraphs[place] for place in owners if owners[place] == owner])
+            gone = [paragraphs[place] for place in owners if owners[place] == owner]
+            ledger.cut(page, self._reason(owner), gone, _shown(page, runs, owner))
         page.text = "\n".join(text for number, text in enumerate(paragraphs) if number not in owners)
 
     def _reason(self, number: int) -> str:
         return f"{self.name}/{self.config.against[number].label}"
+
+
+def _shown(page: Page, runs: list[Run], owner: int) -> str:
+    """The text around the first run that a set has."""
+    first, last = min((first, last) for first, last, has_it in runs if has_it == owner)
+    return around(page.text, first, last)
 
 
 def evaluation_files(config: DecontaminateConfig, base: Path) -> list[Path]:

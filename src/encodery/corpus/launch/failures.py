@@ -41,15 +41,18 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def failed(phase: Phase, failures: Mapping[int, Failure]) -> UserError:
-    """The one error for all tasks of a phase that failed; it names them."""
+    """The one error for all tasks of a phase that failed; it names them, and what the first of them
+    reads."""
     ranks = sorted(failures)
     first = failures[ranks[0]]
     end = next((failure for failure in failures.values() if failure.last), None)
     if end:
         return UserError(f"{end.reason}; the same command continues where this stopped")
     named = ", ".join(map(str, ranks[:SHOWN])) + (", ..." if len(ranks) > SHOWN else "")
+    what = f", which reads {phase.reads[ranks[0]]}," if phase.reads else ""
     return UserError(
-        f"{phase.name}: {len(ranks)} of {phase.tasks} tasks failed ({named}); the first one says: {first.reason}; "
+        f"{phase.name}: {len(ranks)} of {phase.tasks} tasks failed ({named}); the first one{what} says: "
+        f"{first.reason}; "
         f"logs are in {phase.folder / STATE / phase.name / 'logs'}; mend the cause and run the same command again: "
         "while inputs and settings stay as they are it takes up these tasks alone"
     )

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class Phase:
     work: Work
     folder: Path
     """Of the whole pipeline, on a disk that all workers see."""
+    reads: Sequence[str] = ()
+    """What each task reads, for messages; nothing where there is nothing to name."""
 
     @property
     def state(self) -> Path:

@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from encodery.corpus.clean_table import DOCUMENTS, CleanTable
-from encodery.corpus.inputs import CorpusInput
+from encodery.corpus.inputs import CorpusInput, InputFile
 from encodery.corpus.launch import Phase, Work, task_folder
 from encodery.corpus.phases.extract import EXTRACT, HASHES, PAGES, Extract
 from encodery.corpus.phases.fields import check_fields
 from encodery.corpus.phases.filtering import BANDS, FILTER, NEAR, Filter
 from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train, models_by_language
-from encodery.corpus.phases.groups import Source, groups_of, sources_of
+from encodery.corpus.phases.groups import Source, found_sources, groups_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.output import check_format
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
@@ -53,14 +53,15 @@ class Cleaning:
         late = late_steps(table, self.base, models_by_language(self.folder, judged), stated)
         if table.perplexity:
             yield self._phase(MODELS, len(judged), Train(table.perplexity, judged, self.base))
-        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs))
+        reads = [_files(group) for group in groups]
+        yield self._phase(EXTRACT, extracted, Extract(groups, early, table.paragraphs), reads)
         check_fields(self.folder, EXTRACT, extracted, [entry.path for entry in self.inputs])
         num_ranges = None
         if table.paragraphs:
             ranges = self._ranges(EXTRACT, HASHES, extracted)
             num_ranges = len(ranges)
             yield self._phase(PARAGRAPHS, num_ranges, Paragraphs(self.folder, extracted, ranges, table.paragraphs))
-        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near))
+        yield self._phase(FILTER, extracted, Filter(self.folder, extracted, num_ranges, late, table.near), reads)
         self._free(EXTRACT, extracted, PAGES, HASHES)
         if table.near:
             ranges = self._ranges(FILTER, BANDS, extracted)
@@ -77,11 +78,17 @@ class Cleaning:
     @cached_property
     def groups(self) -> list[list[Source]]:
         """The input files by the task that reads them."""
-        return groups_of(sources_of(self.inputs, self.base), self.table.task_bytes)
+        return groups_of(self._found[0], self.table.task_bytes)
+
+    @cached_property
+    def _found(self) -> tuple[list[Source], list[InputFile]]:
+        return found_sources(self.inputs, self.base)
 
     def collect(self, into: Path) -> Account:
         """Put the documents into `into/documents`, and the ledgers of all tasks together; all phases are complete."""
         account = Account()
+        for other in self._found[1]:
+            account.ledger.passed_over(other.name)
         for phase in (EXTRACT, FILTER, WRITE):
             for folder in sorted(self.folder.joinpath(phase).glob("[0-9]*"), key=lambda folder: int(folder.name)):
                 account.add(folder)
@@ -91,8 +98,8 @@ class Cleaning:
             _put(file, target)
         return account
 
-    def _phase(self, name: str, tasks: int, work: Work) -> Phase:
-        return Phase(name, tasks, work, self.folder)
+    def _phase(self, name: str, tasks: int, work: Work, reads: Sequence[str] = ()) -> Phase:
+        return Phase(name, tasks, work, self.folder, reads)
 
     def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:
         sizes: Counter[int] = Counter()
@@ -106,6 +113,12 @@ class Cleaning:
             for name in names:
                 with suppress(FileNotFoundError):
                     (task_folder(self.folder, phase, task) / name).unlink()
+
+
+def _files(group: Sequence[Source]) -> str:
+    """The first file of a task, by which it is found again."""
+    more = len(group) - 1
+    return group[0].name + (f" and {more} more file{'s' if more > 1 else ''} behind it" if more else "")
 
 
 def _put(file: Path, target: Path) -> None:

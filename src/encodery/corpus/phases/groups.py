@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from encodery.corpus.inputs import CorpusInput, InputFile, files_of, size_of
+from encodery.corpus.inputs import CorpusInput, InputFile, look_for_files, size_of
 
 
 class Source(NamedTuple):
@@ -23,14 +23,26 @@ def sources_of(inputs: Sequence[CorpusInput], base: Path) -> list[Source]:
     inputs, within one sorted.
 
     Raises:
-        UserError: as `files_of`.
+        UserError: as `look_for_files`.
     """
+    return found_sources(inputs, base)[0]
+
+
+def found_sources(inputs: Sequence[CorpusInput], base: Path) -> tuple[list[Source], list[InputFile]]:
+    """The same, and the files in folders and globs that no input reads."""
     found: dict[InputFile, Source] = {}
+    others: dict[InputFile, None] = {}
     for entry in inputs:
-        for file in files_of(entry, base):
-            real = file.parent.resolve() / file.name if isinstance(file, Path) else file
+        files, passed_over = look_for_files(entry, base)
+        others.update(dict.fromkeys(map(_real, passed_over)))
+        for file in files:
+            real = _real(file)
             found.setdefault(real, Source(real, entry, _name(file, entry, base)))
-    return list(found.values())
+    return list(found.values()), [file for file in others if file not in found]
+
+
+def _real(file: InputFile) -> InputFile:
+    return file.parent.resolve() / file.name if isinstance(file, Path) else file
 
 
 def _name(file: InputFile, entry: CorpusInput, base: Path) -> str:

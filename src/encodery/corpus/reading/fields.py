@@ -4,11 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import date
+from typing import Any, Literal, get_args
 
 from encodery.errors import DamageError
 
-FieldSetting = Literal["text_field", "language_field"]
+FieldSetting = Literal["text_field", "language_field", "url_field", "date_field"]
 SHOWN_CHARACTERS = 500
 
 
@@ -37,6 +38,27 @@ def string_field(record: Mapping[str, Any], name: str, setting: FieldSetting, pl
     Raises:
         FieldError: it is not there, or is no string.
     """
+    value = _value(record, name, setting, place)
+    if not isinstance(value, str):
+        found = "null" if value is None else f"{type(value).__name__} {value!r}"
+        reason = f"{name!r} is {found[:80]}, not a string; repair the record"
+        raise FieldError(place, reason, setting, record, is_missing=False)
+    return value
+
+
+def told_field(record: Mapping[str, Any], name: str, setting: FieldSetting, place: str) -> str:
+    """A field of a record that may be told or not: times in ISO 8601, "" where there is neither text nor time in it.
+
+    Raises:
+        FieldError: there is no such field.
+    """
+    value = _value(record, name, setting, place)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else ""
+
+
+def _value(record: Mapping[str, Any], name: str, setting: FieldSetting, place: str) -> Any:
     value: Any = record
     for part in [name] if name in record else name.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -44,10 +66,6 @@ def string_field(record: Mapping[str, Any], name: str, setting: FieldSetting, pl
             reason = f"no field {name!r}; it has: {keys:.200}; set {setting}"
             raise FieldError(place, reason, setting, record, is_missing=True)
         value = value[part]
-    if not isinstance(value, str):
-        found = "null" if value is None else f"{type(value).__name__} {value!r}"
-        reason = f"{name!r} is {found[:80]}, not a string; repair the record"
-        raise FieldError(place, reason, setting, record, is_missing=False)
     return value
 
 
@@ -75,6 +93,7 @@ class FieldTally:
         """What is wrong with the settings of the input: a field that none of its records has."""
         if self.without["text_field"] and not self.with_text:
             return self.first["text_field"]
-        if self.with_text and self.without["language_field"] == self.with_text:
-            return self.first["language_field"]
+        for setting in get_args(FieldSetting):
+            if self.with_text and self.without[setting] == self.with_text and setting != "text_field":
+                return self.first[setting]
         return None

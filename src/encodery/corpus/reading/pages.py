@@ -35,7 +35,7 @@ def read_pages(
     """
     tally = FieldTally() if tally is None else tally
     try:
-        with closing(opened_files(file, entry, name)) as opened:
+        with closing(opened_files(file, entry, name, ledger.passed_over)) as opened:
             for source, stream, chosen in opened:
                 yield from _pages(stream, source, chosen, entry, ledger, tally)
     except DamageError as error:  # of an archive
@@ -60,7 +60,8 @@ def _pages(
         )
         for document in documents:
             tally.with_text += chosen != "txt"
-            page = Page(paragraphs(document.text), f"{document.source}:{document.line}", language=document.language)
+            place = f"{document.source}:{document.line}"
+            page = Page(paragraphs(document.text), place, document.url, document.date, document.language)
             if entry.language_field:
                 _believe(page, ledger)
             yield page
@@ -83,6 +84,8 @@ def _note(error: DamageError, ledger: Ledger, tally: FieldTally | None = None) -
             tally.lacks(error)
         if error.setting == "language_field":
             ledger.change(Page("", error.place), "read/language", 1, error.shown)
+            return
+        if error.setting in ("url_field", "date_field"):
             return
         ledger.drop(Page("", error.place), "read/field", error.shown)
     place, _, reason = str(error).partition(": ")

@@ -7,7 +7,8 @@ from encodery.corpus.inputs import CorpusInput, Format
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.reading.encoding import decode
-from encodery.corpus.reading.html import UnreadablePageError, html_text
+from encodery.corpus.reading.guarded import guarded
+from encodery.corpus.reading.html import html_text
 from encodery.corpus.reading.http import MAX_PAGE_BYTES, Payload, payload_of
 from encodery.corpus.reading.paragraphs import paragraphs
 from encodery.corpus.reading.warc import read_records
@@ -55,14 +56,15 @@ def _gets_text(page: Page, payload: Payload, entry: CorpusInput, ledger: Ledger)
     elif payload.kind is None:
         ledger.drop(page, "read/type")
     else:
-        text = decode(payload.data, payload.charset)
-        try:
-            page.text = paragraphs(html_text(text, entry.extractor) if payload.kind == "html" else text)
-        except UnreadablePageError as error:
-            ledger.drop(page, f"read/{error.reason}")
+        page.text = guarded(lambda: _text(payload, entry), page, ledger)
         if not page.text and not page.dropped:
             ledger.drop(page, "read/empty")
     return not page.dropped
+
+
+def _text(payload: Payload, entry: CorpusInput) -> str:
+    text = decode(payload.data, payload.charset)
+    return paragraphs(html_text(text, entry.extractor) if payload.kind == "html" else text)
 
 
 WEB_READERS: Mapping[Format, Reader] = {

@@ -15,6 +15,7 @@ from encodery.corpus.inputs import CorpusInput
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.reading.flow import Flow
+from encodery.corpus.reading.guarded import guarded
 from encodery.corpus.reading.members import pieces
 from encodery.corpus.reading.wikitext import Namespaces, plain_text
 from encodery.files.streams import reading
@@ -107,9 +108,9 @@ def _is_article(page: Page, data: bytes, site: Site, ledger: Ledger) -> bool:
         ledger.drop(page, "read/type")
     else:
         markup = html.unescape(_element(data, b"text", last=True).decode("utf-8", "replace"))
-        text = plain_text(markup, site.namespaces)
+        text = guarded(lambda: plain_text(markup, site.namespaces), page, ledger)
         page.text = f"{title}\n{text}" if text and title else text
-        if not text:
+        if not text and not page.dropped:
             ledger.drop(page, "read/empty")
     return not page.dropped
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import NonNegativeInt, PositiveInt
 
 from encodery.config import Config
-from encodery.corpus.ledger import Ledger
+from encodery.corpus.ledger import Ledger, around
 from encodery.corpus.page import Page
 from encodery.corpus.steps.punctuation import TERMINAL
 from encodery.corpus.steps.words import has_words
@@ -68,10 +68,12 @@ class C4Step:
         judge = self._judge(page)
         kept: list[str] = []
         cut: dict[str, list[str]] = {}
+        cited: list[str] = []
+        num_citations = 0
         for line in page.paragraphs:
-            words = line.strip()
+            words, count = line.strip(), 0
             if self._config.citations and "[" in line:
-                words = _CITATION.sub("", words)
+                words, count = _CITATION.subn("", words)
             why = judge(line, words)
             if why in _OF_PAGES:
                 return ledger.drop(page, f"{self.name}/{why}")
@@ -79,10 +81,16 @@ class C4Step:
                 cut.setdefault(why, []).append(line)
             elif words:
                 kept.append(words.strip())
+                num_citations += count
+                cited += [line] if count else []
         if not kept or self._has_few_sentences(kept):
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():
             ledger.cut(page, f"{self.name}/{why}", lines)
+        if cited:
+            found = _CITATION.search(cited[0])
+            place = found.start() if found else 0
+            ledger.change(page, f"{self.name}/citations", num_citations, around(cited[0], place, place))
         page.text = "\n".join(kept)
         return None
 

@@ -4,17 +4,32 @@ FineWeb has them (datatrove 0.10, `GopherQualityFilter`), with words as `str.spl
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from encodery.config import Config
 from encodery.corpus.dedup.blocks import blocks
+from encodery.corpus.languages import language_code
 from encodery.corpus.ledger import Ledger
 from encodery.corpus.page import Page
 from encodery.corpus.steps.words import has_words, word_counts
 
 _CHARACTERS = 1 << 18
+Words = Mapping[str, tuple[str, ...]]
+STOP_WORDS: Words = {"en": ("the", "be", "to", "of", "and", "that", "have", "with")}
+"""Gopher's."""
+
+
+def _with_defaults(given: Words) -> Words:
+    """Languages by our codes, those that are not given with the words that they have anyway."""
+    words: dict[str, tuple[str, ...]] = {}
+    for language, listed in given.items():
+        if (code := language_code(language)) in words:
+            raise ValueError(f"{language!r:.80} names the language {code!r} a second time; give its words once")
+        words[code] = listed
+    return {**STOP_WORDS, **words}
 
 
 class GopherConfig(Config):
@@ -36,8 +51,9 @@ class GopherConfig(Config):
     """Share of words with a letter in them."""
     min_stop_words: NonNegativeInt = 2
     """So many different ones of `stop_words` must occur."""
-    stop_words: Mapping[str, tuple[str, ...]] = {"en": ("the", "be", "to", "of", "and", "that", "have", "with")}
-    """By language; Gopher's are English. The rule is passed over in languages that have none here."""
+    stop_words: Annotated[Words, AfterValidator(_with_defaults)] = STOP_WORDS
+    """By language, beside Gopher's English ones; `en = []` leaves these out. The rule is passed over in languages
+    that have none."""
 
 
 class GopherStep:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from encodery.config import Config
 from encodery.corpus.inputs import CorpusInput
@@ -68,6 +68,17 @@ class PerplexityConfig(Config):
     """Perplexities by language, in place of the percentiles: `cutoffs = { en = [340.2, 620.5] }`."""
     keep: Annotated[tuple[Bucket, ...], Field(min_length=1)] = BUCKETS
     """The buckets that are kept."""
+
+    @model_validator(mode="after")
+    def _cutoffs_of_judged(self) -> "PerplexityConfig":
+        judged = languages_of(self)
+        for language in self.cutoffs:
+            if language_code(language) not in judged:
+                raise ValueError(
+                    f"cutoffs.{language:.80}: good has no text in this language, so it is not measured; it has "
+                    f"{', '.join(judged)}"
+                )
+        return self
 
 
 class PerplexityStep:

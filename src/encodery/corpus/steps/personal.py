@@ -3,12 +3,13 @@
 What is found is what has a form of its own (`personal_kinds`): a postal address or a name has none.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from encodery.config import Config
-from encodery.corpus.ledger import Ledger
+from encodery.corpus.ledger import Ledger, around
 from encodery.corpus.page import Page
 from encodery.corpus.steps.personal_kinds import KINDS, replaced
 
@@ -38,21 +39,36 @@ class PersonalStep:
 
     def __init__(self, config: PersonalConfig, base: Path) -> None:
         self._wanted = [(kind, text) for kind in KINDS if (text := getattr(config, kind.name)) is not False]
+        self._placeholders = {kind.name: text for kind, text in self._wanted}
 
     def __call__(self, pages: Sequence[Page], ledger: Ledger) -> None:
-        """Mend all pages that are not dropped; `counts["personal/email", "replaced"]` is how many there were."""
+        """Mend all pages that are not dropped; `counts["personal/email", "changes"]` is how many there were."""
         for page in pages:
             if not page.dropped:
-                page.text = self._without(page.text, ledger)
+                self._mend(page, ledger)
 
-    def _without(self, text: str, ledger: Ledger) -> str:
-        lines = text.split("\n")
+    def _mend(self, page: Page, ledger: Ledger) -> None:
+        counts: Counter[str] = Counter()
+        shown: dict[str, str] = {}
+        lines = page.text.split("\n")
         for place, line in enumerate(lines):
-            digits = len(line.encode("utf-8", "replace").translate(None, _NO_DIGITS))
-            for kind, placeholder in self._wanted:
-                if digits >= kind.digits and kind.mark in line:
-                    line, count = replaced(line, kind, placeholder)
-                    if count:
-                        ledger.counts[f"{self.name}/{kind.name}", "replaced"] += count
-            lines[place] = line
-        return "\n".join(lines)
+            lines[place], found = self._without(line)
+            counts.update(found)
+            for kind in found.keys() - shown.keys():
+                shown[kind] = lines[place]
+        page.text = "\n".join(lines)
+        for name, number in counts.items():
+            line = shown[name]
+            place = max(0, line.find(self._placeholders[name]))
+            ledger.change(page, f"{self.name}/{name}", number, around(line, place, place))
+
+    def _without(self, line: str) -> tuple[str, Counter[str]]:
+        """A line without personal data, and how much it had of each kind."""
+        found: Counter[str] = Counter()
+        digits = len(line.encode("utf-8", "replace").translate(None, _NO_DIGITS))
+        for kind, placeholder in self._wanted:
+            if digits >= kind.digits and kind.mark in line:
+                line, count = replaced(line, kind, placeholder)
+                if count:
+                    found[kind.name] += count
+        return line, found

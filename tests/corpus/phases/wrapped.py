@@ -1,0 +1,52 @@
+"""Work of a phase that is slow, or that is killed: importable, since it travels to other processes."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from encodery.corpus.launch import LaunchTable, Work, finished_tasks
+from encodery.corpus.phases.cleaning import Cleaning
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Does its work, and is a while in ending."""
+
+    work: Work
+    seconds: float
+
+    def __call__(self, task: int, into: Path) -> None:
+        self.work(task, into)
+        time.sleep(self.seconds)
+
+
+@dataclass(frozen=True)
+class DiesOnce:
+    """The first time that it has done a task its process is killed; `log` remembers who died of what."""
+
+    work: Work
+    log: Path
+
+    def __call__(self, task: int, into: Path) -> None:
+        self.work(task, into)
+        mark = self.log / f"{into.parent.name}-{task}"
+        if not mark.exists():
+            mark.write_text(f"{os.getpid()}")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_slowly(cleaning: Cleaning, launch: LaunchTable, seconds: float) -> None:
+    """All phases; each task takes so much longer."""
+    for phase in cleaning.phases():
+        for _ in finished_tasks(replace(phase, work=Slow(phase.work, seconds)), launch):
+            pass
+
+
+def run_dying(cleaning: Cleaning, launch: LaunchTable, log: Path) -> int:
+    """All phases, in which the worker of each task dies once; how many tasks there were."""
+    done = 0
+    for phase in cleaning.phases():
+        done += sum(1 for _ in finished_tasks(replace(phase, work=DiesOnce(phase.work, log)), launch))
+    return done
