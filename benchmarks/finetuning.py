@@ -147,10 +147,12 @@ def prepared(
     arguments: argparse.Namespace, folder: Path | None = None
 ) -> tuple[FinetuneTable, Any, Any, Any, Scoring]:
     """Rows, model, collator and scoring of the peer, over the recipe's checkpoint or a folder of ours."""
-    table = load_recipe(arguments.recipe, changed(arguments)).finetune[arguments.name]
-    base = arguments.recipe.parent
-    model_path = folder or resolve(table.source, base)
-    train, test = (read_split(table, base, split) for split in ("train", "test"))
+    recipe = load_recipe(arguments.recipe, changed(arguments))
+    table = recipe.finetune[arguments.name]
+    model_path = folder or resolve(table.source, arguments.recipe.parent)
+    with tempfile.TemporaryDirectory(prefix="encodery-finetuning-") as name:
+        opened = open_run(recipe.model_copy(update={"output": name}), arguments.recipe, Console(quiet=True))
+        train, test = (read_split(opened, table, split) for split in ("train", "test"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_path)
     return table, *PEERS[table.task.type](table, train, test, model_path, tokenizer)
 

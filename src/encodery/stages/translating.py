@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from encodery.artifact.disk import sha256
 from encodery.recipe.teaching import FINETUNE
@@ -30,7 +31,7 @@ def build_translate(run: Run, into: Path, work: Path, name: str) -> Metrics:
             outcome = _translate(run, table, name, run.base / file, part)
             with part.open("rb") as lines:
                 shutil.copyfileobj(lines, out)
-            facts: Metrics = {"file": file, "sha256": sha256(run.base / file), "records": outcome.records}
+            facts: dict[str, Any] = {"file": file, "sha256": sha256(run.base / file), "records": outcome.records}
             files.append(facts | ({"truncated": outcome.truncated} if outcome.truncated else {}))
     return {
         "model": run.recipe.artifact_of(table.source),
