@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,10 @@ class Asked:
             )
         way = "-".join(language or "?" for language in (self.source_language, self.target_language))
         task.directions.check(TranslationExample("", None, way, self.source_language, self.target_language))
-        return task.asked(self._looking(task.generation), self.source_language, self.target_language)
+        asked = copy(task)
+        asked.generation = self._looking(task.generation)
+        asked.asked_languages = (self.source_language, self.target_language)
+        return asked
 
     def _looking(self, theirs: GenerationConfig) -> GenerationConfig:
         stated = {**theirs.model_dump(), **self.generation}

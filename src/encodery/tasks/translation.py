@@ -5,7 +5,6 @@ input, then the translation, and learns the token that comes next; the one that 
 translation is not known, it reads the first token alone, and what follows is looked for.
 """
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,16 +85,6 @@ class Translation:
         self._ids = language_ids(directions, self.languages)
         outside = tokenizer.special_ids - {tokenizer.sep_token_id}
         self._never = tuple(sorted(outside))
-
-    def asked(
-        self, generation: GenerationConfig, source_language: str | None, target_language: str | None
-    ) -> "Translation":
-        """The same task where translations are looked for in another way, and between these languages where a text
-        does not say its own."""
-        task = copy.copy(self)
-        task.generation = generation
-        task.asked_languages = (source_language, target_language)
-        return task
 
     @staticmethod
     def read(source: str, record: Record, columns: TranslationFields | None) -> TranslationExample:

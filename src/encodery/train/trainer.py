@@ -112,6 +112,7 @@ class Trainer:
             torch.set_float32_matmul_precision("medium")
         # a tenth of the run: of its steps or, where the time is given, of that
         tenth = None if self.budget.is_limited else max(1, self.total_steps // 10)
+        evaluate_every = config.evaluate_every or min(filter(None, (tenth, self.look_every)), default=None)
         checkpoint_every = config.checkpoint_every or tenth
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -140,7 +141,8 @@ class Trainer:
                     progress.update(step, values, self._expected_steps)
                     freed.return_excess()
                     window = Sums()
-                if not last and self._looks(step, tenth, passed):
+                due = step % evaluate_every == 0 if evaluate_every else False
+                if not last and (due or (passed and not config.evaluate_every)):
                     self._evaluate(log, progress)
                     last, why = self.is_done, self.ranks.first(self._why_hopeless)
                 stopped = self.ranks.any(stop.is_set() or why is not None)
@@ -172,13 +174,6 @@ class Trainer:
         """How many steps the run will have had, if it goes on as it went; None while that is not known."""
         steps = self.budget.total_steps(self.state.step, self.total_steps)
         return steps if steps < UNBOUNDED else None
-
-    def _looks(self, step: int, tenth: int | None, passed: bool) -> bool:
-        """Whether there is an evaluation after this step; `tenth` and `passed` are of its steps and of its time."""
-        if self.config.evaluate_every:
-            return step % self.config.evaluate_every == 0
-        every = min(filter(None, (tenth, self.look_every)), default=None)
-        return passed or (every is not None and step % every == 0)
 
     def _look_at_clock(self) -> None:
         """All ranks go by the first one's."""
