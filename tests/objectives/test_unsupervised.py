@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -193,6 +194,38 @@ def test_back_translation_turns_the_models_words_into_the_text(text: Shards) -> 
         ((best,),) = generate(model, pack([alone]), targets, GREEDY)
         assert row == [CLS, *best.token_ids[:9], SEP]
         assert language[number] == into
+
+
+class Share:
+    """One of several ranks; what the others told is known once they were asked."""
+
+    def __init__(self, rank: int, told: list[list[list[int]]]) -> None:
+        self.rank, self.world_size, self._told = rank, len(told), told
+
+    def gather(self, value: Any) -> list[Any]:
+        self._told[self.rank] = value
+        return [*self._told]
+
+
+@pytest.mark.parametrize("world_size", [1, 3, 41])
+def test_each_rank_translates_a_share_and_has_all(text: Shards, world_size: int) -> None:
+    """Also where there are more ranks than texts."""
+    some, model = objective(text), translator()
+    batch = some.batch(0)
+    assert batch.sequence_labels is not None
+    count = sum(number > 1 for number in batch.sequence_labels.tolist())
+    whole = some.prepare(model, batch)
+    told: list[list[list[int]]] = [[] for _ in range(world_size)]
+    for rank in range(1, world_size):
+        with suppress(ValueError):  # the others have not told theirs yet
+            some.prepare(model, batch, Share(rank, told))
+    made = some.prepare(model, batch, Share(0, told))
+    assert sources(made) == sources(whole) != sources(batch)
+    assert made.source is not None
+    assert whole.source is not None
+    assert_same(made.source, whole.source)
+    assert sum(map(len, told)) == count > 3
+    assert max(map(len, told)) <= count // world_size + 3
 
 
 def test_the_loss_is_a_sum_over_all_terms(text: Shards) -> None:

@@ -27,7 +27,7 @@ from encodery.data.translation_sequences import source_sequence, taught_sequence
 from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.model.translator import Translator
-from encodery.objectives.back_translation import back_translated
+from encodery.objectives.back_translation import Sharing, back_translated
 from encodery.objectives.denoise import NoiseConfig, noisy
 from encodery.objectives.sentences import Sentences, Shuffled
 from encodery.objectives.vocabulary import Vocabulary
@@ -177,13 +177,13 @@ class Unsupervised:
             for shown, text in zip(read, texts, strict=True)
         ]
 
-    def prepare(self, model: Model, batch: Batch) -> Batch:
-        """The batch with the text that is to be back-translated translated."""
+    def prepare(self, model: Model, batch: Batch, ranks: Sharing | None = None) -> Batch:
+        """The batch with the text that is to be back-translated translated, a share by each of `ranks`."""
         assert isinstance(model, Translator)
         assert batch.sequence_labels is not None
         parts = [self._parts[number] for number in batch.sequence_labels.tolist()]
         into = [part.source if part.term == BACK else None for part in parts]
-        return back_translated(model, batch, into, self._vocabulary, self._max_seqlen)
+        return back_translated(model, batch, into, self._vocabulary, self._max_seqlen, ranks)
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Every token of what is to be told is scored, whatever term it is of."""

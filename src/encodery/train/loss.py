@@ -24,9 +24,9 @@ class Loss(Protocol):
 class Prepares(Protocol):
     """A loss for which the model itself, as it is at the step, finishes each batch."""
 
-    def prepare(self, model: Model, batch: Batch) -> Batch:
-        """The batch of a step as it is trained on: a function of the weights and the batch, without gradients. It is
-        called once a step, on every rank, with the whole batch."""
+    def prepare(self, model: Model, batch: Batch, ranks: Ranks) -> Batch:
+        """The whole batch of a step as it is trained on: a function of the weights and the batch, without gradients.
+        It is called once a step, by all of `ranks` with the whole batch; they may share the work."""
 
 
 @dataclass

@@ -187,7 +187,7 @@ class Trainer:
         trained, rank = self.parallel.trained.train(), self.ranks.rank
         if isinstance(self.loss, Prepares):
             with autocast(self.device, self.config.precision):
-                batch = self.loss.prepare(trained, batch)
+                batch = self.loss.prepare(trained, batch, self.ranks)
         seed_dropout(self.device, step_seed(self.seed, self.state.step, rank))  # it depends on (seed, step) alone
         counts = self.loss.counts(batch)
         finite = True
