@@ -15,6 +15,7 @@ from encodery.config import read_json
 from encodery.deploy import choose
 from encodery.deploy import verify as verifying
 from encodery.deploy.settings import ExportSettings
+from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.families.folder import ModelFolder, save_folder
 from encodery.model.heads import Model
@@ -24,6 +25,7 @@ from encodery.serve.predictor import load
 from encodery.serve.supervisor import LocalModel
 from encodery.stages import exporting
 from encodery.stages.export_stage import run_export
+from encodery.tasks.token_classification import TokenClassification
 from tests.serve.conftest import LABELS, sentence, write_records
 from tests.serve.test_end_to_end import assert_close
 from tests.tasks.conftest import CONFIG, WORDS, make_tokenizer
@@ -142,6 +144,36 @@ def test_what_was_found_is_of_the_task(task: str, folders: dict[str, tuple[Path,
     found = metric["figures"][SCORED[task]]
     assert metric["drop"] == 0.0
     assert found["first"] == found["second"] < 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "strict"),
+    [
+        ({}, False),
+        ({"task": "token-classification"}, True),
+        ({"task": "token-classification", "strict_tags": False}, False),
+        ({"strict_tags": True}, True),
+    ],
+)
+def test_whose_tags_are_strict(stated: dict[str, Any], strict: bool, tmp_path: Path) -> None:
+    """Those of a model that we trained, and of a bundle those that its model has."""
+    folder = make_folder(tmp_path / "m", "token-classification")
+    (folder / "encodery.json").write_text(json.dumps(stated))
+    task = load(folder).task
+    assert isinstance(task, TokenClassification)
+    assert task.tags.strict is strict
+
+
+def test_a_bundle_keeps_the_tags_of_its_model(folders: dict[str, tuple[Path, Path]]) -> None:
+    assert read_json(folders["token-classification"][1] / "encodery.json")["strict_tags"] is False
+
+
+def test_strict_tags_that_are_neither(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "m", "token-classification")
+    (folder / "encodery.json").write_text('{"strict_tags": "no"}')
+    with pytest.raises(UserError) as error:
+        load(folder)
+    assert str(error.value) == f"{folder}/encodery.json: strict_tags = 'no'; true or false is needed"
 
 
 def served(folder: Path, look: Callable[[LocalModel], Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
