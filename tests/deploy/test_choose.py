@@ -45,6 +45,8 @@ def test_texts_are_as_long_as_they_say_and_fit_the_model() -> None:
         assert batch.input_ids[[0, 1, -1]].tolist() == [2, 5, 3]
         assert batch.input_ids.max() < 97
     assert [*texts(97, 11, (2, 5, 3))] == [11]
+    for batch in texts(13, 200, (2, 4, 3)).values():  # a mask alone, however small the vocabulary
+        assert [(batch.input_ids == token).sum() for token in (2, 4, 3)] == [1, 1, 1]
 
 
 def test_the_fastest_is_first_and_lengths_weigh_the_same(clock: list[float]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from encodery.cli import app
 from encodery.serve.auth import HEALTH
 from tests.packaging.conftest import PACKAGING, parse_serve
 
@@ -43,6 +45,24 @@ def test_what_is_installed_are_extras_of_the_project() -> None:
     assert {*extras.split(",")} <= PROJECT["optional-dependencies"].keys()
     assert {"serve", "engines"} <= {*extras.split(",")}
     assert any('".[${EXTRAS}]"' in run for run in said("RUN"))
+
+
+def test_the_image_that_makes_bundles_has_what_that_needs() -> None:
+    """docs/serving.md builds it, and runs `encodery export` in it and in no other."""
+    page = (ROOT / "docs" / "serving.md").read_text().replace("\\\n", " ")
+    ((extras, image),) = re.findall(r"docker build -f packaging/Dockerfile --build-arg EXTRAS=(\S+) -t (\S+) ", page)
+    given = {*extras.split(",")}
+    assert {"export", "serve", "xlm"} <= given <= PROJECT["optional-dependencies"].keys()
+    exporting = [line for line in page.splitlines() if line.startswith("docker run") and " export " in line]
+    assert len(exporting) == 1
+    for line in exporting:
+        options, _, command = line.partition(f" {image} ")
+        given_ = get_command(app).commands["export"].make_context("export", command.split()[1:]).params  # type: ignore[attr-defined]
+        mounts = re.findall(r'-v "?[^: ]+:([^: "]+)(:ro)?', options)
+        writable = [mount for mount, read_only in mounts if not read_only]
+        assert any(str(given_["to"]).startswith(f"{mount}/") for mount in writable)
+        for key in ("model", "calibrate"):
+            assert any(str(given_[key]).startswith(mount) for mount, _ in mounts)
 
 
 def test_torch_is_the_pinned_one_without_cuda() -> None:

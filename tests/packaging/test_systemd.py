@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def test_it_starts_the_server_with_flags_that_it_has() -> None:
     assert [str(path) for path in parsed["models"]] == [environment["MODELS"]]
     assert parsed["host"] == "127.0.0.1"
     assert parsed["keys"].parent == Path("%t", *unit["RuntimeDirectory"])  # systemd makes it before the first command
+
+
+def test_its_documentation_is_installed_with_it() -> None:
+    """`pip install` into /opt/encodery puts it there."""
+    shared = tomllib.loads((PACKAGING.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    ((source, target),) = shared["wheel"]["shared-data"].items()
+    assert (PACKAGING.parent / source).is_file()
+    assert settings()["Documentation"] == [f"file:/opt/encodery/{target}"]
 
 
 def test_a_reload_takes_up_keys_and_a_key_that_was_taken_out_is_refused(tmp_path: Path) -> None:

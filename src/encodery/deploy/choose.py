@@ -6,8 +6,9 @@ What is measured is one text at a time through the whole engine: tables, packing
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 from encodery import batch as packed
 from encodery.batch import Batch, pack
@@ -51,18 +52,22 @@ class Measured:
 def thread_counts(cores: int | None = None) -> tuple[int, ...]:
     """The numbers of threads to try: all cores, half of them (a core may be two threads), one."""
     cores = cores or usable_cores()
-    return tuple(dict.fromkeys(count for count in (cores, cores // 2, 1) if count))
+    return tuple(dict.fromkeys(number for number in (cores, cores // 2, 1) if number))
 
 
 def texts(vocab_size: int, longest: int, frame: tuple[int, int, int]) -> dict[int, Batch]:
     """A text of each length that the model has positions for: arbitrary tokens within the frame of a first one, a
-    mask, which `fill-mask` asks for, and a last one."""
+    mask, which `fill-mask` asks for, once, and a last one."""
     *start, end = frame
     lengths = [length for length in LENGTHS if length <= longest] or [longest]
     return {
-        length: pack([packed.Sequence([*start, *((7 * n + 11) % vocab_size for n in range(length - 3)), end])])
+        length: pack([packed.Sequence([*start, *islice(_words(vocab_size, frame), length - 3), end])])
         for length in lengths
     }
+
+
+def _words(vocab_size: int, frame: tuple[int, int, int]) -> Iterator[int]:
+    return (token for token in ((7 * n + 11) % vocab_size for n in count()) if token not in frame)
 
 
 def latencies(

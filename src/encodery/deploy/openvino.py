@@ -127,7 +127,8 @@ def import_openvino() -> "openvino":
         UserError: it is not installed; says how it is.
     """
     try:
-        import openvino
+        with no_telemetry():
+            import openvino
     except ImportError:
         raise UserError(
             "the engine openvino needs the package openvino, which is not installed; pip install 'encodery[engines]'"

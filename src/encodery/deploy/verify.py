@@ -103,33 +103,47 @@ def chosen(examples: Sequence[Any], count: int = TEXTS, seed: int = 0) -> list[A
 
 
 class Kept:
-    """A `Forward` that keeps what another one gives."""
+    """A `Forward` that keeps what another one gives, and what a third one gives when it is asked the same."""
 
-    def __init__(self, engine: Forward) -> None:
+    def __init__(self, engine: Forward, beside: Forward | None = None) -> None:
         self.engine = engine
+        self.beside = beside
         self.values: list[np.ndarray] = []
+        self.values_beside: list[np.ndarray] = []
 
     def hidden(self, batch: Batch, rows: Int[Tensor, " rows"] | None = None) -> Float[Tensor, "rows hidden"]:
         """As `Forward`."""
+        if self.beside is not None:
+            self.values_beside.append(_copied(self.beside.hidden(batch, rows)))
         return self._keep(self.engine.hidden(batch, rows))
 
     def logits(
         self, head: str, batch: Batch, rows: Int[Tensor, " rows"] | None = None
     ) -> Float[Tensor, "rows outputs"]:
         """As `Forward`."""
+        if self.beside is not None:
+            self.values_beside.append(_copied(self.beside.logits(head, batch, rows)))
         return self._keep(self.engine.logits(head, batch, rows))
 
     def _keep(self, values: Tensor) -> Tensor:
-        self.values.append(values.float().cpu().numpy().copy())
+        self.values.append(_copied(values))
         return values
+
+
+def _copied(values: Tensor) -> np.ndarray:
+    return values.float().cpu().numpy().copy()
+
+
+def keep(task: Task, kept: Kept, sequences: Sequence[packed.Sequence], together: int) -> Kept:
+    """Ask of engines what the task asks, of each batch of so many sequences."""
+    for batch in batches(sequences, together):
+        task.outputs(kept, batch)
+    return kept
 
 
 def values_of(task: Task, engine: Forward, sequences: Sequence[packed.Sequence], together: int) -> list[Values]:
     """What an engine says of each batch of so many sequences, for what the task asks of it."""
-    kept = Kept(engine)
-    for batch in batches(sequences, together):
-        task.outputs(kept, batch)
-    return kept.values
+    return keep(task, Kept(engine), sequences, together).values
 
 
 @contextmanager
@@ -166,9 +180,10 @@ def compare(
     """
     with reading_head(model, head) as read:
         expected = values_of(task, reference, sequences, together)
-    said = values_of(task, candidate, sequences, together)
+    kept = keep(task, Kept(candidate, hidden), sequences, together)  # no task takes what its head reads for an answer
+    said = kept.values
     wanted = np.concatenate(read or expected)
-    found = np.concatenate(values_of(task, hidden, sequences, together))
+    found = np.concatenate(kept.values_beside)
     with np.errstate(invalid="ignore", over="ignore"):
         near = cosines(wanted, found)
     a, b = (np.concatenate([part.ravel() for part in parts]).astype(np.float64) for parts in (expected, said))

@@ -34,7 +34,12 @@ from encodery.serve.warming import warm_up
 READ_BYTES = 1 << 18
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the others from running Python; a tenth of the usual, which is as long as a batch."""
-_NETWORK = frozenset({"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname"})
+_NETWORK = frozenset(
+    {
+        *("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
+        *("socket.getaddrinfo", "socket.getnameinfo", "socket.gethostbyname", "socket.gethostbyaddr"),
+    }
+)
 
 
 def main(arguments: list[str]) -> None:

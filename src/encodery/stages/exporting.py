@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any, Literal
 
 from encodery.deploy.building import Built, Source, Tell, build, calibrate
@@ -22,8 +23,9 @@ from encodery.families.folder import ModelFolder, save_description
 from encodery.model.skeleton import shapes_only
 from encodery.serve.predictor import Predictor, load
 from encodery.stages.gate import Gate
-from encodery.stages.verification import Text, Verification
+from encodery.stages.verification import Text, Verification, Verified
 from encodery.tasks.task import Saved, Task, Trainable
+from encodery.tasks.token_classification import STRICT, TokenClassification
 
 MIN_TEXTS = 200
 """Real texts below which a verification says that it is weak."""
@@ -100,14 +102,13 @@ def export_bundle(model: Path, into: Path, settings: ExportSettings, text: Text,
         build(source, engine, settings.dtype, into / engine, calibration, tell, settings.min_cosine)
         for engine in settings.engines
     ]
-    measured = _measured(source, builds, into, settings.dtype)
     work = Verification(source, settings, text, calibration, into, tell)
-    built, info, parity, gate = work.first_good(builds, measured)
-    for path in sorted(built.folder.iterdir()):
+    found = work.fastest_good(builds, lambda builds: _measured(source, builds, into, settings.dtype))
+    for path in sorted(found.built.folder.iterdir()):
         path.rename(into / path.name)
     for other in builds:
         shutil.rmtree(other.folder)
-    exported = _exported(predictor, source, into, built, info, parity, gate, measured, table, text, model)
+    exported = _exported(source, into, found, table, text, model)
     _describe(into, source, exported)
     return exported
 
@@ -168,24 +169,13 @@ def _texts(folder: ModelFolder) -> dict[int, Any]:
     return texts(tokenizer.vocab_size, config.num_positions, frame)
 
 
-def _exported(
-    predictor: Predictor,
-    source: Source,
-    into: Path,
-    built: Built,
-    info: BundleInfo,
-    parity: Parity,
-    gate: Gate | None,
-    measured: Sequence[Measured],
-    table: TableType,
-    text: Text,
-    model: Path,
-) -> Exported:
-    engine, task = open_engine(into, source.folder, info), source.task
+def _exported(source: Source, into: Path, found: Verified, table: TableType, text: Text, model: Path) -> Exported:
+    info, task = found.info, source.task
+    engine = open_engine(into, source.folder, info)
     torch_engine = TorchEngine(source.folder.model)
     computes = [partial(task.outputs, torch_engine), partial(task.outputs, engine)]
     rows = latencies(computes, _texts(source.folder))
-    choice = built.choice
+    choice = found.built.choice
     sizes = {
         "model": sum(path.stat().st_size for path in weight_files(model)),
         "bundle": sum(path.stat().st_size for path in into.iterdir()),
@@ -193,19 +183,30 @@ def _exported(
     return Exported(
         info,
         table,
-        parity,
-        gate,
-        measured,
+        found.parity,
+        found.gate,
+        found.measured,
         {"torch fp32": rows[0], f"{info.engine} {info.dtype}": rows[1]},
         sizes,
         choice.kept if choice else (),
         choice.share if choice else 0.0,
         choice.harm if choice else {},
-        (*text.notes, *_notes(text, gate, parity, task)),
+        (*text.notes, *_notes(text, found.gate, task), *slower(*rows)),
     )
 
 
-def _notes(text: Text, gate: Gate | None, parity: Parity, task: Task) -> list[str]:
+def slower(model: Mapping[int, float], bundle: Mapping[int, float]) -> list[str]:
+    """What is to be said where a bundle takes longer than its model, over milliseconds by length."""
+    share = geometric_mean(model.values()) / geometric_mean(bundle.values())
+    if share >= 1:
+        return []
+    return [
+        f"the bundle is slower here than the model, {share:.2f} times as fast: try another --dtype or --engine, or "
+        "serve the model folder"
+    ]
+
+
+def _notes(text: Text, gate: Gate | None, task: Task) -> list[str]:
     notes = []
     if gate is None:
         why = "no --data was given" if isinstance(task, Trainable) else f"{task.name} has no scores"
@@ -225,6 +226,8 @@ def _describe(into: Path, source: Source, exported: Exported) -> None:
             folder = replace(folder, model=folder.family.model(folder.model.config, (), 0, False), labels=())
     bundle = exported.info.model_dump(exclude_none=True, exclude_defaults=False) | {"head": source.head}
     info = {**folder.info, "task": task.name, KEY: bundle, SCORES: exported.facts}
+    if isinstance(task, TokenClassification):  # with a task of its own a folder counts as one that we trained
+        info[STRICT] = task.tags.strict
     save_description(into, replace(folder, info=info))
     if isinstance(task, Saved):
         task.save(into, folder.model.config.hidden_size)

@@ -38,6 +38,10 @@ _RARE = 0.01
 """Entities end with words where fewer of their ends than this are inside one: an annotator's hand may slip."""
 
 
+STRICT = "strict_tags"
+"""Of `encodery.json`: `Tags.strict`."""
+
+
 @dataclass(frozen=True)
 class EntityTags:
     """What a data set's entities are."""
@@ -303,5 +307,8 @@ def read_tags(folder: ModelFolder, path: Path) -> EntityTags:
     boundaries = folder.info.get("boundaries", "words")
     if boundaries not in ("words", "characters"):
         raise UserError(f"{path}/encodery.json: boundaries = {boundaries!r:.80}; words or characters is needed")
-    ours = folder.info.get("task") == TokenClassification.name
-    return EntityTags(Tags(folder.labels, strict=ours), boundaries)
+    # a folder that names its task is one that we trained, if it does not say otherwise
+    strict = folder.info.get(STRICT, folder.info.get("task") == TokenClassification.name)
+    if not isinstance(strict, bool):
+        raise UserError(f"{path}/encodery.json: {STRICT} = {strict!r:.80}; true or false is needed")
+    return EntityTags(Tags(folder.labels, strict=strict), boundaries)
