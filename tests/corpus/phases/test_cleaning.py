@@ -150,14 +150,6 @@ def test_workers_of_ray_that_are_killed_are_replaced(crawl: Crawl, tmp_path: Pat
     assert crawl.result(tmp_path / "work") == expected
 
 
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_cluster_of_ray_that_is_not_there(crawl: Crawl, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^corpus\.clean\.launch\.address = '127\.0\.0\.1:1': "):
-        crawl.run(tmp_path, RayLaunch(address="127.0.0.1:1"))
-
-
 def ours() -> dict[str, str]:
     """What workers of Ray find our modules by."""
     return {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
