@@ -125,6 +125,18 @@ def test_the_card_and_the_manifest_say_what_it_is(recipe: Path) -> None:
     assert re.search(r"^en +40 +197 ", shown, re.MULTILINE)
 
 
+def test_what_steps_read_is_in_the_lineage(recipe: Path) -> None:
+    tests = recipe.parent / "test.jsonl"
+    tests.write_text('{"text": "Nine rivers of the old county run west all year"}\n')
+    begun, _ = build(
+        recipe, 'corpus.clean.decontaminate={against=[{path="test.jsonl", name="rivers"}]}', last="corpus"
+    )
+    card = (begun.artifact("corpus") / "card.md").read_text()
+    row = rf"^\| test set rivers \| test\.jsonl \| 1 \| {tests.stat().st_size} \|  \|  \| [0-9a-f]{{16}} \|$"
+    assert re.search(row, card, re.MULTILINE), card
+    assert "| xxhash |" in card
+
+
 @pytest.mark.parametrize(
     ("overrides", "changed"),
     [
