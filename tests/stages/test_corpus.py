@@ -96,9 +96,9 @@ def test_the_corpus_comes_first_and_is_learned_from(recipe: Path) -> None:
         "manifest.json",
         "report.html",
     }
-    phases = re.findall(r"^  (\w+) +(\d+/\d+) tasks, \d+s$", said, re.MULTILINE)
+    phases = dict(re.findall(r"^  (\w+) +(\d+/\d+) tasks, \d+s$", said, re.MULTILINE))  # of each the last line
     expected = [("extract", 4), ("paragraphs", 1), ("filter", 4), ("near", 1), ("clusters", 1), ("write", 1)]
-    assert phases == [(name, f"{tasks}/{tasks}") for name, tasks in expected]
+    assert [*phases.items()] == [(name, f"{tasks}/{tasks}") for name, tasks in expected]
     for split in ("train", "valid"):
         assert Shards.open(begun.artifact("shards") / split).languages == ("de", "en")
     documents = sum(Shards.open(begun.artifact("shards") / split).num_documents for split in ("train", "valid"))
@@ -123,6 +123,18 @@ def test_the_card_and_the_manifest_say_what_it_is(recipe: Path) -> None:
     assert re.search(r"^near +53 +262 ", shown, re.MULTILINE)
     assert re.search(r"^near/copy +1 +1 ", shown, re.MULTILINE)
     assert re.search(r"^en +40 +197 ", shown, re.MULTILINE)
+
+
+def test_what_steps_read_is_in_the_lineage(recipe: Path) -> None:
+    tests = recipe.parent / "test.jsonl"
+    tests.write_text('{"text": "Nine rivers of the old county run west all year"}\n')
+    begun, _ = build(
+        recipe, 'corpus.clean.decontaminate={against=[{path="test.jsonl", name="rivers"}]}', last="corpus"
+    )
+    card = (begun.artifact("corpus") / "card.md").read_text()
+    row = rf"^\| test set rivers \| test\.jsonl \| 1 \| {tests.stat().st_size} \|  \|  \| [0-9a-f]{{16}} \|$"
+    assert re.search(row, card, re.MULTILINE), card
+    assert "| xxhash |" in card
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The card of a corpus: YAML that a hub reads, and tables that say where everything comes from."""
 
 import re
+from dataclasses import replace
 
 import yaml
 
@@ -68,6 +69,17 @@ def test_sizes_inputs_settings_files_and_versions_are_there() -> None:
         "| datatrove | 0.10.1 |",
     ):
         assert line in text, line
+
+
+def test_what_steps_read_is_named_apart_from_the_inputs() -> None:
+    facts = replace(
+        make_facts(CRAWL), read_beside=[("good text", WIKI), ("test set qa", Source("qa.json", 1, 97, "cc"))]
+    )
+    text = corpus_card(make_ledger(), facts)
+    assert "| good text | wiki.xml.bz2 | 1 | 7,919 | no | CC-BY-SA-4.0 | bb22 |" in text
+    assert "| test set qa | qa.json | 1 | 97 |  |  | cc |" in text
+    assert "from 1.23 MB of input" in text
+    assert "read as" not in card(CRAWL)
 
 
 def test_a_licence_that_is_not_stated_is_asked_for() -> None:

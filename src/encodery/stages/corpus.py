@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +26,6 @@ if TYPE_CHECKING:
     from encodery.corpus.ledger import Ledger
     from encodery.corpus.phases.cleaning import Cleaning
 
-PACKAGES = (
-    "datatrove",
-    "fastwarc",
-    "resiliparse",
-    "trafilatura",
-    "ftfy",
-    "py3langid",
-    "fasttext-predict",
-    "kenlm",
-    "sentencepiece",
-    "numpy",
-    "pyarrow",
-)
-"""What the text that comes out depends on beside this one."""
 LARGEST = 10
 
 
@@ -142,6 +126,7 @@ def _sizes(ledger: "Ledger") -> dict[str, Any]:
 
 def _facts(run: Run, corpus: CorpusTable, clean: CleanTable, into: Path) -> Any:
     """What the report and the card say beside the ledger."""
+    from encodery.corpus.phases.packages import versions
     from encodery.stages.corpus_facts import CorpusFacts
 
     paths = sorted(path for path in (into / DOCUMENTS).rglob("*") if path.is_file())
@@ -152,16 +137,18 @@ def _facts(run: Run, corpus: CorpusTable, clean: CleanTable, into: Path) -> Any:
         files={
             str(path.relative_to(into)): FileRecord(sha256=sha256(path), size=path.stat().st_size) for path in paths
         },
-        versions=_versions(),
+        versions=versions(),
+        read_beside=[*_read_beside(clean, run.base)],
     )
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+def _read_beside(clean: CleanTable, base: Path) -> Iterator[tuple[str, Any]]:
+    """What steps read: what for, and what it is."""
+    for entry in clean.perplexity.good if clean.perplexity else ():
+        yield "good text", _source(entry, base)
+    for file in clean.decontaminate.against if clean.decontaminate else ():
+        # it was read as this, whatever its suffix
+        yield f"test set {file.label}", _source(CorpusInput(path=file.path, format="txt"), base)
 
 
 def _source(entry: CorpusInput, base: Path) -> Any:

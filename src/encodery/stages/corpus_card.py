@@ -29,7 +29,7 @@ def corpus_card(ledger: Ledger, facts: CorpusFacts) -> str:
         f"{held['documents']:,} documents, {held['characters']:,} characters in {len(languages):,} languages, from "
         f"{human_bytes(facts.size)} of input. `report.html` shows what each step took; `ledger.json` has all counts.",
         _section("Languages", _languages(languages)),
-        _section("Where it comes from", _sources(facts.sources)),
+        _section("Where it comes from", "\n\n".join([_sources(facts.sources), *_beside(facts.read_beside)])),
         _section("Licences", _licences(facts.sources)),
         _section("How it was made", _steps(facts.settings)),
         _section("What was left out", _lost(ledger)),
@@ -65,6 +65,12 @@ def _sources(sources: Sequence[Source]) -> str:
         for s in sources
     ]
     return _table("Inputs", ("path", "files", "bytes", "language", "licence", "fingerprint"), rows)
+
+
+def _beside(read: Sequence[tuple[str, Source]]) -> list[str]:
+    rows = [(use, s.path, f"{s.files:,}", f"{s.size:,}", s.language, s.license, s.fingerprint) for use, s in read]
+    header = ("read as", "path", "files", "bytes", "language", "licence", "fingerprint")
+    return [_table("Read by steps; no part of the corpus", header, rows)] if rows else []
 
 
 def _licences(sources: Sequence[Source]) -> str:

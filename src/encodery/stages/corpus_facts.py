@@ -43,6 +43,8 @@ class CorpusFacts:
     files: Mapping[str, FileRecord]
     """What came out, by its path in the artifact."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    read_beside: Sequence[tuple[str, Source]] = ()
+    """What steps read beside the inputs, good text and test sets, each with what it was read for."""
 
     @property
     def size(self) -> int:

@@ -1,5 +1,6 @@
 """Tasks of Ray: what it is asked for and what comes back; a real cluster is in `tests/corpus/phases`."""
 
+import socket
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -124,6 +125,33 @@ def test_a_full_disk_ends_the_phase(make_phase: MakePhase, ray: FakeRay) -> None
     with pytest.raises(UserError, match="No space left on device"):
         list(finished_tasks(make_phase(5, full=(0,)), RayLaunch(at_once=1)))
     assert sorted(finished_tasks(make_phase(5), RayLaunch())) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999999"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_cluster_that_is_not_there(
+    make_phase: MakePhase, ray: FakeRay, monkeypatch: pytest.MonkeyPatch, address: str, named: bool
+) -> None:
+    """Ray itself would wait for it for ever."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:2" if named else address)
+    with pytest.raises(UserError) as refused:
+        list(finished_tasks(make_phase(), RayLaunch(address=address if named else None)))
+    assert str(refused.value).startswith(f"corpus.clean.launch.address = '{address}': nobody answers there (")
+    assert "give the host:port at which the head of a cluster listens" in str(refused.value)
+
+
+def test_a_cluster_that_answers_is_used(make_phase: MakePhase, ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: asked.append(options["address"]), raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        for known in (address, "auto"):
+            assert len(list(finished_tasks(make_phase(3), RayLaunch(address=known)))) == (
+                3 if known == address else 0
+            )
+    assert asked == [address, "auto"]
 
 
 def test_without_ray_it_says_what_to_install(make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,33 +129,29 @@ def test_two_workers_of_ray_do_the_same(crawl: Crawl, tmp_path: Path, expected: 
     assert crawl.result(tmp_path) == expected
 
 
+DYING = {"extract-1", "filter-2", "near-0"}
+"""Tasks whose worker dies; Ray takes its time to start another."""
+
+
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_workers_of_ray_that_are_killed_are_replaced(crawl: Crawl, tmp_path: Path, expected: dict[str, str]) -> None:
     ray = pytest.importorskip("ray")
     log = tmp_path / "log"
     log.mkdir()
     ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, runtime_env={"env_vars": ours()})
     try:
-        done = run_dying(crawl.cleaning(tmp_path / "work"), RayLaunch(max_retries=1), log)
-        assert done == sum(PHASES.values()) == len(list(log.iterdir()))
+        done = run_dying(crawl.cleaning(tmp_path / "work"), RayLaunch(max_retries=1), log, DYING)
+        assert done == sum(PHASES.values())
+        assert {path.name for path in log.iterdir()} == DYING
         (tmp_path / "again").mkdir()
-        with pytest.raises(
-            UserError, match=r"extract: 4 of 4 tasks failed \(0, 1, 2, 3\); the first one, which reads"
-        ):
-            run_dying(crawl.cleaning(tmp_path / "none"), RayLaunch(max_retries=0), tmp_path / "again")
+        said = r"^extract: 1 of 4 tasks failed \(1\); the first one, which reads en1\.jsonl\.gz, says: .*died"
+        with pytest.raises(UserError, match=said):
+            run_dying(crawl.cleaning(tmp_path / "none"), RayLaunch(max_retries=0), tmp_path / "again", DYING)
     finally:
         ray.shutdown()
     assert crawl.result(tmp_path / "work") == expected
-
-
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_cluster_of_ray_that_is_not_there(crawl: Crawl, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^corpus\.clean\.launch\.address = '127\.0\.0\.1:1': "):
-        crawl.run(tmp_path, RayLaunch(address="127.0.0.1:1"))
 
 
 def ours() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,11 +29,13 @@ class DiesOnce:
 
     work: Work
     log: Path
+    only: Collection[str] = ()
+    """Tasks, as `PHASE-NUMBER`; all if none is named."""
 
     def __call__(self, task: int, into: Path) -> None:
         self.work(task, into)
         mark = self.log / f"{into.parent.name}-{task}"
-        if not mark.exists():
+        if not mark.exists() and (not self.only or mark.name in self.only):
             mark.write_text(f"{os.getpid()}")
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -44,9 +47,9 @@ def run_slowly(cleaning: Cleaning, launch: LaunchTable, seconds: float) -> None:
             pass
 
 
-def run_dying(cleaning: Cleaning, launch: LaunchTable, log: Path) -> int:
-    """All phases, in which the worker of each task dies once; how many tasks there were."""
+def run_dying(cleaning: Cleaning, launch: LaunchTable, log: Path, only: Collection[str] = ()) -> int:
+    """All phases, in which the worker of each task, or of some, dies once; how many tasks there were."""
     done = 0
     for phase in cleaning.phases():
-        done += sum(1 for _ in finished_tasks(replace(phase, work=DiesOnce(phase.work, log)), launch))
+        done += sum(1 for _ in finished_tasks(replace(phase, work=DiesOnce(phase.work, log, only)), launch))
     return done

@@ -119,7 +119,12 @@ def test_paragraphs_are_cut(model: Letters) -> None:
 
 def test_paragraphs_are_split(model: Letters) -> None:
     pages = [Page(MIXED.replace("?", ""), "a", "http://a", "2026"), Page("x", "z", dropped="url/x"), Page("ddd", "b")]
-    run(pages, paragraphs="split", min_paragraph=11, languages=["en", "de"])
+    ledger = run(pages, paragraphs="split", min_paragraph=11, languages=["en", "de"])
+    assert (ledger.counts["language/split", "changes"], ledger.counts["language/split", "changed documents"]) == (
+        2,
+        1,
+    )
+    assert [what["text"] for _, what in ledger.samples["language/split"]] == ["ddddd ddddd"]
     assert [page.source for page in pages] == ["a", "a#de", "a#fr", "z", "b"]
     assert [page.language for page in pages] == ["en", "de", "fr", "", "de"]
     assert [page.dropped for page in pages] == ["", "", "language/other", "url/x", ""]
@@ -131,6 +136,17 @@ def test_a_paragraph_of_doubtful_language_stays(model: Letters) -> None:
     pages = [Page("eeeee eeeee eeeee\ndd?dd ddddd\nddffe ddffe", "a")]
     run(pages, paragraphs="cut", min_paragraph=3, threshold=0.45)
     assert pages[0].text.count("\n") == 2
+
+
+def test_how_sure_the_model_is_of_paragraphs_is_kept(model: Letters) -> None:
+    """Of those that are looked at, whole and apart, with the nearest to the threshold on both sides."""
+    ledger = run([Page("eeeee eeeee eeeee\nddffe ddffe\ndd\nddddd ddddd", "a")], paragraphs="split", min_paragraph=11)
+    spread = ledger.spreads["language/paragraph"]
+    assert spread.count == 3
+    below, above = spread.edges[0.5]
+    assert [sample["text"] for _, _, sample in below.samples] == ["ddffe ddffe"]
+    assert {sample["text"] for _, _, sample in above.samples} == {"eeeee eeeee eeeee", "ddddd ddddd"}
+    assert "language/paragraph" not in run([Page("eeeee eeeee", "a")], min_paragraph=11).spreads
 
 
 def test_what_most_of_the_text_is_in_makes_the_document() -> None:

@@ -1,5 +1,7 @@
 """Each task as a task of Ray, which tries it again elsewhere when its worker or its machine is lost."""
 
+import os
+import socket
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -9,6 +11,9 @@ from encodery.corpus.launch.failures import Failure, failed, failure_of
 from encodery.corpus.launch.phase import Phase
 from encodery.corpus.launch.tables import RayLaunch
 from encodery.errors import UserError
+
+ANSWER_SECONDS = 10.0
+"""How long the head of a cluster may take to answer."""
 
 
 def run_on_ray(phase: Phase, table: RayLaunch) -> Iterator[int]:
@@ -79,9 +84,25 @@ def _connected(table: RayLaunch) -> Any:
     except ImportError:
         raise UserError('tasks on Ray need Ray; pip install "encodery[ray]"') from None
     if not ray.is_initialized():
+        _check_answers(table.address or os.environ.get("RAY_ADDRESS", ""))
         try:
             ray.init(address=table.address, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"corpus.clean.launch.address = {table.address!r}: {reason:.200}") from None
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """See whether anybody listens at `host:port`: Ray itself waits for it for ever. What else an address may be is
+    Ray's to know."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"corpus.clean.launch.address = {address!r:.80}: nobody answers there ({error}); give the host:port at "
+            "which the head of a cluster listens, or leave it out to start one here"
+        ) from None

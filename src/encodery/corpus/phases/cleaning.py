@@ -20,6 +20,7 @@ from encodery.corpus.phases.grading import GRADE, MODELS, Buckets, Grade, Train,
 from encodery.corpus.phases.groups import Source, found_sources, groups_of
 from encodery.corpus.phases.near import CLUSTERS, Clusters, Near
 from encodery.corpus.phases.output import check_format
+from encodery.corpus.phases.packages import SamePackages, begun_with
 from encodery.corpus.phases.paragraphs import PARAGRAPHS, Paragraphs
 from encodery.corpus.phases.reading_back import Filtered
 from encodery.corpus.phases.runs import Range, RunFile, ranges_of
@@ -99,7 +100,7 @@ class Cleaning:
         return account
 
     def _phase(self, name: str, tasks: int, work: Work, reads: Sequence[str] = ()) -> Phase:
-        return Phase(name, tasks, work, self.folder, reads)
+        return Phase(name, tasks, SamePackages(work, begun_with(self.folder)), self.folder, reads)
 
     def _ranges(self, phase: str, name: str, count: int) -> list[list[Range]]:
         sizes: Counter[int] = Counter()

@@ -6,7 +6,6 @@ Not here: the list of bad words, and detection of English.
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from pathlib import Path
 
 from pydantic import NonNegativeInt, PositiveInt
@@ -83,7 +82,9 @@ class C4Step:
                 kept.append(words.strip())
                 num_citations += count
                 cited += [line] if count else []
-        if not kept or self._has_few_sentences(kept):
+        sentences = self._num_sentences(kept)
+        ledger.observe(f"{self.name}/sentences", sentences, page, (self._config.min_sentences,))
+        if not kept or sentences < self._config.min_sentences:
             return ledger.drop(page, f"{self.name}/few_sentences")
         for why, lines in cut.items():
             ledger.cut(page, f"{self.name}/{why}", lines)
@@ -94,9 +95,14 @@ class C4Step:
         page.text = "\n".join(kept)
         return None
 
-    def _has_few_sentences(self, lines: Sequence[str]) -> bool:
-        sentences = accumulate(map(num_sentences, lines), initial=0)
-        return all(so_far < self._config.min_sentences for so_far in sentences)
+    def _num_sentences(self, lines: Sequence[str]) -> int:
+        """Of a page, as far as it matters: when there are enough nobody counts on."""
+        so_far = 0
+        for line in lines:
+            if so_far >= self._config.min_sentences:
+                break
+            so_far += num_sentences(line)
+        return so_far
 
     def _judge(self, page: Page) -> Callable[[str, str], str]:
         """A function from a line, as it is and without citations, to why it goes, or its page."""

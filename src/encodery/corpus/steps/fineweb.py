@@ -52,18 +52,19 @@ class FineWebStep:
             return "empty"
         end_marks = sum(line[-1:] in TERMINAL for line in lines) / len(lines)
         ledger.observe(f"{self.name}/end_marks", end_marks, page, (config.min_end_marks,))
-        if end_marks < config.min_end_marks:
-            return "no_end_marks"
-        spaced = has_words(page)
-        short_lines = sum(len(line) <= config.short_line for line in lines) / len(lines) if spaced else 0.0
-        if spaced:
-            ledger.observe(f"{self.name}/short_lines", short_lines, page, (config.max_short_lines,))
-        if short_lines > config.max_short_lines:
-            return "short_lines"
         twice = repeated(lines)[1] / (len(page.text) - len(lines) + 1)
         ledger.observe(f"{self.name}/repeated", twice, page, (config.max_repeated,))
+        short_lines, num_words = 0.0, len(lines)
+        if spaced := has_words(page):
+            short_lines = sum(len(line) <= config.short_line for line in lines) / len(lines)
+            num_words = len(page.text.split())
+            ledger.observe(f"{self.name}/short_lines", short_lines, page, (config.max_short_lines,))
+            breaks = (len(lines) - 1) / max(1, num_words)
+            ledger.observe(f"{self.name}/lines_per_word", breaks, page, (config.max_lines_per_word,))
+        if end_marks < config.min_end_marks:
+            return "no_end_marks"
+        if short_lines > config.max_short_lines:
+            return "short_lines"
         if twice > config.max_repeated:
             return "repeated"
-        if spaced and len(lines) - 1 > config.max_lines_per_word * len(page.text.split()):
-            return "list"
-        return ""
+        return "list" if spaced and len(lines) - 1 > config.max_lines_per_word * num_words else ""

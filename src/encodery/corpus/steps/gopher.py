@@ -76,13 +76,14 @@ class GopherStep:
             spaced = has_words(page)
             if spaced:
                 self._observe(page, ledger, *counts)
-            if why := (spaced and self._against_words(page, *counts)) or self._against_lines(page):
+            of_lines = self._against_lines(page, ledger)
+            if why := (spaced and self._against_words(page, *counts)) or of_lines:
                 ledger.drop(page, f"{self.name}/{why}")
 
     def _observe(
         self, page: Page, ledger: Ledger, words: int, real: int, real_characters: int, with_letters: int
     ) -> None:
-        """The measures that most depends on, for the report."""
+        """The measures of words, for the report."""
         config = self._config
         ledger.observe(f"{self.name}/words", real, page, (config.min_words, config.max_words))
         if real:
@@ -90,9 +91,13 @@ class GopherStep:
             ledger.observe(f"{self.name}/word_length", real_characters / real, page, limits)
         if words:
             ledger.observe(f"{self.name}/with_letters", with_letters / words, page, (config.min_with_letters,))
+            ledger.observe(f"{self.name}/hashes", _hashes(page) / words, page, (config.max_symbols,))
+            ledger.observe(f"{self.name}/ellipses", _ellipses(page) / words, page, (config.max_symbols,))
+        if page.language in self._stop_words:
+            ledger.observe(f"{self.name}/stop_words", self._num_stop_words(page), page, (config.min_stop_words,))
 
     def _against_words(self, page: Page, words: int, real: int, real_characters: int, with_letters: int) -> str:
-        config, text = self._config, page.text
+        config = self._config
         if real < config.min_words or not words:
             return "short"
         if real > config.max_words:
@@ -101,34 +106,42 @@ class GopherStep:
             return "short_words"
         if real and real_characters / real > config.max_word_length:
             return "long_words"
-        if text.count("#") / words > config.max_symbols:
+        if _hashes(page) / words > config.max_symbols:
             return "hashes"
-        if (text.count("...") + text.count("…")) / words > config.max_symbols:
+        if _ellipses(page) / words > config.max_symbols:
             return "ellipses"
         if with_letters / words < config.min_with_letters:
             return "no_letters"
-        return "" if self._has_stop_words(page) else "no_stop_words"
+        few = page.language in self._stop_words and self._num_stop_words(page) < config.min_stop_words
+        return "no_stop_words" if few else ""
 
-    def _against_lines(self, page: Page) -> str:
-        lines = page.paragraphs
-        if sum(line.lstrip().startswith(("•", "-")) for line in lines) > self._config.max_bullets * len(lines):
+    def _against_lines(self, page: Page, ledger: Ledger) -> str:
+        config, lines = self._config, page.paragraphs
+        bullets = sum(line.lstrip().startswith(("•", "-")) for line in lines)
+        ellipses = sum(line.rstrip().endswith(("...", "…")) for line in lines)
+        if lines:
+            ledger.observe(f"{self.name}/bullets", bullets / len(lines), page, (config.max_bullets,))
+            ledger.observe(f"{self.name}/line_ellipses", ellipses / len(lines), page, (config.max_ellipses,))
+        if bullets > config.max_bullets * len(lines):
             return "bullets"
-        if sum(line.rstrip().endswith(("...", "…")) for line in lines) > self._config.max_ellipses * len(lines):
-            return "line_ellipses"
-        return ""
+        return "line_ellipses" if ellipses > config.max_ellipses * len(lines) else ""
 
-    def _has_stop_words(self, page: Page) -> bool:
-        pattern = self._stop_words.get(page.language)
-        if pattern is None:
-            return True
+    def _num_stop_words(self, page: Page) -> int:
+        """How many different ones there are, as far as it matters: more than are asked for are not looked for."""
         found: set[str] = set()
-        matches = pattern.finditer(page.text)
-        while len(found) < self._config.min_stop_words:
-            match = next(matches, None)
-            if match is None:
-                return False
+        for match in self._stop_words[page.language].finditer(page.text):
+            if len(found) >= self._config.min_stop_words:
+                break
             found.add(match[0])
-        return True
+        return len(found)
+
+
+def _hashes(page: Page) -> int:
+    return page.text.count("#")
+
+
+def _ellipses(page: Page) -> int:
+    return page.text.count("...") + page.text.count("…")
 
 
 def _counts(texts: Sequence[str]) -> Iterator[Sequence[int]]:

@@ -120,7 +120,7 @@ class LanguageStep:
         """The pages with each in one language, as far as their paragraphs tell, and their languages."""
         parts = [
             by_language(page.paragraphs, guess.language, languages)
-            for page, guess, languages in zip(live, guesses, self._of_paragraphs(live), strict=True)
+            for page, guess, languages in zip(live, guesses, self._of_paragraphs(live, ledger), strict=True)
         ]
         behind: dict[int, list[Page]] = {}
         for page, (main, *others) in zip(live, parts, strict=True):
@@ -130,6 +130,8 @@ class LanguageStep:
                 else:
                     part = Page("\n".join(paragraphs), f"{page.source}#{language}", page.url, page.date)
                     behind.setdefault(id(page), []).append(part)
+            if made := behind.get(id(page)):
+                ledger.change(page, f"{self.name}/split", len(made), made[0].text)
             page.text = "\n".join(main[1])
         if behind:
             assert isinstance(pages, list)
@@ -137,15 +139,20 @@ class LanguageStep:
         live = [each for page in live for each in (page, *behind.get(id(page), ()))]
         return live, self._identified([page.text for page in live])
 
-    def _of_paragraphs(self, pages: Sequence[Page]) -> list[list[str]]:
+    def _of_paragraphs(self, pages: Sequence[Page], ledger: Ledger) -> list[list[str]]:
         """For each paragraph of each page its language, "" where it is too short or the models are not sure."""
         paragraphs = [page.paragraphs for page in pages]
         long = [text for page in paragraphs for text in page if len(text) >= self._config.min_paragraph]
         guesses = iter(self._identified(long))
-        return [
-            [self._sure(next(guesses)) if len(text) >= self._config.min_paragraph else "" for text in page]
-            for page in paragraphs
-        ]
+
+        def language(page: Page, text: str) -> str:
+            if len(text) < self._config.min_paragraph:
+                return ""
+            guess = next(guesses)
+            ledger.observe(f"{self.name}/paragraph", guess.score, page, (self._config.threshold,), text)
+            return self._sure(guess)
+
+        return [[language(page, text) for text in texts] for page, texts in zip(pages, paragraphs, strict=True)]
 
     def _sure(self, guess: Guess) -> str:
         return "" if self._against(guess) else guess.language

@@ -81,6 +81,8 @@ class LinesStep:
 
     def _cut(self, page: Page, ledger: Ledger) -> None:
         lines = page.paragraphs
+        for line in lines if self._min_characters else ():
+            ledger.observe("lines/characters", len(line), page, (self._min_characters,), line)
         end = self._end(lines)
         reasons = [self._reason(line) for line in lines[:end]] + ["lines/tail"] * (len(lines) - end)
         if not any(reasons):

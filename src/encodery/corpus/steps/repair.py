@@ -103,6 +103,10 @@ class RepairStep:
     def _readable(self, page: Page, text: str, ledger: Ledger) -> str:
         """The paragraphs in which enough could be decoded."""
         lines = text.split("\n")
+        for line in lines:
+            if _LOST in line:
+                share = line.count(_LOST) / len(line)
+                ledger.observe(f"{self.name}/lost", share, page, (self._config.max_lost,), line)
         lost = [line for line in lines if line.count(_LOST) > self._config.max_lost * len(line)]
         if not lost:
             return text

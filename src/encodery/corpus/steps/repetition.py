@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+from jaxtyping import Float64, Int64
 from pydantic import AfterValidator, Field
 
 from encodery.config import Config
@@ -65,8 +66,12 @@ class RepetitionStep:
             if why := self._against_lines(page, ledger):
                 ledger.drop(page, f"{self.name}/{why}")
         left = [page for page in live if not page.dropped and has_words(page)]
-        reasons = [why for block in blocks([page.text for page in left], _CHARACTERS) for why in self._against(block)]
-        for page, why in zip(left, reasons, strict=True):
+        found = [each for block in blocks([page.text for page in left], _CHARACTERS) for each in self._against(block)]
+        for page, (why, top, again) in zip(left, found, strict=True):
+            if self._tops:
+                ledger.observe(f"{self.name}/top_runs", top, page, (1.0,))
+            if again is not None:
+                ledger.observe(f"{self.name}/repeated_runs", again, page, (1.0,))
             if why:
                 ledger.drop(page, f"{self.name}/{why}")
 
@@ -75,23 +80,42 @@ class RepetitionStep:
         number, characters = repeated(lines)
         share = characters / max(1, len(page.text))
         ledger.observe(f"{self.name}/line_characters", share, page, (self._config.max_line_characters,))
+        ledger.observe(f"{self.name}/lines", number / max(1, len(lines)), page, (self._config.max_lines,))
         if number > self._config.max_lines * len(lines):
             return "lines"
         return "line_characters" if characters > self._config.max_line_characters * len(page.text) else ""
 
-    def _against(self, texts: Sequence[str]) -> list[str]:
-        """Why each of some texts goes: the first of the rules that it breaks."""
+    def _against(self, texts: Sequence[str]) -> list[tuple[str, float, float | None]]:
+        """Why each of some texts goes: the first of the rules that it breaks. With it how much of what is allowed the
+        most frequent run has, and runs that the text already had, of the size that has most; None where words within
+        such runs are too few to break a rule."""
         documents = Documents(texts)
         sizes = np.array([len(text) for text in texts])
         reasons = np.full(len(texts), "", object)
+        tops, again = np.zeros(len(texts)), np.zeros(len(texts))
         runs = documents.pairs()
         for size in range(2, 5):
             if (share := self._tops.get(size)) is not None:
-                reasons[(documents.most_frequent(runs) > share * sizes) & (reasons == "")] = f"top_{size}"
+                found = documents.most_frequent(runs)
+                reasons[(found > share * sizes) & (reasons == "")] = f"top_{size}"
+                tops = np.maximum(tops, _of_allowed(found, share * sizes))
             runs = documents.longer(runs)
         lowest = min(self._repeats.values(), default=1.0)
-        runs = documents.within(runs, (reasons == "") & (documents.covered(runs) > lowest * sizes))
+        looked_at = (reasons == "") & (documents.covered(runs) > lowest * sizes)
+        runs = documents.within(runs, looked_at)
         for size, share in self._repeats.items():
-            reasons[(documents.repeated(runs) > share * sizes) & (reasons == "")] = f"repeated_{size}"
+            found = documents.repeated(runs)
+            reasons[(found > share * sizes) & (reasons == "")] = f"repeated_{size}"
+            again = np.maximum(again, _of_allowed(found, share * sizes))
             runs = documents.longer(runs)
-        return reasons.tolist()
+        known = [value if known else None for value, known in zip(again.tolist(), looked_at.tolist(), strict=True)]
+        return list(zip(reasons.tolist(), tops.tolist(), known, strict=True))
+
+
+def _of_allowed(
+    found: Int64[np.ndarray, " texts"], allowed: Float64[np.ndarray, " texts"]
+) -> Float64[np.ndarray, " texts"]:
+    """Shares; where nothing is allowed and something found, infinity."""
+    shares = np.where(found > 0, np.inf, 0.0)
+    np.divide(found, allowed, out=shares, where=allowed > 0)
+    return shares
