@@ -72,8 +72,9 @@ def opened(arguments: argparse.Namespace, steps: int) -> Run:
 
 def reading_of(run: Run) -> tuple[ModelFolder, Reading]:
     """The model at its start, and what it reads."""
-    start = starting_model(run)
-    return start, Reading(run, start.tokenizer, languages_of(run, start))
+    start, table = starting_model(run), run.recipe.pretrain
+    assert table is not None
+    return start, Reading(run, table, start.tokenizer, languages_of(run, start))
 
 
 def train(arguments: argparse.Namespace) -> Found:
@@ -102,9 +103,10 @@ def train(arguments: argparse.Namespace) -> Found:
 def seek(arguments: argparse.Namespace) -> Found:
     """The batch of the step, the first that this process makes; from the opening of the shards."""
     run = opened(arguments, FAR)
-    start = starting_model(run)
+    start, table = starting_model(run), run.recipe.pretrain
+    assert table is not None
     started = time.perf_counter()
-    reading = Reading(run, start.tokenizer, languages_of(run, start))
+    reading = Reading(run, table, start.tokenizer, languages_of(run, start))
     reading.batch(reading.course(), arguments.step - 1)
     return {"ms": 1e3 * (time.perf_counter() - started)}
 
