@@ -25,7 +25,7 @@ from encodery.batch import Batch
 from encodery.bench.machine import commit, hardware
 from encodery.errors import UserError
 from encodery.families.folder import ModelFolder
-from encodery.recipe import PretrainTable, load_recipe
+from encodery.recipe import load_recipe
 from encodery.stages import Run, open_run
 from encodery.stages import run as run_stages
 from encodery.stages.graph import selected, stages_of
@@ -70,16 +70,11 @@ def opened(arguments: argparse.Namespace, steps: int) -> Run:
     return open_run(recipe, arguments.recipe, Console(stderr=True))
 
 
-def table_of(run: Run) -> PretrainTable:
-    """What says how the text is read; `opened` has looked whether it is there."""
-    assert run.recipe.pretrain is not None
-    return run.recipe.pretrain
-
-
 def reading_of(run: Run) -> tuple[ModelFolder, Reading]:
     """The model at its start, and what it reads."""
-    start = starting_model(run)
-    return start, Reading(run, table_of(run), start.tokenizer, languages_of(run, start))
+    start, table = starting_model(run), run.recipe.pretrain
+    assert table is not None
+    return start, Reading(run, table, start.tokenizer, languages_of(run, start))
 
 
 def train(arguments: argparse.Namespace) -> Found:
@@ -108,9 +103,10 @@ def train(arguments: argparse.Namespace) -> Found:
 def seek(arguments: argparse.Namespace) -> Found:
     """The batch of the step, the first that this process makes; from the opening of the shards."""
     run = opened(arguments, FAR)
-    start = starting_model(run)
+    start, table = starting_model(run), run.recipe.pretrain
+    assert table is not None
     started = time.perf_counter()
-    reading = Reading(run, table_of(run), start.tokenizer, languages_of(run, start))
+    reading = Reading(run, table, start.tokenizer, languages_of(run, start))
     reading.batch(reading.course(), arguments.step - 1)
     return {"ms": 1e3 * (time.perf_counter() - started)}
 

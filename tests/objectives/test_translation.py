@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from encodery.batch import Batch
+from encodery.data.pairs import Pairs
+from encodery.data.shard_writer import write_shards
 from encodery.data.shards import Shards
 from encodery.errors import UserError
 from encodery.families import FAMILIES
 from encodery.model.layers import fairseq_positions
 from encodery.objectives.masked import MaskedConfig
+from encodery.objectives.pair_order import PairOrder
 from encodery.objectives.translation import Translation
 from tests.data.synthetic import VOCAB_SIZE, documents, stored
 from tests.model.conftest import randomize
@@ -232,3 +235,57 @@ def test_settings_that_cannot_work(shards: Shards, tmp_path: Path) -> None:
         translation(stored(tmp_path / "text", documents(7, 17)))
     with pytest.raises(UserError, match="hold no pair; write them again from files that have some"):
         translation(stored_pairs(tmp_path / "empty", []))
+
+
+def of_three_kinds(folder: Path) -> Shards:
+    """Pairs in the shares 8 : 3 : 1."""
+    labels = ["de/en"] * 152 + ["de/sw"] * 57 + ["en/sw"] * 19
+    return stored_pairs(folder, pairs(228), labels, 503)
+
+
+def sampling(shards: Shards, alpha: float, tokens_per_step: int = 509) -> Translation:
+    keys = (vocabulary(), 67, tokens_per_step, 7)
+    return Translation(MaskedConfig(), shards, *keys, lang2id=LANGUAGES, alpha=alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_pairs_are_sampled_by_their_languages(tmp_path: Path, alpha: float) -> None:
+    """The share of each is that of the pairs raised to alpha, and what is told is what was read."""
+    shards = of_three_kinds(tmp_path / "shards")
+    objective = sampling(shards, alpha)
+    read, steps = np.zeros(3), 301
+    for step in range(steps):
+        batch = objective.batch(step)
+        assert batch.language_ids is not None
+        sides = batch.language_ids[batch.first_tokens.long()] + batch.language_ids[batch.cu_seqlens[1:].long() - 1]
+        read += np.bincount(sides.numpy() - 1, minlength=3)  # 0 + 1, 0 + 2, 1 + 2
+    counts = np.array([152, 57, 19])
+    wanted = (counts / 228) ** alpha / ((counts / 228) ** alpha).sum()
+    assert read / read.sum() == pytest.approx(wanted, abs=0.01)
+    told = objective.epochs_by_pair(0, steps)
+    assert list(told) == ["de/en", "de/sw", "en/sw"]
+    assert list(told.values()) == pytest.approx(read / counts, rel=0.02 if alpha == 1.0 else 1e-9)
+    assert objective.epochs_by_language(0, steps) == {}
+    far = sampling(shards, alpha)
+    assert_same(far.batch(10**6), objective.batch(10**6))
+
+
+def test_sampled_pairs_come_up_once_before_any_comes_again(tmp_path: Path) -> None:
+    order = PairOrder(Pairs(of_three_kinds(tmp_path / "shards")), 0.0, 7)
+    found = order.at(np.arange(3 * 40))
+    small = found[(found >= 209) & (found < 228)]  # the 19 pairs of the third kind: two epochs and a start
+    assert len(small) >= 38
+    assert sorted(small[:19].tolist()) == sorted(small[19:38].tolist()) == list(range(209, 228))
+    assert small[:19].tolist() != small[19:38].tolist()
+
+
+def test_pairs_that_name_no_languages_cannot_be_sampled(tmp_path: Path) -> None:
+    corpus = pairs(29)
+    (tmp_path / "shards").mkdir()
+    write_shards(corpus, tmp_path / "shards", VOCAB_SIZE, max_sentence_tokens=None)
+    with pytest.raises(UserError) as refused:
+        PairOrder(Pairs(Shards.open(tmp_path / "shards")), 0.5, 7)
+    assert str(refused.value) == (
+        "pretrain.objective.pair_alpha = 0.5 samples pairs by their languages, but corpus.parallel names none; leave "
+        "pair_alpha out, or name the languages of source and target"
+    )

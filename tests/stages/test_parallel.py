@@ -1,6 +1,7 @@
 """Masked, causal and translation LM in one recipe: from files to a folder for `transformers`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from encodery.families.folder import load_folder
 from encodery.objectives.mixing import Mixed
 from encodery.recipe import load_recipe
 from encodery.stages import open_run, run
+from encodery.stages.exposure import exposure_rows
 from encodery.stages.graph import selected, stages_of
 from encodery.train.log import read_log
 from tests.stages.splitting import lose_a_shard
@@ -159,6 +161,33 @@ def test_shards_of_text_and_pairs_that_vanished_are_left_out(mixed: Path) -> Non
     assert [event["skipped_shards"] for event in events] == [left_out]
 
 
+def test_plan_and_report_say_how_often_pairs_are_read(
+    mixed: Path, encodery: Callable[..., tuple[int, str, str]]
+) -> None:
+    swahili = "{ source = { path = 's.en', language = 'en' }, target = { path = 's.sw', language = 'sw' } }"
+    (mixed / "s.en").write_text("\n".join((mixed / "p.en").read_text().split("\n")[:11]) + "\n")
+    (mixed / "s.sw").write_text("\n".join(f"mto {number}" for number in range(11)) + "\n")
+    given = next(change for change in MIXED if change.startswith("corpus.parallel"))
+    changes = [change for change in MIXED if change != given]
+    changes += [f"{given[:-1]}, {swahili}]", "model.config.num_languages=3", "pretrain.objective.pair_alpha=0.5"]
+    this = complete(mixed, *changes)
+    manifest = read_manifest(this.artifact("pretrain"))
+    assert manifest is not None
+    rows = manifest.metrics["parallel"]["languages"]
+    assert set(rows) == {"en/de", "en/sw"}
+    assert rows["en/sw"]["epochs"] > 1.2 * rows["en/de"]["epochs"] > 0
+    assert "Aligned sentences: how they were read" in (this.artifact("report") / "report.html").read_text()
+    words = [word for change in changes for word in ("--set", change)]
+    code, out, _ = encodery("plan", "tiny.toml", *words)
+    assert code == 0
+    lines = [" ".join(line.replace("│", " ").split()) for line in out.splitlines()]
+    assert "The same, of aligned sentences" in lines
+    for row in exposure_rows(rows):
+        assert " ".join(row) in lines
+    with pytest.raises(UserError, match=r"pair_alpha = 0.5 samples aligned sentences, but tlm has no weight"):
+        opened(mixed, *changes, "pretrain.objective.weights={ mlm = 1.0 }")
+
+
 def test_cleaning_concerns_the_pairs_alone(mixed: Path) -> None:
     complete(mixed, *MIXED)
     states = {name: item.state for name, item in planned(mixed, *MIXED, "corpus.clean_parallel={}").items()}
@@ -220,7 +249,9 @@ def test_cut_pairs_are_counted(mixed: Path) -> None:
     run(this, selected(stages_of(this), ["pretrain"]))
     manifest = read_manifest(this.artifact("pretrain"))
     assert manifest is not None
-    assert manifest.metrics["parallel"] == {"pairs": 14, "cut_pairs": 7}
+    facts = manifest.metrics["parallel"]
+    assert (facts["pairs"], facts["cut_pairs"]) == (14, 7)
+    assert facts["languages"]["en/de"]["epochs"] > 0
 
 
 def test_causal_lm_alone(mixed: Path) -> None:

@@ -50,12 +50,13 @@ class Pairs:
         bounds = self.shards.sentences.at((2 * index[:, None] + np.arange(3)).ravel()).astype(np.int64).reshape(-1, 3)
         return Sides(bounds[:, :2], np.diff(bounds, axis=1))
 
-    def kept(self, max_tokens: int) -> tuple[int, int]:
-        """How many tokens all pairs have where none has more than `max_tokens`, and how many pairs have more; in
-        bounded memory."""
+    def kept(self, max_tokens: int, first: int = 0, stop: int | None = None) -> tuple[int, int]:
+        """How many tokens the pairs `first : stop` have where none has more than `max_tokens`, and how many of them
+        have more; in bounded memory."""
         tokens = longer = 0
-        for start in range(0, len(self), _PAIRS_AT_ONCE):
-            index = np.arange(start, min(start + _PAIRS_AT_ONCE, len(self)))
+        stop = len(self) if stop is None else stop
+        for start in range(first, stop, _PAIRS_AT_ONCE):
+            index = np.arange(start, min(start + _PAIRS_AT_ONCE, stop))
             sizes = self.sides(index).lengths.sum(1)
             tokens += int(np.minimum(sizes, max_tokens).sum())
             longer += int((sizes > max_tokens).sum())

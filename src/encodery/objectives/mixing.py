@@ -1,7 +1,7 @@
 """Several objectives on one engine: a step is of one of them, and its batch says of which."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Protocol, runtime_checkable
 
@@ -37,6 +37,9 @@ class Objective(Protocol):
 
     def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
         """How often the steps `start : stop` read the text of each language; empty where that is not known."""
+
+    def epochs_by_pair(self, start: int, stop: int) -> dict[str, float]:
+        """The same of aligned sentences, for each two languages; empty where there are none."""
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many items each term of the loss scores."""
@@ -74,11 +77,12 @@ class Mixed:
     def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
         """Over the steps that each objective has of these."""
         first, last = self._turns.before(start), self._turns.before(stop)
-        epochs: dict[str, float] = {}
-        for name, objective in self._objectives.items():
-            for language, count in objective.epochs_by_language(first[name], last[name]).items():
-                epochs[language] = epochs.get(language, 0.0) + count
-        return epochs
+        return summed(item.epochs_by_language(first[name], last[name]) for name, item in self._objectives.items())
+
+    def epochs_by_pair(self, start: int, stop: int) -> dict[str, float]:
+        """Over the steps that translation LM has of these."""
+        first, last = self._turns.before(start), self._turns.before(stop)
+        return summed(item.epochs_by_pair(first[name], last[name]) for name, item in self._objectives.items())
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Those of the batch's objective."""
@@ -90,6 +94,15 @@ class Mixed:
 
     def _of(self, batch: Batch) -> Objective:
         return next(objective for name, objective in self._objectives.items() if name == batch.objective)
+
+
+def summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The sums by name."""
+    sums: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums
 
 
 def build_objective(
@@ -134,7 +147,7 @@ def build_objective(
         if parallel is None:
             raise UserError("pretrain.objective.weights: tlm needs aligned sentences; add [[corpus.parallel]]")
         own_seed = int(keyed_uint64(seed, _TRANSLATION))
-        return Translation(config.mlm, parallel, *sizes, own_seed, lang2id, own_steps["tlm"])
+        return Translation(config.mlm, parallel, *sizes, own_seed, lang2id, own_steps["tlm"], config.pair_alpha)
 
     made: Mapping[Name, Callable[[], Objective]] = {"mlm": masked, "clm": causal, "tlm": translation}
     if config.names == ("mlm",):

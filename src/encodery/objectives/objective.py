@@ -155,6 +155,10 @@ class Pretraining:
             return order.epochs(start * size, stop * size)
         return dict.fromkeys(text.names if text else (), (stop - start) / self.steps_per_epoch)
 
+    def epochs_by_pair(self, start: int, stop: int) -> dict[str, float]:
+        """None: there are no aligned sentences in this text."""
+        return {}
+
     def batch(self, step: int) -> Batch:
         """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
         number, place = divmod(step, self._steps_per_block)

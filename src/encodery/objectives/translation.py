@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from encodery.batch import Batch, LossOutput
-from encodery.data.keyed_random import extend, keyed_uint64, permute, uniform
+from encodery.data.keyed_random import extend, keyed_uint64, uniform
+from encodery.data.languages import AS_IT_IS
 from encodery.data.layout import lay_out
 from encodery.data.pairs import Pairs, Sides
 from encodery.data.shards import Shards
@@ -26,6 +27,7 @@ from encodery.errors import UserError
 from encodery.model.heads import Model
 from encodery.objectives.masked import MaskedConfig
 from encodery.objectives.objective import masked_lm, packed_batch
+from encodery.objectives.pair_order import PairOrder
 from encodery.objectives.scored_tokens import score
 from encodery.objectives.sentence import truncate_pairs
 from encodery.objectives.vocabulary import Vocabulary
@@ -42,8 +44,8 @@ _SIDES, _SWAP = range(2)
 class _Stream:
     """One endless, fixed order of pairs."""
 
-    order: int
-    """Seed of the shuffled order of each epoch."""
+    order: PairOrder
+    """Shuffled anew each epoch."""
     pairs: int
     """Names the draws within the pairs."""
 
@@ -61,13 +63,15 @@ class Translation:
         seed: int,
         lang2id: Mapping[str, int] | None = None,
         num_steps: int = 1,
+        alpha: float = AS_IT_IS,
     ) -> None:
         """Batches of about `tokens_per_step` tokens, in sequences of at most `max_seqlen`; with the languages of both
-        sides if `lang2id` numbers them. `num_steps` is how long the mask rate has to change.
+        sides if `lang2id` numbers them. `num_steps` is how long the mask rate has to change; `alpha` samples pairs by
+        their languages, see `PairOrder`. Held-out pairs are taken as they come.
 
         Raises:
             UserError: the shards hold no pairs or belong to another vocabulary, the lengths leave no room for text,
-                or a side names no language of `lang2id`.
+                a side names no language of `lang2id`, or there are no languages to sample.
         """
         if shards.vocab_size != vocabulary.vocab_size:
             raise UserError(
@@ -85,18 +89,21 @@ class Translation:
         self._language_ids = None if lang2id is None else self._pairs.numbered(lang2id)
         self._num_steps = num_steps
         self._masked_lm = masked_lm(config, vocabulary, shards, num_steps)
-        tokens, _ = self._pairs.kept(self._room)
-        self._tokens_per_pair = tokens / len(self._pairs) + SPECIAL_TOKENS
-        self._pairs_per_step = max(1, round(tokens_per_step / self._tokens_per_pair))
         self._training, self._validation = (
-            _Stream(*(int(keyed_uint64(seed, purpose, part)) for part in (_ORDER, _PAIRS)))
-            for purpose in (_TRAINING, _VALIDATION)
+            _Stream(
+                PairOrder(self._pairs, sampled, int(keyed_uint64(seed, purpose, _ORDER))),
+                int(keyed_uint64(seed, purpose, _PAIRS)),
+            )
+            for purpose, sampled in ((_TRAINING, alpha), (_VALIDATION, AS_IT_IS))
         )
+        self._tokens_per_pair = self._mean_tokens(self._validation.order)
+        self._pairs_per_step = max(1, round(tokens_per_step / self._mean_tokens(self._training.order)))
 
-    @property
-    def steps_per_epoch(self) -> float:
-        """Steps in which every pair comes up once."""
-        return len(self._pairs) / self._pairs_per_step
+    def _mean_tokens(self, order: PairOrder) -> float:
+        """Of a sequence of that order, its special tokens included."""
+        ends = zip(order.first.tolist(), order.counts.tolist(), strict=True)
+        means = [self._pairs.kept(self._room, first, first + count)[0] / count for first, count in ends]
+        return float(np.dot(order.shares, means)) + SPECIAL_TOKENS
 
     def batch(self, step: int) -> Batch:
         """The batch of a training step: packed, corrupted, a function of (seed, step) alone."""
@@ -115,8 +122,12 @@ class Translation:
         return {PAIRS: self.validation_batches(max_tokens)}
 
     def epochs_by_language(self, start: int, stop: int) -> dict[str, float]:
-        """None: what is told is how often the text of one language is read."""
+        """None: each pair is in two languages, see `epochs_by_pair`."""
         return {}
+
+    def epochs_by_pair(self, start: int, stop: int) -> dict[str, float]:
+        """How often the steps `start : stop` read the pairs of each two languages."""
+        return self._training.order.epochs(start * self._pairs_per_step, stop * self._pairs_per_step)
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """How many tokens the loss scores, known before the model has seen the batch."""
@@ -129,8 +140,7 @@ class Translation:
 
     def _read(self, stream: _Stream, places: Int64[np.ndarray, " pairs"], step: int) -> Batch:
         """The pairs at these places of the endless order, corrupted as in `step`."""
-        epoch, index = np.divmod(places, len(self._pairs))
-        sides = self._pairs.sides(permute(index, len(self._pairs), keyed_uint64(stream.order, epoch)))
+        sides = self._pairs.sides(stream.order.at(places))
         draws = keyed_uint64(stream.pairs, places)
         swapped = uniform(extend(draws, _SWAP)) < 0.5
         turned = np.stack([swapped, ~swapped], axis=1).astype(np.int64)  # which side comes first, which second

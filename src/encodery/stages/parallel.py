@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice, tee
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def build_parallel(run: Run, into: Path, work: Path) -> Metrics:
     return metrics
 
 
-def pair_facts(shards: Shards, max_seqlen: int) -> Metrics:
+def pair_facts(shards: Shards, max_seqlen: int) -> dict[str, Any]:
     """How many pairs there are to learn from, and how many are cut because they are longer than a sequence."""
     pairs = Pairs(shards)
     _, cut = pairs.kept(max_seqlen - SPECIAL_TOKENS)

@@ -17,7 +17,7 @@ from encodery.objectives.turns import NAMES
 from encodery.recipe import PRETRAIN, PROBE
 from encodery.report.model_card import ModelCard
 from encodery.stages.engine import Metrics, Run
-from encodery.stages.exposure import exposure
+from encodery.stages.exposure import exposure, pair_exposure
 from encodery.stages.group_table import held_out_table
 from encodery.stages.held_out import HeldOut, by_language
 from encodery.stages.parallel import PARALLEL, pair_facts
@@ -139,6 +139,8 @@ def _facts(run: Run, reading: Reading, course: Course[Objective], valid: HeldOut
         facts["nsp_majority"] = nsp_majority(valid.batches)
     if TRAIN in reading.pairs:
         facts["parallel"] = pair_facts(reading.pairs[TRAIN], reading.table.longest)
+        if rows := pair_exposure(course, steps, reading.pairs[TRAIN]):
+            facts["parallel"] |= {"languages": rows}
     return facts
 
 

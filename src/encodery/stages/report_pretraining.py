@@ -63,7 +63,7 @@ def pretrain_section(run: Run) -> Section:
         "Pretraining",
         facts=training_facts_of(metrics, log),
         charts=[Chart(c) for c in (*losses, accuracy, rate)],
-        tables=[*_before_and_after(metrics), *_pretrained_languages(metrics)],
+        tables=[*_before_and_after(metrics), *_pretrained_languages(metrics), *_pretrained_pairs(metrics)],
     )
 
 
@@ -92,6 +92,12 @@ def _pretrained_languages(metrics: Mapping[str, Any]) -> list[Table]:
     ]
     header = (*HEADER, *(LANGUAGE_FIGURES.get(name, name.replace("_", " ")) for name in figures))
     return [Table("Languages: the text, how it was read, and held-out text", header, rows)] if rows else []
+
+
+def _pretrained_pairs(metrics: Mapping[str, Any]) -> list[Table]:
+    """How often the aligned sentences of each two languages were read."""
+    rows = exposure_rows(metrics.get("parallel", {}).get("languages", {}))
+    return [Table("Aligned sentences: how they were read", HEADER, rows)] if rows else []
 
 
 def _entropy(run: Run, objective: str) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""Phases begin after shares of the steps. A time that ends sooner leaves them out: said before and after."""
+"""Phases begin after shares of the steps. A time that is over before leaves them out, which is said."""
 
 from collections.abc import Sequence
 from typing import Any
