@@ -261,7 +261,7 @@ class Trainer:
         is nothing to measure by, nothing is said."""
         self.parallel.complete()
         step, metrics = self.state.step, self.ranks.first(self.measure)
-        if not metrics:
+        if not (metrics or self.config.selects):
             return metrics
         log.write("eval", step, **metrics)
         progress.evaluation(step, metrics, self._expected_steps)
