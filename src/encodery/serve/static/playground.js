@@ -37,8 +37,12 @@ async function loadModels() {
       state.again = setTimeout(loadModels, AGAIN_MILLISECONDS);
   } catch (failure) {
     if (failure.name === "AbortError") return;
-    state.models = [];
     byId("model-problem").replaceChildren(showProblem(failure, loadModels));
+    if (state.model && ![401, 403].includes(failure.status)) {
+      state.again = setTimeout(loadModels, AGAIN_MILLISECONDS); // one lost answer takes nothing from the screen
+      return;
+    }
+    state.models = [];
     if (failure.status === 401) byId("key").focus();
   }
   byId("loading").hidden = !loading.length;
