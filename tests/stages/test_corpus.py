@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,7 @@ def test_the_plan_says_what_would_not_be_read(recipe: Path) -> None:
     assert re.match(r"corpus: files 4 \(.*B\), not read 2 \.wat\.gz, 1 \.png, tasks 4; ", said), said
 
 
-def test_the_plan_says_which_tests_may_be_in_it(recipe: Path) -> None:
+def test_the_plan_says_which_tests_may_be_in_it(recipe: Path, encodery: Callable[..., tuple[int, str, str]]) -> None:
     (recipe.parent / "test.jsonl").write_text(
         '{"text": "Nine rivers of the old county run west all year", "label": "a"}\n'
     )
@@ -181,7 +182,9 @@ def test_the_plan_says_which_tests_may_be_in_it(recipe: Path) -> None:
     recipe.write_text(RECIPE + finetune)
     begun, _ = opened(recipe)
     said = planned_corpus(begun, plan(begun, stages_of(begun)))
-    assert str(said).endswith("; may hold dev and test of [finetune.topics] (corpus.clean.decontaminate = true)")
+    words = "; may hold dev and test of [finetune.topics] (corpus.clean.decontaminate = true)"
+    assert str(said).endswith(words)
+    assert f"{words}\n" in encodery("plan", str(recipe))[1]
     recipe.write_text(RECIPE.replace("[corpus.clean]", "[corpus.clean]\ndecontaminate = true") + finetune)
     begun, _ = opened(recipe)
     said = planned_corpus(begun, plan(begun, stages_of(begun)))

@@ -51,7 +51,9 @@ def test_each_end_has_its_words(fact: str, words: str, advice: str, more: str) -
     assert f"({fact.split()[1]}); try: " in message
     assert advice in message
     assert more in message
-    assert message.endswith("run the same command, which looks again at its next evaluation")
+    assert message.endswith(
+        "run the same command, which looks again at its next evaluation, or with a larger finetune.x.stuck.patience"
+    )
     of_pairs = why(*evaluations, monolingual=False)
     assert of_pairs is not None
     assert advice in of_pairs

@@ -217,6 +217,8 @@ def test_files_that_are_done_are_not_translated_again(project: Path, monkeypatch
         return outcome
 
     monkeypatch.setattr(translating, "translate_train", stopped)
+    another = project / "runs/over/.work/translate.animals-too-0123456789ab"
+    another.mkdir(parents=True)
     before = (project / "runs/over/translate/animals/records.jsonl").read_bytes()
     shutil.rmtree(project / "runs/over/translate")
     some = opened()
@@ -228,6 +230,7 @@ def test_files_that_are_done_are_not_translated_again(project: Path, monkeypatch
     assert [(name, predicted > 0) for name, predicted in others] == [("first.jsonl", False), ("second.jsonl", True)]
     assert (project / "runs/over/translate/animals/records.jsonl").read_bytes() == before
     assert stale() == []
+    assert another.is_dir()  # what another translation has begun, whose name begins alike
 
 
 def test_a_folder_translates_for_a_search_too(project: Path) -> None:

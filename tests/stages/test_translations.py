@@ -250,6 +250,13 @@ def test_a_run_with_pairs_that_is_stuck_stops(project: Path) -> None:
     assert "monolingual" not in str(stop.value)
 
 
+def test_what_a_run_is_watched_for_is_no_part_of_its_key(project: Path) -> None:
+    """One that was given up continues with more patience, a finished one stays fresh."""
+    some = opened("finetune.both.stuck={ patience = 7 }")
+    states = {step.stage.name: step.state for step in plan(some, stages_of(some))}
+    assert states["finetune.both.1"] == "fresh"
+
+
 def test_a_long_run_is_looked_at_early_unless_told_otherwise(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, Any]] = []
 

@@ -58,7 +58,7 @@ def plan(recipe: RecipePath, overrides: Overrides = None) -> None:
     planned = plan_stages(opened, stages)
     console.print(plan_table(opened, planned))
     if (corpus := planned_corpus(opened, planned)) is not None:
-        console.print(corpus, soft_wrap=True)
+        console.print(corpus, soft_wrap=True, markup=False)
     for languages in planned_exposure(opened, planned):
         console.print(languages)
     for line in planned_phases(opened, planned):

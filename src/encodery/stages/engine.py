@@ -31,6 +31,8 @@ FORMAT = 3
 """Raised when a stage's code changes what it writes for the same settings: every key changes with it."""
 RUN_FILE = "run.json"
 TRIALS = "trials"
+KEY_DIGITS = 12
+"""Of a key, in the name of a working folder."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Run:
 
     def work(self, stage: str, key: str) -> Path:
         """Where a stage keeps what it needs to continue after a kill."""
-        return self.folder / ".work" / f"{stage}-{key[:12]}"
+        return self.folder / ".work" / f"{stage}-{key[:KEY_DIGITS]}"
 
 
 def base_folder(run: Run, source: str) -> Path:
@@ -237,7 +239,7 @@ def _build(run: Run, stage: Stage, key: str, parents: Mapping[str, str]) -> None
     reset_peak_device_memory()
     with publish(run.artifact(stage.name), manifest) as into:
         metrics.update(stage.build(run, into, work))
-    for stale in work.parent.glob(f"{stage.name}-*"):
+    for stale in work.parent.glob(f"{stage.name}-{'[0-9a-f]' * KEY_DIGITS}"):  # no other stage: names may have a "-"
         shutil.rmtree(stale, ignore_errors=True)
 
 

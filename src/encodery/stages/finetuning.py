@@ -19,7 +19,7 @@ from encodery.model.heads import Model
 from encodery.model.translator import Translator
 from encodery.recipe import BASES, SCRATCH, FinetuneTable
 from encodery.recipe.monolingual import ROUND_TRIP
-from encodery.recipe.stuck import StuckTable
+from encodery.recipe.stuck import EARLY, StuckTable
 from encodery.report.model_card import ModelCard
 from encodery.serve.predictor import Predictor
 from encodery.stages.adapting import begin_adapter, finish_adapter
@@ -187,7 +187,7 @@ def _watched(job: Job, steps: int) -> dict[str, Any]:
         why_stuck,
         name=f"finetune.{job.name}",
         patience=rule.patience,
-        after=rule.first_step(table.optimizer, steps),
+        after=rule.first_step(table.optimizer, EARLY if table.time else steps),  # a time ends where nobody knows
         monolingual=table.monolingual is not None,
     )
     return {"hopeless": hopeless, "look_every": LOOK_EVERY}

@@ -50,9 +50,11 @@ NOT_IN_KEY = {
     "max_skipped_steps",
     "on_missing_shard",
     "parallel",
+    "stuck",
 }
 """Settings of a trainer that change how a run is watched, not the weights that come out (`evaluate_every` does where
-evaluations decide which weights these are). A training that a vanished shard stopped continues without that shard."""
+evaluations decide which weights these are). A training that a vanished shard stopped continues without that shard,
+one that was given up as stuck continues with more patience."""
 
 
 def stages_of(run: Run) -> list[Stage]:

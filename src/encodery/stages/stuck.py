@@ -57,7 +57,7 @@ def why_stuck(
     seen, advice = found
     return (
         f"{name} is stuck: {seen}; try: {advice}; to go on all the same run the same command, which looks again at "
-        "its next evaluation"
+        f"its next evaluation, or with a larger {name}.stuck.patience"
     )
 
 
