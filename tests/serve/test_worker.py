@@ -228,10 +228,11 @@ def test_a_short_text_that_finds_nothing_under_way_is_answered_by_its_reader(
     engine.check = lambda batch: threads.append(current_thread().name)
     for text in TEXTS[:2] * 10:
         caller.predictions(caller.ask(text))
+        time.sleep(0.01)  # the thread that has sent an answer lets go
     caller.predictions(caller.ask("a city", "a farmer"))
     reader = caller.serving.name
     assert threads[0] != reader  # how long a token takes is not known yet
-    assert threads[1:20].count(reader) > 10  # a thread that has just sent an answer may still be letting go
+    assert threads[1:20].count(reader) > 10  # on a busy machine it may still be letting go
     assert reader not in threads[20:]  # two texts are tokenised by another thread
 
 

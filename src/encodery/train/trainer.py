@@ -257,8 +257,7 @@ class Trainer:
             return dict(self.evaluate())
 
     def _evaluate(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
-        """Measure the weights of this step, and remember them if they are the best so far and to be kept. Where there
-        is nothing to measure by, nothing is said."""
+        """Measure the weights of this step, by what there is; remember the best so far if they are to be kept."""
         self.parallel.complete()
         step, metrics = self.state.step, self.ranks.first(self.measure)
         if not (metrics or self.config.selects):
@@ -281,11 +280,11 @@ class Trainer:
 
     def _finish(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """The last evaluation, then back to the best weights if asked to; what was measured of those it keeps."""
-        stopped, metrics = self._is_out_of_patience, {}
-        if stopped:
-            assert self.config.early_stopping is not None
-            waited = self.config.early_stopping.patience
-            progress.notice(f"stopped early at step {self.state.step}: nothing better in {waited} evaluations")
+        stopped, metrics, early = self._is_out_of_patience, {}, self.config.early_stopping
+        if stopped and early:
+            progress.notice(
+                f"stopped early at step {self.state.step}: nothing better in {early.patience} evaluations"
+            )
             self.parallel.complete()
         else:
             metrics = self._evaluate(log, progress)
