@@ -280,23 +280,21 @@ class Trainer:
 
     def _finish(self, log: TrainLog | NoLog, progress: Progress) -> dict[str, float]:
         """The last evaluation, then back to the best weights if asked to; what was measured of those it keeps."""
-        stopped, metrics, early = self._is_out_of_patience, {}, self.config.early_stopping
+        stopped, early, step, metrics = self._is_out_of_patience, self.config.early_stopping, self.state.step, {}
         if stopped and early:
-            progress.notice(
-                f"stopped early at step {self.state.step}: nothing better in {early.patience} evaluations"
-            )
+            progress.notice(f"stopped early at step {step}: nothing better in {early.patience} evaluations")
             self.parallel.complete()
         else:
             metrics = self._evaluate(log, progress)
         best = self.state.best
         has_best = self.ranks.first(lambda: self.best is not None)
-        goes_back = best is not None and has_best and best.step < self.state.step
+        goes_back = best is not None and has_best and best.step < step
         if goes_back and self.best is not None:
             continuing.load_weights(self.model, self.best)
         if goes_back or stopped:
             metrics = self.ranks.first(self.measure)
         if best is not None:
-            kept = best.step if goes_back else self.state.step
+            kept = best.step if goes_back else step
             progress.notice(f"best: {best}; the weights of step {kept} are kept")
             log.write("best", self.state.step, best_step=best.step, kept_step=kept, **{best.metric: best.value})
         return metrics
