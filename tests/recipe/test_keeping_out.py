@@ -57,6 +57,21 @@ def test_columns_are_those_of_the_task() -> None:
     assert [fields for _, _, fields in against(crawl(True, finetune={"qa": question}))] == [("q", "context")]
 
 
+def test_files_are_read_as_fine_tuning_reads_them() -> None:
+    entities = {
+        "task": {"type": "token-classification", "max_seqlen": 64},
+        "train": "a.jsonl",
+        "dev": "ner/dev.txt",
+        "fields": {"tokens": "words"},
+    }
+    recipe = crawl(True, finetune={"ner": entities})
+    assert recipe.corpus is not None
+    assert recipe.corpus.clean is not None
+    assert recipe.corpus.clean.decontaminate is not None
+    (entry,) = recipe.corpus.clean.decontaminate.against
+    assert (entry.format, entry.fields, entry.words) == ("labelled", ("text", "words"), "words")
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

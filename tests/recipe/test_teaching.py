@@ -8,7 +8,7 @@ import pytest
 
 from encodery.errors import UserError
 from encodery.recipe import Recipe
-from encodery.recipe.teaching import DistillTable, TaughtTable, check_teachers, with_seed
+from encodery.recipe.teaching import DistillTable, TaughtTable, check_teachers, with_seed, without_seed
 
 
 def test_the_seed_of_a_teacher() -> None:
@@ -17,6 +17,14 @@ def test_the_seed_of_a_teacher() -> None:
     assert with_seed("finetune.large.5", seeds) == "finetune.large.5"
     assert with_seed("finetune.v1.2", seeds) == "finetune.v1.2.7"
     assert with_seed("finetune.other", seeds) == "finetune.other"
+
+
+def test_a_teacher_of_any_seed() -> None:
+    names = ("large", "v1.2")
+    assert without_seed("finetune.large.3", names) == "finetune.large"
+    assert without_seed("finetune.v1.2", names) == "finetune.v1.2"
+    assert without_seed("finetune.v1.2.7", names) == "finetune.v1.2"
+    assert without_seed("models/large.3", ("models/large",)) == "models/large.3"
 
 
 def test_teachers_stand_above_their_students() -> None:

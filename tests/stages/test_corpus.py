@@ -191,6 +191,39 @@ def test_the_plan_says_which_tests_may_be_in_it(recipe: Path, encodery: Callable
     assert str(said).endswith("; 1 at a time on this machine")
 
 
+FINETUNE = """
+[finetune.topics]
+train = "topics.jsonl"
+test = "topics.jsonl"
+[finetune.ner]
+task = { type = "token-classification", max_seqlen = 64 }
+train = "ner.txt"
+dev = "ner.txt"
+"""
+TOPIC = "Seven harbours of the old northern county close early all year"
+ENTITIES = "Nine rivers of the old northern county run west to Rome"
+
+
+def test_tests_are_kept_out_whatever_their_format(recipe: Path) -> None:
+    folder = recipe.parent
+    (folder / "topics.jsonl").write_text(json.dumps({"text": TOPIC, "label": "a"}) + "\n")
+    (folder / "ner.txt").write_text(
+        "".join(f"{word} {'B-LOC' if word == 'Rome' else 'O'}\n" for word in ENTITIES.split()) + "\nHere O\n"
+    )
+    records = [json.dumps({"text": f"{text}.", "language": "en"}) + "\n" for text in (TOPIC, ENTITIES)]
+    (folder / "crawl" / "en8.jsonl.gz").write_bytes(gzip.compress("".join(records).encode()))
+    recipe.write_text(RECIPE.replace("[corpus.clean]", "[corpus.clean]\ndecontaminate = true") + FINETUNE)
+    begun, _ = build(recipe, last="corpus")
+    manifest = read_manifest(begun.artifact("corpus"))
+    assert manifest is not None
+    lost = {name: what for name, what in manifest.metrics["lost"].items() if name.startswith("decontaminate")}
+    assert {name: re.findall(r"\d+ documents", what) for name, what in lost.items()} == {
+        "decontaminate/topics test": ["1 documents"],
+        "decontaminate/ner dev": ["1 documents"],
+    }
+    assert "| test set ner dev | ner.txt |" in (begun.artifact("corpus") / "card.md").read_text()
+
+
 def test_a_new_file_makes_it_stale(recipe: Path) -> None:
     build(recipe)
     (recipe.parent / "crawl" / "en7.jsonl.gz").write_bytes((recipe.parent / "crawl" / "en0.jsonl.gz").read_bytes())

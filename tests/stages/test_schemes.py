@@ -13,6 +13,23 @@ from encodery.stages.schemes import Scheme, Seeded, common_exam, load_schemes, s
 from .conftest import RECIPES
 
 PATHS = [Path(name) for name in RECIPES]
+OF_ONE_SEED = """
+[finetune.there]
+train = "pairs.{en,de}"
+task = { type = "translation", max_seqlen = 24 }
+[translate.de]
+from = "finetune.there.1"
+files = "dev.jsonl"
+source_language = "en"
+target_language = "de"
+[finetune.taught]
+task = { type = "text-classification", max_seqlen = 24 }
+teacher = "finetune.mood.5"
+train = { en = "train.jsonl", de = "translate.de" }
+dev = "dev.jsonl"
+[export.small]
+from = "finetune.taught.1"
+"""
 
 
 def refusal(*paths: str, overrides: tuple[str, ...] = ()) -> str:
@@ -54,6 +71,20 @@ def test_a_typo_in_a_recipe(schemes: Path) -> None:
 def test_a_seed_is_that_of_everything(schemes: Path) -> None:
     recipe = load_schemes(PATHS, [])[0].with_seed(13)
     assert (recipe.seed, recipe.finetune["mood"].seeds) == (13, (13,))
+
+
+def test_models_that_are_named_by_a_seed_are_of_the_seed_in_hand(schemes: Path) -> None:
+    (schemes / "pairs.en").write_text("A dog.\nA cat.\n")
+    (schemes / "pairs.de").write_text("Ein Hund.\nEine Katze.\n")
+    for path in PATHS:
+        path.write_text(path.read_text() + OF_ONE_SEED)
+    for run in opened():
+        parents = {stage.name: stage.parents for stage in run.stages}
+        translator = f"finetune.there.{run.seed}"
+        assert translator in parents["translate.de"]
+        assert "translate.de" in parents[f"finetune.taught.{run.seed}"]
+        assert f"finetune.mood.{run.seed}" in parents[f"finetune.taught.{run.seed}"]
+        assert parents["export.small"] == (f"finetune.taught.{run.seed}",)
 
 
 def test_what_does_not_depend_on_the_seed_lies_in_one_place(schemes: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from encodery.corpus.clean_table import CleanTable
+from encodery.corpus.dedup.evaluation import LABELLED
 from encodery.data.splits import files_by_name
 from encodery.recipe.tables import FinetuneTable
 
@@ -57,6 +58,7 @@ def not_kept_out(tables: Mapping[str, FinetuneTable], clean: CleanTable) -> list
 def _evaluation_files(name: str, table: FinetuneTable) -> Iterator[dict[str, Any]]:
     columns = table.columns
     fields = [getattr(columns, key).rpartition(".")[2] for key in _TEXTS if hasattr(columns, key)]
+    words = {"words": columns.tokens} if hasattr(columns, "tokens") else {}
     for split in _SPLITS:
         files = files_by_name(getattr(table, split))
         if files and table.task.type == "translation":
@@ -66,4 +68,4 @@ def _evaluation_files(name: str, table: FinetuneTable) -> Iterator[dict[str, Any
             )
         for part, path in files.items():
             label = " ".join(filter(None, (name, split, part))).replace("/", " ")
-            yield {"path": path, "name": label[:80], "fields": fields}
+            yield {"path": path, "name": label[:80], "format": LABELLED, "fields": fields, **words}

@@ -1,6 +1,6 @@
 """What a recipe says of teachers: the `[distill]` table, and fine-tunings that learn from another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
@@ -87,6 +87,14 @@ def with_seed(stage: str, seeds: Mapping[str, Sequence[int]]) -> str:
     """`finetune.NAME.SEED`, of `finetune.NAME` the first seed; `seeds` are those of each table."""
     name = stage.removeprefix(FINETUNE)
     return f"{stage}.{seeds[name][0]}" if name in seeds else stage
+
+
+def without_seed(stage: str, names: Collection[str]) -> str:
+    """`finetune.NAME` of `finetune.NAME.SEED`; all else as it is. `names` are those of the tables."""
+    name = stage.removeprefix(FINETUNE)
+    above = name.rpartition(".")[0]
+    seeded = stage.startswith(FINETUNE) and name not in names and above in names
+    return f"{FINETUNE}{above}" if seeded else stage
 
 
 def check_teachers(tables: Mapping[str, tuple[str | None, Sequence[int]]], searched: str) -> None:

@@ -20,6 +20,7 @@ from encodery.recipe.keeping_out import not_kept_out
 from encodery.report.amounts import human_bytes
 from encodery.stages.corpus_progress import PhaseProgress
 from encodery.stages.engine import Metrics, Planned, Run
+from encodery.stages.labelled_tests import with_tests_written
 from encodery.stages.text import CORPUS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from encodery.corpus.phases.cleaning import Cleaning
 
 LARGEST = 10
+TESTS = "tests"
 
 
 def build_corpus(run: Run, into: Path, work: Path) -> Metrics:
@@ -78,7 +80,8 @@ def _cleaning(corpus: CorpusTable, clean: CleanTable, base: Path, work: Path) ->
         from encodery.corpus.phases.cleaning import Cleaning
     except ImportError as error:
         raise UserError(f'[corpus.clean] needs {error.name}; pip install "encodery[crawl]"') from None
-    return Cleaning(clean, corpus.inputs, base.resolve(), work.resolve())
+    table = with_tests_written(clean, base, work.resolve() / TESTS)
+    return Cleaning(table, corpus.inputs, base.resolve(), work.resolve())
 
 
 def _run_phases(run: Run, cleaning: "Cleaning", clean: CleanTable) -> None:

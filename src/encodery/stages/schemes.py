@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 from encodery.errors import UserError
 from encodery.files.stores import is_remote
 from encodery.recipe import FinetuneTable, Recipe, load_recipe
+from encodery.recipe.exporting import ExportTable
+from encodery.recipe.teaching import without_seed
+from encodery.recipe.translating import TranslateTable
 from encodery.stages.engine import Planned, Run, Stage, plan
 from encodery.stages.exam import Exam, exam_stage
 from encodery.stages.graph import stages_of
@@ -26,6 +29,7 @@ KEY_LENGTH = 12
 FINETUNE = "finetune"
 NOT_COMPARED = ("report", "search")
 """Stages that leave nothing to compare."""
+FromModel = TypeVar("FromModel", ExportTable, TranslateTable)
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,23 @@ class Scheme:
         return str((self.base / path).resolve())
 
     def with_seed(self, seed: int) -> Recipe:
-        """The recipe with this seed alone, for pretraining and fine-tuning."""
-        finetune = {name: t.model_copy(update={"seeds": (seed,)}) for name, t in self.recipe.finetune.items()}
-        return self.recipe.model_copy(update={"seed": seed, "finetune": finetune})
+        """The recipe with this seed alone, for pretraining and fine-tuning, and where it names a model by another."""
+        recipe = self.recipe
+        finetune = {
+            name: table.model_copy(update={"seeds": (seed,), "teacher": self._of_any_seed(table.teacher)})
+            for name, table in recipe.finetune.items()
+        }
+        translate = {name: self._from_any_seed(table) for name, table in recipe.translate.items()}
+        export = {name: self._from_any_seed(table) for name, table in recipe.export.items()}
+        return recipe.model_copy(
+            update={"seed": seed, "finetune": finetune, "translate": translate, "export": export}
+        )
+
+    def _of_any_seed(self, model: str | None) -> str | None:
+        return model and without_seed(model, self.recipe.finetune)
+
+    def _from_any_seed(self, table: FromModel) -> FromModel:
+        return table.model_copy(update={"source": self._of_any_seed(table.source)})
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,24 @@ def test_settings_that_do_not_fit(base: Path) -> None:
     (base / "short.txt").write_text("Too short\n")
     with pytest.raises(UserError) as error:
         step(base, against=[{"path": "short.txt"}])(pages("x"), Ledger())
-    assert str(error.value) == ("short.txt: no text of 8 words or more to look for; lower shortest, or check fields")
+    assert str(error.value) == (
+        "short.txt: no text of 8 words or more to look for; lower shortest, check format and fields, or leave them "
+        "out"
+    )
+
+
+def test_each_set_has_something_to_look_for(base: Path) -> None:
+    """One whose words stand a line each, beside one that is as it should be."""
+    (base / "dev.txt").write_text("".join(f"{word} O\n" for word in NAMES.split()))
+    with pytest.raises(UserError, match=r"^dev\.txt, ner: no text of 8 words or more"):
+        step(base, against=[{"path": "dev.txt"}, {"path": "names.txt"}, {"path": "dev.txt", "name": "ner"}]).check()
+
+
+def test_a_set_may_be_that_of_another(base: Path) -> None:
+    against = [{"path": "names.txt", "name": name} for name in ("first", "second")]
+    found = pages(NAMES)
+    step(base, against=against)(found, Ledger())
+    assert found[0].dropped == "decontaminate/first"
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "The"), ("zh", "在"), ("hi", "एक"), ("ar", "في")])

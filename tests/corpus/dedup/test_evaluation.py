@@ -83,7 +83,8 @@ def test_files_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     assert fails(tmp_path, "b.json").startswith("b.json:2: not JSON (expecting value at column 7)")
     assert fails(tmp_path, "a.doc") == (
-        "a.doc: its suffix does not tell the format; set format to one of txt, json, jsonl, csv, tsv, parquet, conll"
+        "a.doc: its suffix does not tell the format; set format to one of txt, json, jsonl, csv, tsv, parquet, "
+        "conll, labelled"
     )
     monkeypatch.setattr(evaluation, "_MAX_JSON_BYTES", 5)
     assert fails(tmp_path, "a.json") == "a.json: JSON of more than 0 MiB; write one record a line (.jsonl)"

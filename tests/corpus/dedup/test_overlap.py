@@ -48,6 +48,10 @@ def test_nothing_to_look_for() -> None:
     assert rows(Overlap([["a b c"]], 2, 2), []) == []
 
 
+def test_sets_of_which_nothing_is_looked_for_are_known() -> None:
+    assert Overlap([["a b"], ["x y z"], [], ["x y z"]], words=3, shortest=3).empty == [0, 2]
+
+
 @given(st.lists(st.lists(WORDS, max_size=4), max_size=3), st.lists(WORDS, max_size=5), st.integers(1, 5))
 def test_what_is_found_is_what_a_plain_search_finds(sets: list[list[str]], texts: list[str], words: int) -> None:
     shortest = max(1, words - 2)

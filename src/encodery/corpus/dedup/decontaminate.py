@@ -121,9 +121,11 @@ def overlap(config: DecontaminateConfig, base: Path) -> Overlap:
 @lru_cache(maxsize=1)
 def _overlap(config: DecontaminateConfig, base: Path, marks: tuple[tuple[int, int], ...]) -> Overlap:
     found = Overlap([entry.texts(base) for entry in config.against], config.words, config.shortest)
-    if not len(found.hashes):
-        names = ", ".join(entry.path for entry in config.against)
+    if found.empty:
+        entries = [config.against[number] for number in found.empty]
+        names = ", ".join(entry.name or entry.path for entry in entries)
         raise UserError(
-            f"{names:.80}: no text of {config.shortest} words or more to look for; lower shortest, or check fields"
+            f"{names:.200}: no text of {config.shortest} words or more to look for; lower shortest, check format and "
+            "fields, or leave them out"
         )
     return found

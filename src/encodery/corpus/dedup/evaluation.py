@@ -14,6 +14,7 @@ from encodery.files.streams import COMPRESSIONS, inner_suffix, open_bytes, read_
 
 _FORMATS = {**RECORD_SUFFIXES, ".json": "json", ".txt": "txt", ".conll": "conll", ".bio": "conll", ".iob2": "conll"}
 _MAX_JSON_BYTES = 1 << 28
+LABELLED = "labelled"
 _HINT = "convert the file to UTF-8"
 
 
@@ -23,11 +24,13 @@ class EvaluationFile(Config):
     path: str = Field(min_length=1)
     name: str | None = Field(default=None, pattern=r"^[^/\n]{1,80}$")
     """What reports call it; without, the name of the file."""
-    format: Literal["auto", "txt", "json", "jsonl", "csv", "tsv", "parquet", "conll"] = "auto"
+    format: Literal["auto", "txt", "json", "jsonl", "csv", "tsv", "parquet", "conll", "labelled"] = "auto"
     """`auto` goes by the suffix. `txt`: a text a line; `json`: one value, such as SQuAD files are; `conll`: a token a
-    line, blank lines between sentences."""
+    line, blank lines between sentences; `labelled`: what fine-tuning recognises the file as."""
     fields: tuple[str, ...] = ()
     """Names of fields, at any depth, whose strings count; without, every string counts."""
+    words: str = Field(default="tokens", min_length=1, exclude_if=lambda words: words == "tokens")
+    """The field in which records of `labelled` have the words of a text as a list."""
     column: int = Field(default=0, ge=0)
     """Where `conll` has the token; columns are counted from 0."""
 
@@ -45,12 +48,13 @@ class EvaluationFile(Config):
         Raises:
             UserError: it is missing or broken, its format is unknown, or it has none of the fields.
         """
+        assert self.format != LABELLED, "the stage writes these as JSON Lines first"
         path = base / self.path
         chosen = _FORMATS.get(inner_suffix(path.name)) if self.format == "auto" else self.format
         if chosen is None:
             raise UserError(
                 f"{path}: its suffix does not tell the format; set format to one of txt, json, jsonl, csv, tsv, "
-                "parquet, conll"
+                "parquet, conll, labelled"
             )
         with open_bytes(path) as stream:
             if chosen == "txt":

@@ -43,12 +43,17 @@ class Overlap:
         """
         heads, hashes, owners = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
         sizes: dict[int, set[int]] = {}
+        self.empty: list[int] = []
+        """The sets that nothing is looked for of: all their texts are too short."""
         for owner, texts in enumerate(sets):
+            before = len(owners)
             for head, size, first, words_found in _runs(list(texts), words, shortest):
                 sizes.setdefault(head, set()).add(size)
                 heads.append(words_found.runs(first, first + head))
                 hashes.append(words_found.runs(first, first + size))
                 owners.append(np.full(len(first), owner))
+            if len(owners) == before:
+                self.empty.append(owner)
         # `unique` tells the first place of each hash: of sets that share a run the first keeps it.
         self.hashes, kept = np.unique(np.concatenate(hashes), return_index=True)
         self.owners = np.concatenate(owners)[kept]
