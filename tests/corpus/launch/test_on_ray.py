@@ -137,8 +137,27 @@ def test_a_cluster_that_is_not_there(
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:2" if named else address)
     with pytest.raises(UserError) as refused:
         list(finished_tasks(make_phase(), RayLaunch(address=address if named else None)))
-    assert str(refused.value).startswith(f"corpus.clean.launch.address = '{address}': nobody answers there (")
-    assert "give the host:port at which the head of a cluster listens" in str(refused.value)
+    place, remedy = ("corpus.clean.launch.address", "leave it out") if named else ("RAY_ADDRESS", "unset it")
+    assert str(refused.value).startswith(f"{place} = '{address}': nobody answers there (")
+    assert str(refused.value).endswith(
+        f"give the host:port at which the head of a cluster listens, or {remedy} to start one here"
+    )
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_address_that_is_none(
+    make_phase: MakePhase, ray: FakeRay, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    def init(**_: object) -> None:
+        raise ValueError("no such\ncluster")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init, raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "local" if named else "nowhere")
+    with pytest.raises(UserError) as refused:
+        list(finished_tasks(make_phase(), RayLaunch(address="nowhere" if named else None)))
+    place = "corpus.clean.launch.address" if named else "RAY_ADDRESS"
+    assert str(refused.value) == f"{place} = 'nowhere': no such cluster"
 
 
 def test_a_cluster_that_answers_is_used(make_phase: MakePhase, ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:

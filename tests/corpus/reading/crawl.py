@@ -1,6 +1,16 @@
-"""Small crawl files, made by hand so that each byte of them is known."""
+"""Small crawl files, made by hand so that each byte of them is known; archives; the pages of what is written so."""
 
 import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from encodery.corpus.inputs import CorpusInput, files_of
+from encodery.corpus.ledger import Ledger
+from encodery.corpus.page import Page
+from encodery.corpus.reading.pages import read_pages
 
 
 def record(content: bytes, kind: str = "response", uri: str = "http://example.com/", **more: str) -> bytes:
@@ -29,3 +39,25 @@ def page(text: str, title: str = "T") -> bytes:
 def packed(records: list[bytes]) -> bytes:
     """A member of gzip for each."""
     return b"".join(gzip.compress(each, mtime=0) for each in records)
+
+
+def pages_of(path: Path, **options: Any) -> tuple[list[Page], Ledger]:
+    """The pages of what lies at a path, and what is said of it."""
+    ledger = Ledger()
+    entry = CorpusInput(path=str(path), **options)
+    found = [page for file in files_of(entry, path.parent) for page in read_pages(file, entry, ledger)]
+    return found, ledger
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    """An archive of the kind that the name of `path` says, in a zip without compression."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        return
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as packed_files:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            packed_files.addfile(info, io.BytesIO(data))

@@ -3,8 +3,6 @@
 import gzip
 import io
 import json
-import tarfile
-import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,9 @@ from encodery.corpus.reading.html import html_text
 from encodery.corpus.reading.pages import read_pages
 from encodery.corpus.steps.url import UrlConfig, UrlStep
 from encodery.errors import UserError
-from tests.corpus.reading.crawl import packed, page, record, response
+from tests.corpus.reading.crawl import pack, packed, page, pages_of, record, response
 
 TEXT = "A sentence that is long enough to be the content of a page, as it seems. " * 4
-
-
-def pages_of(path: Path, **options: Any) -> tuple[list[Page], Ledger]:
-    ledger = Ledger()
-    entry = CorpusInput(path=str(path), **options)
-    found = [page for file in files_of(entry, path.parent) for page in read_pages(file, entry, ledger)]
-    return found, ledger
 
 
 def crawl() -> bytes:
@@ -317,11 +308,7 @@ def test_a_field_that_no_record_has_is_a_wrong_setting(
 
 def test_members_of_archives(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in {"p/a.html": page(TEXT), "b.warc.gz": crawl(), "c.png": b"x", "d.xml": b"<other>"}.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    pack(path, {"p/a.html": page(TEXT), "b.warc.gz": crawl(), "c.png": b"x", "d.xml": b"<other>"})
     found, ledger = pages_of(path)
     assert [each.source.removeprefix(f"{path}!").partition("!")[0] for each in found] == [
         "p/a.html",
@@ -332,17 +319,20 @@ def test_members_of_archives(tmp_path: Path) -> None:
     assert skipped == {"not read/.png": 1, "not read/.xml": 1}
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_crawl_file_is_one_under_the_name_of_a_text(tmp_path: Path, pack: Any) -> None:
+@pytest.mark.parametrize("press", [bytes, gzip.compress])
+def test_a_crawl_file_is_one_under_the_name_of_a_text(tmp_path: Path, press: Any) -> None:
     data = record(b"Title\n\n text ", "conversion", "http://e.x/6")
-    path = tmp_path / ("a.warc.txt" if pack is bytes else "a.warc.txt.gz")
-    path.write_bytes(pack(data))
+    path = tmp_path / ("a.warc.txt" if press is bytes else "a.warc.txt.gz")
+    path.write_bytes(press(data))
     ((found,), _) = pages_of(path)
     assert (found.text, found.url) == ("Title\ntext", "http://e.x/6")
     assert pages_of(path, format="txt")[0][0].text.startswith("WARC/1.0")
-    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
-        archive.writestr(path.name, pack(data))
-    assert [page.text for page in pages_of(tmp_path / "b.zip")[0]] == ["Title\ntext"]
+    for archive in (tmp_path / "b.zip", tmp_path / "b.tar"):
+        pack(archive, {path.name: press(data), "c.txt": b"other"})
+        assert [page.text for page in pages_of(archive)[0]] == ["Title\ntext", "other"]
+        found_as_crawl, ledger = pages_of(archive, format="warc")
+        assert [page.text for page in found_as_crawl] == ["Title\ntext"], "as in a folder"
+        assert ledger.counts["not read/.txt", "files"] == 1
 
 
 def test_files_in_object_stores() -> None:

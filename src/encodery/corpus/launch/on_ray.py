@@ -14,6 +14,7 @@ from encodery.errors import UserError
 
 ANSWER_SECONDS = 10.0
 """How long the head of a cluster may take to answer."""
+_VARIABLE = "RAY_ADDRESS"
 
 
 def run_on_ray(phase: Phase, table: RayLaunch) -> Iterator[int]:
@@ -84,18 +85,22 @@ def _connected(table: RayLaunch) -> Any:
     except ImportError:
         raise UserError('tasks on Ray need Ray; pip install "encodery[ray]"') from None
     if not ray.is_initialized():
-        _check_answers(table.address or os.environ.get("RAY_ADDRESS", ""))
+        place, remedy = "corpus.clean.launch.address", "leave it out"
+        address = table.address
+        if not address and (address := os.environ.get(_VARIABLE)):
+            place, remedy = _VARIABLE, "unset it"
+        _check_answers(address or "", place, remedy)
         try:
             ray.init(address=table.address, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, ValueError) as error:
             reason = " ".join(str(error).split())
-            raise UserError(f"corpus.clean.launch.address = {table.address!r}: {reason:.200}") from None
+            raise UserError(f"{place} = {address!r:.80}: {reason:.200}") from None
     return ray
 
 
-def _check_answers(address: str) -> None:
-    """See whether anybody listens at `host:port`: Ray itself waits for it for ever. What else an address may be is
-    Ray's to know."""
+def _check_answers(address: str, place: str, remedy: str) -> None:
+    """See whether anybody listens at `host:port`, which `place` says: Ray itself waits for it for ever. What else an
+    address may be is Ray's to know."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdigit():
         return
@@ -103,6 +108,6 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"corpus.clean.launch.address = {address!r:.80}: nobody answers there ({error}); give the host:port at "
-            "which the head of a cluster listens, or leave it out to start one here"
+            f"{place} = {address!r:.80}: nobody answers there ({error}); give the host:port at which the head of a "
+            f"cluster listens, or {remedy} to start one here"
         ) from None

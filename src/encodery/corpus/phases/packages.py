@@ -1,16 +1,20 @@
 """Which packages make the documents: those that a working folder was begun with, wherever its tasks run."""
 
 import json
+import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from encodery import __version__
-from encodery.artifact.disk import explained, write_bytes
-from encodery.corpus.launch import Work
+from encodery.artifact.disk import explained, fsync_path, make_folder, remove, rename, write_bytes
+from encodery.config import read_json
+from encodery.corpus.launch import STATE, Work
 from encodery.errors import UserError
 
 PACKAGES = (
@@ -46,23 +50,42 @@ def begun_with(folder: Path) -> dict[str, str]:
     """The versions, Encodery's with them, that a working folder was begun with; it is begun if it was not.
 
     Raises:
-        UserError: others are installed here, so that what is there would be mixed with what comes; or the disk is
-            full.
+        UserError: others are installed here, so that what is there would be mixed with what comes; or nobody knows
+            which made what is there; or the disk is full.
     """
     here = {"encodery": __version__, **versions()}
     path = folder / FILE
     if not path.is_file():
-        with explained("save", path):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, json.dumps(here, indent=1).encode())
+        if (folder / STATE).is_dir():
+            raise UserError(
+                f"{folder}: it was begun without a note of its packages ({FILE}), as before Encodery wrote one, and "
+                "the corpus could be a mixture; remove this folder to begin anew"
+            )
+        _write(path, here)
         return here
-    before: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    before = read_json(path)
     if others := _differing(before, here):
         raise UserError(
             f"{folder}: it was begun with other packages ({others}), and the corpus would be a mixture; install "
             "those again, or remove this folder to begin anew"
         )
     return before
+
+
+def _write(path: Path, packages: Mapping[str, str]) -> None:
+    """Whole or not at all, whenever this process is killed or the power fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    with explained("save", path):
+        make_folder(path.parent)
+        try:
+            write_bytes(temporary, json.dumps(packages, indent=1).encode())
+            fsync_path(temporary)
+            rename(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                remove(temporary)
+            raise
+        fsync_path(path.parent)
 
 
 @dataclass(frozen=True)
@@ -80,7 +103,7 @@ class SamePackages:
         self.work(task, into)
 
 
-def _differing(before: Mapping[str, str], here: Mapping[str, str]) -> str:
+def _differing(before: Mapping[str, Any], here: Mapping[str, str]) -> str:
     """Of packages that both have; one that only some machines have may be needed by none."""
     both = [name for name in before if name in here and before[name] != here[name]]
     return ", ".join(f"{name} {before[name]}, here {here[name]}" for name in both)

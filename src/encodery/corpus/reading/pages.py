@@ -35,7 +35,8 @@ def read_pages(
     """
     tally = FieldTally() if tally is None else tally
     try:
-        with closing(opened_files(file, entry, name, ledger.passed_over)) as opened:
+        members = opened_files(file, entry, name, ledger.passed_over, lambda error: _note(error, ledger))
+        with closing(members) as opened:
             for source, stream, chosen in opened:
                 yield from _pages(stream, source, chosen, entry, ledger, tally)
     except DamageError as error:  # of an archive
