@@ -103,7 +103,7 @@ def test_conll_orphans_are_those_that_the_lines_show(shared_data: Path, file: st
     assert {f.code for f in found} <= {"B001", "D001", "D002", "D005", "T001"}
 
 
-@pytest.mark.parametrize(("language", "counts"), [("de", [3, 6]), ("fr", [5, 4])])
+@pytest.mark.parametrize(("language", "counts"), [("de", [3, 6]), pytest.param("fr", [5, 4], marks=pytest.mark.slow)])
 def test_repeated_captions_are_those_of_a_dictionary(shared_data: Path, language: str, counts: list[int]) -> None:
     folder = shared_data / "parallel/multi30k"
     sides = [[line.strip() for line in open_text(folder / f"train.{name}.gz")] for name in ("en", language)]
